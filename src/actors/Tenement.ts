@@ -1,0 +1,76 @@
+/**
+ * The running tree, as the doors (API, command line, a program that embeds it) see it.
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import type * as Effect from "effect/Effect"
+import type * as Stream from "effect/Stream"
+import type { TenementConfig } from "../domain/Config.ts"
+import type { InstanceId, InstanceName, ServiceName } from "../domain/Names.ts"
+import type {
+  Description,
+  EventRecord,
+  InstanceView,
+  LogLine,
+  Outcome,
+  ProbeReport,
+  ReloadPlan,
+  TreeNode
+} from "../domain/Views.ts"
+import type { LogsFailed } from "../layers/Errors.ts"
+import type { LogQuery } from "../layers/Logs.ts"
+import type {
+  ActorLost,
+  Busy,
+  NoSuchInstance,
+  NoSuchService,
+  NotReady,
+  NotRunning,
+  ReloadRefused,
+  ShuttingDown
+} from "./Errors.ts"
+
+/**
+ * Why a change was not made, or did not come to its end.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export type ChangeFailed = NoSuchInstance | NotReady | Busy | ActorLost | ShuttingDown
+
+/**
+ * Every change waits for its outcome; interrupting the wait does not take the change back.
+ *
+ * @since 0.1.0
+ * @category tags
+ */
+export class Tenement extends Context.Tag("tenement/actors/Tenement")<Tenement, {
+  /** All instances, sorted by name. */
+  readonly list: Effect.Effect<ReadonlyArray<InstanceView>>
+  readonly describe: (name: InstanceName) => Effect.Effect<Description, NoSuchInstance>
+  /** Creates an instance if there is none of that name, starts it, waits until it is ready. */
+  readonly spawn: (service: ServiceName, id: InstanceId) => Effect.Effect<Outcome, NoSuchService | ChangeFailed>
+  readonly start: (name: InstanceName) => Effect.Effect<Outcome, ChangeFailed>
+  readonly stop: (name: InstanceName) => Effect.Effect<Outcome, ChangeFailed>
+  readonly restart: (name: InstanceName) => Effect.Effect<Outcome, ChangeFailed>
+  /** Stops and forgets; with `data` also deletes the instance's folder. */
+  readonly remove: (name: InstanceName, options: { readonly data: boolean }) => Effect.Effect<void, ChangeFailed>
+  /** One probe, now; it does not count for the instance's health. */
+  readonly probe: (name: InstanceName) => Effect.Effect<ProbeReport, NoSuchInstance | NotRunning>
+  readonly logs: (query: LogQuery) => Stream.Stream<LogLine, LogsFailed | NoSuchInstance>
+  readonly events: (query: {
+    readonly tail: number | null
+    readonly sinceMs: number | null
+    readonly follow: boolean
+  }) => Stream.Stream<EventRecord>
+  readonly tree: Effect.Effect<TreeNode>
+  readonly config: Effect.Effect<TenementConfig>
+  /** Goes over to another configuration: everything that differs and nothing else, or, with `dryRun`, just says what. */
+  readonly reload: (
+    next: TenementConfig,
+    options: { readonly dryRun: boolean }
+  ) => Effect.Effect<ReloadPlan, ReloadRefused | Busy | ActorLost | ShuttingDown>
+  /** The Prometheus exposition text. */
+  readonly metrics: Effect.Effect<{ readonly contentType: string; readonly body: string }>
+}>() {}

@@ -1,0 +1,93 @@
+/**
+ * What can go wrong where tenement touches the machine.
+ *
+ * @since 0.1.0
+ */
+import * as Schema from "effect/Schema"
+import { InstanceName } from "../domain/Names.ts"
+
+/**
+ * A process could not be started. `code` is the errno name (`ENOENT`, `EACCES`, `EAGAIN`, …), `what` the thing it
+ * was about: the command, the working folder, the user.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class LaunchFailed extends Schema.TaggedError<LaunchFailed>("tenement/LaunchFailed")("LaunchFailed", {
+  instance: InstanceName,
+  code: Schema.String,
+  what: Schema.String,
+  advice: Schema.String
+}) {
+  override get message() {
+    return `${this.instance} could not be started: ${this.what} (${this.code}). ${this.advice}`
+  }
+}
+
+/**
+ * The isolation that an instance asks for cannot be had. Nothing was started.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class IsolationUnavailable
+  extends Schema.TaggedError<IsolationUnavailable>("tenement/IsolationUnavailable")("IsolationUnavailable", {
+    instance: InstanceName,
+    level: Schema.String,
+    missing: Schema.String,
+    advice: Schema.String
+  })
+{
+  override get message() {
+    return `${this.instance} asks for isolation "${this.level}", and ${this.missing}. ${this.advice}`
+  }
+}
+
+/**
+ * A public socket path cannot be used.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class SocketUnusable extends Schema.TaggedError<SocketUnusable>("tenement/SocketUnusable")("SocketUnusable", {
+  instance: InstanceName,
+  path: Schema.String,
+  code: Schema.String,
+  problem: Schema.String,
+  advice: Schema.String
+}) {
+  override get message() {
+    return `${this.instance}: socket ${this.path}: ${this.problem}. ${this.advice}`
+  }
+}
+
+/**
+ * A probe did not pass. `detail` is what was seen: a status line, an errno name, a missed deadline.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class Unhealthy extends Schema.TaggedError<Unhealthy>("tenement/Unhealthy")("Unhealthy", {
+  detail: Schema.String
+}) {
+  override get message() {
+    return this.detail
+  }
+}
+
+/**
+ * Logs could not be written or read.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class LogsFailed extends Schema.TaggedError<LogsFailed>("tenement/LogsFailed")("LogsFailed", {
+  instance: Schema.String,
+  path: Schema.String,
+  code: Schema.String,
+  problem: Schema.String
+}) {
+  override get message() {
+    return `logs of ${this.instance}: ${this.problem} (${this.path}: ${this.code})`
+  }
+}
