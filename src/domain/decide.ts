@@ -1,0 +1,531 @@
+/**
+ * The life of an instance as one pure, total function: `decide(policy, state, event)`. No clock, no I/O, no Effect;
+ * time arrives inside the event. All restart rules, health verdicts and the stop ladder are here, to be read in one
+ * sitting and tested by the million.
+ *
+ * @since 0.1.0
+ */
+import type { Cause } from "./Cause.ts"
+import { isSuccess, reasonOf, type RunEnd, unknown as unknownStatus } from "./Exit.ts"
+import type { Command, Decision, InstanceEvent, Policy } from "./InstanceEvent.ts"
+import { type InstanceState, label, type Next, type Phase, type Running } from "./InstanceState.ts"
+import { elapsed, type Instant, plus } from "./Instant.ts"
+import * as Intensity from "./Intensity.ts"
+
+type Event<Tag extends InstanceEvent["_tag"]> = Extract<InstanceEvent, { readonly _tag: Tag }>
+type In<Tag extends Phase["_tag"]> = Extract<Phase, { readonly _tag: Tag }>
+type Step = Decision<InstanceState>
+
+/**
+ * One step of an instance's life. An event that means nothing in this state, or belongs to another incarnation,
+ * changes nothing.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const decide = (policy: Policy, state: InstanceState, event: InstanceEvent): Step => {
+  switch (event._tag) {
+    case "Start":
+      return onStart(policy, state, event)
+    case "Stop":
+      return onStop(policy, state, event)
+    case "Restart":
+      return onRestart(policy, state, event)
+    case "GiveUp":
+      return onGiveUp(policy, state, event)
+    default:
+      return event.incarnation === state.incarnation ? ofThisRun(policy, state, event) : nothing(state)
+  }
+}
+
+/**
+ * The commands that bring a new actor to where its predecessor left off: timers are armed again, probes and waits go
+ * on, and a process that is alive is taken over, not started a second time.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const resume = (policy: Policy, state: InstanceState, at: Instant): ReadonlyArray<Command> => {
+  const { incarnation, phase } = state
+  switch (phase._tag) {
+    case "Stopped":
+    case "Completed":
+    case "Failed":
+      return []
+    case "Waiting":
+      return [{ _tag: "AwaitDependencies", incarnation }]
+    case "Launching":
+      return [{ _tag: "Launch", incarnation }]
+    case "Starting":
+      return [
+        { _tag: "WatchExit", incarnation },
+        { _tag: "AwaitReadiness", incarnation },
+        arm("startup", incarnation, policy.startupTimeoutMs - elapsed(phase.run.since, at))
+      ]
+    case "Up":
+      return [
+        { _tag: "WatchExit", incarnation },
+        ...probes(policy, incarnation),
+        ...(phase.failures === 0 ? [arm("stable", incarnation, policy.stableAfterMs)] : [])
+      ]
+    case "Ending":
+      return phase.run === null
+        ? [{ _tag: "AbortLaunch", incarnation }]
+        : phase.end !== null || phase.forced
+        ? [{ _tag: "WatchExit", incarnation }, { _tag: "KillTree", incarnation }]
+        : [{ _tag: "WatchExit", incarnation }, arm("stop", incarnation, policy.stopTimeoutMs)]
+    case "Backoff":
+      return phase.until === null
+        ? [{ _tag: "StepBackoff", incarnation }]
+        : policy.group !== null
+        ? [{ _tag: "TellGroup", incarnation, delayMs: Math.max(0, elapsed(at, phase.until)) }]
+        : [arm("backoff", incarnation, elapsed(at, phase.until))]
+  }
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// What is asked for
+// ---------------------------------------------------------------------------------------------------------------------
+
+const onStart = (policy: Policy, state: InstanceState, { at, cause }: Event<"Start">): Step => {
+  if (cause._tag === "GroupRound") return onGroupStart(policy, state, cause)
+  const wanted: InstanceState = { ...state, wanted: "running" }
+  switch (state.phase._tag) {
+    case "Waiting":
+    case "Launching":
+    case "Starting":
+    case "Up":
+      return nothing(wanted)
+    case "Ending":
+      return replaceNext(policy, forgiven(wanted), state.phase, { _tag: "start", cause, automatic: false }, cause)
+    default:
+      return begin(policy, forgiven(wanted), cause, [{ _tag: "ResetBackoff" }])
+  }
+}
+
+/** A round of the group starts whoever is meant to run and was stopped, or failed, for the round. */
+const onGroupStart = (policy: Policy, state: InstanceState, cause: Cause): Step => {
+  const { phase } = state
+  if (state.wanted === "stopped" || !policy.revivedByGroup) return nothing(state)
+  if (phase._tag === "Ending" && phase.next._tag === "stop") {
+    return replaceNext(policy, state, phase, { _tag: "start", cause, automatic: true }, cause)
+  }
+  return phase._tag === "Stopped" || phase._tag === "Backoff" ? beginAgain(policy, state, cause) : nothing(state)
+}
+
+const onStop = (policy: Policy, state: InstanceState, { cause }: Event<"Stop">): Step => {
+  // A shutdown and a round of the group stop the process, not the wish that it runs.
+  const keepsWish = cause._tag === "Shutdown" || cause._tag === "GroupRound"
+  const wanted: InstanceState = keepsWish ? state : { ...state, wanted: "stopped" }
+  const next: Next = { _tag: "stop", cause }
+  switch (state.phase._tag) {
+    case "Starting":
+    case "Up":
+      return end(policy, wanted, state.phase.run, next, "stopping", cause)
+    case "Launching":
+      return move(policy, wanted, callOff(next), cause, [{ _tag: "AbortLaunch", incarnation: state.incarnation }])
+    case "Ending":
+      return replaceNext(policy, wanted, state.phase, next, cause)
+    case "Completed":
+    case "Failed":
+      return keepsWish ? nothing(state) : move(policy, wanted, { _tag: "Stopped" }, cause, [])
+    default:
+      return move(policy, wanted, { _tag: "Stopped" }, cause, [])
+  }
+}
+
+const onRestart = (policy: Policy, state: InstanceState, { cause }: Event<"Restart">): Step => {
+  const wanted: InstanceState = forgiven({ ...state, wanted: "running" })
+  const next: Next = { _tag: "start", cause, automatic: false }
+  switch (state.phase._tag) {
+    case "Starting":
+    case "Up":
+      return withReset(end(policy, wanted, state.phase.run, next, "stopping", cause))
+    case "Launching":
+      return withReset(
+        move(policy, wanted, callOff(next), cause, [{ _tag: "AbortLaunch", incarnation: state.incarnation }])
+      )
+    case "Ending":
+      return withReset(replaceNext(policy, wanted, state.phase, next, cause))
+    case "Waiting":
+      return nothing(wanted)
+    default:
+      return begin(policy, wanted, cause, [{ _tag: "ResetBackoff" }])
+  }
+}
+
+const onGiveUp = (policy: Policy, state: InstanceState, { cause }: Event<"GiveUp">): Step => {
+  if (state.wanted === "stopped") return nothing(state)
+  const next: Next = { _tag: "fail", cause }
+  switch (state.phase._tag) {
+    case "Completed":
+    case "Failed":
+      return nothing(state)
+    case "Starting":
+    case "Up":
+      return end(policy, state, state.phase.run, next, "stopping", cause)
+    case "Launching":
+      return move(policy, state, callOff(next), cause, [{ _tag: "AbortLaunch", incarnation: state.incarnation }])
+    case "Ending":
+      return replaceNext(policy, state, state.phase, next, cause)
+    default:
+      return move(policy, state, { _tag: "Failed", cause }, cause, [])
+  }
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// What happens to a run
+// ---------------------------------------------------------------------------------------------------------------------
+
+const ofThisRun = (
+  policy: Policy,
+  state: InstanceState,
+  event: Exclude<InstanceEvent, { readonly _tag: "Start" | "Stop" | "Restart" | "GiveUp" }>
+): Step => {
+  const { incarnation, phase } = state
+  switch (event._tag) {
+    case "DependenciesReady":
+      return phase._tag === "Waiting"
+        ? move(policy, state, { _tag: "Launching" }, { _tag: "DependenciesReady" }, [{ _tag: "Launch", incarnation }])
+        : nothing(state)
+    case "Launched":
+      return onLaunched(policy, state, event)
+    case "LaunchFailed":
+      return onLaunchFailed(policy, state, event)
+    case "LaunchAborted":
+      return phase._tag === "Ending" && phase.run === null ? finish(policy, state, phase, event.at) : nothing(state)
+    case "NotReadyYet":
+      return phase._tag === "Starting"
+        ? nothing({ ...state, phase: { ...phase, detail: event.detail } })
+        : nothing(state)
+    case "Ready":
+      return phase._tag === "Starting" ? onReady(policy, state, phase, event) : nothing(state)
+    case "Probed":
+      return phase._tag === "Up" && policy.health !== null
+        ? onProbed(policy, state, phase, policy.health.retries, event)
+        : nothing(state)
+    case "Exited":
+      return onExited(policy, state, event)
+    case "TreeGone":
+      return phase._tag === "Ending" && phase.end !== null ? finish(policy, state, phase, event.at) : nothing(state)
+    case "Elapsed":
+      return onElapsed(policy, state, event)
+    case "NextDelay":
+      return phase._tag === "Backoff" && phase.until === null ? onNextDelay(policy, state, event) : nothing(state)
+  }
+}
+
+const onLaunched = (policy: Policy, state: InstanceState, { at, pid }: Event<"Launched">): Step => {
+  const { incarnation, phase } = state
+  const run: Running = { pid, since: at }
+  if (phase._tag === "Launching") {
+    return only({ ...state, phase: { _tag: "Starting", run, detail: "" } }, [
+      { _tag: "WatchExit", incarnation },
+      arm("startup", incarnation, policy.startupTimeoutMs),
+      { _tag: "AwaitReadiness", incarnation }
+    ])
+  }
+  // Called off too late: there is a process now, and it goes down the ladder like any other.
+  return phase._tag === "Ending" && phase.run === null
+    ? only({ ...state, phase: { ...phase, run } }, [{ _tag: "WatchExit", incarnation }, ...ladder(policy, incarnation)])
+    : nothing(state)
+}
+
+const onLaunchFailed = (policy: Policy, state: InstanceState, event: Event<"LaunchFailed">): Step => {
+  const { phase } = state
+  if (phase._tag === "Ending" && phase.run === null) return finish(policy, state, phase, event.at)
+  return phase._tag === "Launching"
+    ? ended(policy, state, { status: unknownStatus, reason: "launch-failed", forced: false }, event.at, {
+      _tag: "LaunchFailed",
+      code: event.code,
+      message: event.message
+    })
+    : nothing(state)
+}
+
+const onReady = (policy: Policy, state: InstanceState, phase: In<"Starting">, event: Event<"Ready">): Step =>
+  move(
+    policy,
+    state,
+    { _tag: "Up", run: phase.run, failures: 0 },
+    { _tag: "Ready", by: event.by, afterMs: elapsed(phase.run.since, event.at) },
+    [...probes(policy, state.incarnation), arm("stable", state.incarnation, policy.stableAfterMs)]
+  )
+
+const onProbed = (
+  policy: Policy,
+  state: InstanceState,
+  phase: In<"Up">,
+  limit: number,
+  { at, detail, healthy }: Event<"Probed">
+): Step => {
+  const { incarnation } = state
+  if (healthy) {
+    return phase.failures === 0
+      ? nothing(state)
+      : stay(policy, state, { ...phase, failures: 0 }, { _tag: "ProbePassed", detail }, [
+        arm("stable", incarnation, policy.stableAfterMs)
+      ])
+  }
+  const failures = phase.failures + 1
+  const cause: Cause = { _tag: "ProbeFailed", detail, inARow: failures, limit }
+  const verdict: RunEnd = { status: unknownStatus, reason: "unhealthy", forced: false }
+  return failures >= limit && policy.shouldRestart(verdict)
+    ? end(policy, state, phase.run, { _tag: "retry", reason: "unhealthy", cause }, "unhealthy", cause)
+    : stay(policy, state, { ...phase, failures }, cause, [{ _tag: "CancelTimer", timer: "stable" }])
+}
+
+const onExited = (policy: Policy, state: InstanceState, event: Event<"Exited">): Step => {
+  const { incarnation, phase } = state
+  const kill: ReadonlyArray<Command> = event.stragglers ? [{ _tag: "KillTree", incarnation }] : []
+  switch (phase._tag) {
+    case "Ending": {
+      const known = { ...phase, end: event.status }
+      return event.stragglers
+        ? only({ ...state, phase: known }, [{ _tag: "CancelTimer", timer: "stop" }, ...kill])
+        : finish(policy, { ...state, phase: known }, known, event.at)
+    }
+    case "Starting":
+    case "Up": {
+      const reason = reasonOf(event.status, event.oomKilled)
+      const cause: Cause = { _tag: "Exited", status: event.status, reason, forced: false }
+      return event.stragglers
+        ? move(
+          policy,
+          state,
+          {
+            _tag: "Ending",
+            run: phase.run,
+            end: event.status,
+            forced: false,
+            shown: "stopping",
+            next: { _tag: "retry", reason, cause }
+          },
+          cause,
+          kill
+        )
+        : released(ended(policy, state, { status: event.status, reason, forced: false }, event.at, cause), incarnation)
+    }
+    default:
+      return nothing(state)
+  }
+}
+
+const onElapsed = (policy: Policy, state: InstanceState, { at, timer }: Event<"Elapsed">): Step => {
+  const { incarnation, phase } = state
+  if (timer === "startup" && phase._tag === "Starting") {
+    const afterMs = elapsed(phase.run.since, at)
+    const cause: Cause = { _tag: "StartupTimeout", afterMs, detail: phase.detail }
+    return end(policy, state, phase.run, { _tag: "retry", reason: "startup-timeout", cause }, "stopping", cause)
+  }
+  if (timer === "stop" && phase._tag === "Ending" && phase.end === null && !phase.forced) {
+    return only({ ...state, phase: { ...phase, forced: true } }, [{ _tag: "KillTree", incarnation }])
+  }
+  if (timer === "stable" && phase._tag === "Up" && phase.failures === 0) {
+    return only({ ...state, attempt: 0 }, [{ _tag: "ResetBackoff" }])
+  }
+  if (timer === "backoff" && phase._tag === "Backoff" && phase.until !== null) {
+    const counted = { ...state, history: Intensity.record(policy.intensity, state.history, at.mono) }
+    return beginAgain(policy, counted, {
+      _tag: "BackoffElapsed",
+      attempt: state.attempt,
+      afterMs: phase.delayMs
+    })
+  }
+  return nothing(state)
+}
+
+const onNextDelay = (policy: Policy, state: InstanceState, { at, delayMs }: Event<"NextDelay">): Step => {
+  const { incarnation } = state
+  if (delayMs === null) {
+    const cause: Cause = { _tag: "BackoffExhausted", restarts: state.restarts }
+    return move(policy, state, { _tag: "Failed", cause }, cause, [])
+  }
+  const until = plus(at, delayMs)
+  const waiting = { ...state, phase: { _tag: "Backoff", until, delayMs } as const }
+  // In a group the group's own intensity counts, and it also says when the delay is over.
+  if (policy.group !== null) return only(waiting, [{ _tag: "TellGroup", incarnation, delayMs }])
+  if (Intensity.allows(policy.intensity, state.history, until.mono)) {
+    return only(waiting, [arm("backoff", incarnation, delayMs)])
+  }
+  const { max, windowMs } = policy.intensity
+  const cause: Cause = { _tag: "IntensityExceeded", restarts: max, windowMs }
+  return move(policy, state, { _tag: "Failed", cause }, cause, [])
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// The steps these are made of
+// ---------------------------------------------------------------------------------------------------------------------
+
+const nothing = (state: InstanceState): Step => ({ state, commands: [] })
+
+const only = (state: InstanceState, commands: ReadonlyArray<Command>): Step => ({ state, commands })
+
+/** A later request replaces what was to follow an end that is under way: no second signal, the last wish wins. */
+const replaceNext = (
+  policy: Policy,
+  state: InstanceState,
+  phase: In<"Ending">,
+  next: Next,
+  cause: Cause
+): Step => stay(policy, state, { ...phase, shown: "stopping", next }, cause, [])
+
+const callOff = (next: Next): Phase => ({ _tag: "Ending", run: null, end: null, forced: false, shown: "stopping", next })
+
+/** What a person asks for lifts a failure and begins the backoff anew. */
+const forgiven = (state: InstanceState): InstanceState => ({
+  ...state,
+  attempt: 0,
+  history: state.phase._tag === "Failed" ? Intensity.empty : state.history
+})
+
+const withReset = (step: Step): Step => only(step.state, [...step.commands, { _tag: "ResetBackoff" }])
+
+const arm = (timer: "startup" | "stop" | "backoff" | "stable", incarnation: number, delayMs: number): Command => ({
+  _tag: "ArmTimer",
+  incarnation,
+  timer,
+  delayMs: Math.max(0, delayMs)
+})
+
+const probes = (policy: Policy, incarnation: number): ReadonlyArray<Command> =>
+  policy.health === null ? [] : [{ _tag: "StartProbes", incarnation }]
+
+/** Stop signal, SIGCONT in case it is stopped, then a deadline; with no time to wait, the kill at once. */
+const ladder = (policy: Policy, incarnation: number): ReadonlyArray<Command> =>
+  policy.stopTimeoutMs === 0
+    ? [{ _tag: "KillTree", incarnation }]
+    : [
+      { _tag: "Signal", incarnation, signal: policy.stopSignal },
+      { _tag: "Signal", incarnation, signal: "SIGCONT" },
+      arm("stop", incarnation, policy.stopTimeoutMs)
+    ]
+
+/** What has to be given up with a phase, whatever comes next. */
+const leave = (phase: Phase): ReadonlyArray<Command> => {
+  switch (phase._tag) {
+    case "Waiting":
+      return [{ _tag: "StopAwaiting" }]
+    case "Starting":
+      return [{ _tag: "CancelTimer", timer: "startup" }, { _tag: "StopReadiness" }]
+    case "Up":
+      return [{ _tag: "CancelTimer", timer: "stable" }, { _tag: "StopProbes" }]
+    case "Ending":
+      return [{ _tag: "CancelTimer", timer: "stop" }]
+    case "Backoff":
+      return [{ _tag: "CancelTimer", timer: "backoff" }]
+    default:
+      return []
+  }
+}
+
+/** To another phase. */
+const move = (
+  policy: Policy,
+  state: InstanceState,
+  phase: Phase,
+  cause: Cause,
+  commands: ReadonlyArray<Command>
+): Step => {
+  const { state: next, commands: published } = stay(policy, state, phase, cause, [])
+  return only(next, [...leave(state.phase), ...published, ...commands])
+}
+
+/** To another shade of the same phase. */
+const stay = (
+  policy: Policy,
+  state: InstanceState,
+  phase: Phase,
+  cause: Cause,
+  commands: ReadonlyArray<Command>
+): Step => {
+  const from = label(state.phase, policy.health)
+  const to = label(phase, policy.health)
+  // Waiting for others is `starting` all along, and still worth telling.
+  const told = from !== to || cause._tag === "DependenciesReady"
+  return only({ ...state, phase }, told ? [{ _tag: "Publish", from, to, cause }, ...commands] : commands)
+}
+
+/** The next run. */
+const begin = (policy: Policy, state: InstanceState, cause: Cause, commands: ReadonlyArray<Command>): Step => {
+  const incarnation = state.incarnation + 1
+  const next = { ...state, incarnation }
+  return policy.dependsOn.length === 0
+    ? move(policy, next, { _tag: "Launching" }, cause, [...commands, { _tag: "Launch", incarnation }])
+    : move(policy, next, { _tag: "Waiting", services: policy.dependsOn }, cause, [
+      ...commands,
+      { _tag: "AwaitDependencies", incarnation }
+    ])
+}
+
+/** The next run, made by nobody's wish but the rules'. */
+const beginAgain = (policy: Policy, state: InstanceState, cause: Cause): Step =>
+  begin(
+    policy,
+    {
+      ...state,
+      restarts: state.restarts + 1,
+      attempt: state.phase._tag === "Backoff" ? state.attempt + 1 : state.attempt
+    },
+    cause,
+    [{ _tag: "CountRestart", end: state.lastEnd }]
+  )
+
+/** Down the stop ladder, and then `next`. */
+const end = (
+  policy: Policy,
+  state: InstanceState,
+  run: Running,
+  next: Next,
+  shown: "stopping" | "unhealthy",
+  cause: Cause
+): Step =>
+  move(
+    policy,
+    state,
+    { _tag: "Ending", run, end: null, forced: policy.stopTimeoutMs === 0, shown, next },
+    cause,
+    ladder(policy, state.incarnation)
+  )
+
+/** Nothing of the run is left: what was to follow, follows. */
+const finish = (policy: Policy, state: InstanceState, phase: In<"Ending">, at: Instant): Step => {
+  const { forced, next, run } = phase
+  const runEnd: RunEnd = {
+    status: phase.end ?? unknownStatus,
+    reason: next._tag === "retry" ? next.reason : "stopped",
+    forced
+  }
+  const cause: Cause = run === null ? next.cause ?? { _tag: "Boot" } : { _tag: "Exited", ...runEnd }
+  const known: InstanceState = run === null ? state : { ...state, lastEnd: { ...runEnd, at } }
+  const follow = (): Step => {
+    switch (next._tag) {
+      case "stop":
+        return move(policy, known, { _tag: "Stopped" }, cause, [])
+      case "start":
+        return next.automatic ? beginAgain(policy, known, next.cause) : begin(policy, known, next.cause, [])
+      case "retry":
+        return ended(policy, known, runEnd, at, cause)
+      case "fail":
+        return move(policy, known, { _tag: "Failed", cause: next.cause }, next.cause, [])
+    }
+  }
+  return run === null ? follow() : released(follow(), state.incarnation)
+}
+
+/** What the restart policy says of a run that ended by itself, or was ended for being unfit. */
+const ended = (policy: Policy, state: InstanceState, runEnd: RunEnd, at: Instant, cause: Cause): Step => {
+  const known: InstanceState = { ...state, lastEnd: { ...runEnd, at } }
+  if (policy.shouldRestart(runEnd)) {
+    return move(policy, known, { _tag: "Backoff", until: null, delayMs: 0 }, cause, [
+      { _tag: "StepBackoff", incarnation: state.incarnation }
+    ])
+  }
+  return isSuccess(runEnd)
+    ? move(policy, known, { _tag: "Completed" }, cause, [])
+    : move(policy, known, { _tag: "Failed", cause }, cause, [])
+}
+
+/** The run's sockets and descriptors go before anything else is done. */
+const released = (step: Step, incarnation: number): Step =>
+  only(step.state, [{ _tag: "ReleaseRun", incarnation }, ...step.commands])
