@@ -73,6 +73,8 @@ export interface ServiceConfig {
   readonly argv: ReadonlyArray<string>
   readonly cwd: string
   readonly env: Readonly<Record<string, string>>
+  /** The files that `secrets` were read from. */
+  readonly envFiles: ReadonlyArray<string>
   /** What `env_file` holds; its values are never shown, its names are. */
   readonly secrets: Readonly<Record<string, string>>
   readonly user: string | null

@@ -1,0 +1,50 @@
+/**
+ * Where an instance lives: its folder and its public socket.
+ *
+ * @since 0.1.0
+ */
+import type { ServiceConfig, Settings } from "./Config.ts"
+import { defaultId, type InstanceId, type ServiceName } from "./Names.ts"
+import * as Template from "./Template.ts"
+
+/**
+ * The folder of an instance.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const instanceDir = (settings: Settings, service: ServiceName, id: InstanceId): string =>
+  `${settings.dataDir}/${service}/${id}`
+
+/**
+ * The words of templates that are known before an instance is launched: all but `{socket}` and `{port}`.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const wordsOf = (settings: Settings, service: ServiceName, id: InstanceId): Template.Values => ({
+  name: service,
+  id,
+  data_dir: settings.dataDir,
+  instance_dir: instanceDir(settings, service, id),
+  run_dir: settings.runDir
+})
+
+const extension = /(?<=[^/])(\.[^./]*)?$/
+
+/**
+ * The path that others connect to. Where the file's path is the same for all instances, `default` has it as it stands
+ * and any other gets `-ID` before the extension.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const publicSocket = (
+  settings: Settings,
+  service: Pick<ServiceConfig, "name" | "socket">,
+  id: InstanceId
+): string => {
+  const path = Template.expand(service.socket, wordsOf(settings, service.name, id))
+  const own = Template.wordsOf(service.socket).some((word) => word === "id" || word === "instance_dir")
+  return own || id === defaultId ? path : path.replace(extension, `-${id}$&`)
+}
