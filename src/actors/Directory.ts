@@ -1,0 +1,89 @@
+/**
+ * Who is ready: what instances that depend on others wait for.
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as FiberId from "effect/FiberId"
+import * as Layer from "effect/Layer"
+import { type InstanceState, isReady, isSettled } from "../domain/InstanceState.ts"
+import { type InstanceName, parts, type ServiceName } from "../domain/Names.ts"
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export type Standing = "ready" | "coming" | "down"
+
+/**
+ * The standing of every instance, by service. A service is ready when all its instances are; one without instances has
+ * nothing to wait for.
+ *
+ * @since 0.1.0
+ * @category tags
+ */
+export class Directory extends Context.Tag("tenement/actors/Directory")<Directory, {
+  readonly tell: (instance: InstanceName, state: InstanceState) => Effect.Effect<void>
+  readonly forget: (instance: InstanceName) => Effect.Effect<void>
+  /**
+   * Waits until all these services are ready. `observe` is told, at first and after each change, which of them are not, and
+   * which will not be before somebody starts them.
+   */
+  readonly awaitReady: (
+    services: ReadonlyArray<ServiceName>,
+    observe: (missing: ReadonlyArray<ServiceName>, down: ReadonlyArray<ServiceName>) => Effect.Effect<void>
+  ) => Effect.Effect<void>
+}>() {}
+
+const standingOf = (state: InstanceState): Standing => isReady(state) ? "ready" : isSettled(state) ? "down" : "coming"
+
+/**
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer: Layer.Layer<Directory> = Layer.sync(Directory, () => {
+  const services = new Map<ServiceName, Map<InstanceName, Standing>>()
+  let changed = Deferred.unsafeMake<void>(FiberId.none)
+
+  const wake = Effect.suspend(() => {
+    const waiting = changed
+    changed = Deferred.unsafeMake<void>(FiberId.none)
+    return Deferred.succeed(waiting, undefined)
+  })
+  const having = (standing: Standing, among: ReadonlyArray<ServiceName>) =>
+    among.filter((service) => [...(services.get(service)?.values() ?? [])].includes(standing))
+
+  return {
+    tell: (instance, state) =>
+      Effect.suspend(() => {
+        const { service } = parts(instance)
+        const instances = services.get(service) ?? new Map<InstanceName, Standing>()
+        services.set(service, instances)
+        const standing = standingOf(state)
+        if (instances.get(instance) === standing) return Effect.void
+        instances.set(instance, standing)
+        return wake
+      }),
+    forget: (instance) =>
+      Effect.suspend(() => {
+        const { service } = parts(instance)
+        const instances = services.get(service)
+        if (instances?.delete(instance) !== true) return Effect.void
+        if (instances.size === 0) services.delete(service)
+        return wake
+      }),
+    awaitReady: (among, observe) =>
+      Effect.gen(function*() {
+        while (true) {
+          const next = changed
+          const down = having("down", among)
+          const missing = among.filter((service) => down.includes(service) || having("coming", [service]).length > 0)
+          if (missing.length === 0) return
+          yield* observe(missing, down)
+          yield* Deferred.await(next)
+        }
+      })
+  }
+})

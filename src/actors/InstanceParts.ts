@@ -1,0 +1,73 @@
+/**
+ * What one instance is made of, once its layers are built.
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type { ServiceConfig } from "../domain/Config.ts"
+import type { Policy } from "../domain/InstanceEvent.ts"
+import type { GroupName } from "../domain/Names.ts"
+import * as Backoff from "../layers/Backoff.ts"
+import type { InstanceServices } from "../layers/forService.ts"
+import { HealthCheck } from "../layers/HealthCheck.ts"
+import { Isolation } from "../layers/Isolation.ts"
+import { Readiness } from "../layers/Readiness.ts"
+import { RestartPolicy } from "../layers/RestartPolicy.ts"
+
+/**
+ * The layers a service's instances are built from.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type LayersFor = (config: ServiceConfig) => Layer.Layer<InstanceServices>
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface InstanceParts {
+  readonly config: ServiceConfig
+  readonly policy: Policy
+  readonly restartPolicy: string
+  readonly backoff: Backoff.Stepper
+  readonly health: typeof HealthCheck.Service
+  readonly readiness: typeof Readiness.Service
+  readonly isolation: typeof Isolation.Service
+}
+
+/**
+ * Builds an instance's layers into the scope; each instance gets its own, so that nothing is shared by accident.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const build = Effect.fn("InstanceParts.build")(
+  function*(config: ServiceConfig, group: GroupName | null, layers: LayersFor) {
+    const context = yield* Layer.build(Layer.fresh(layers(config)))
+    const restart = Context.get(context, RestartPolicy)
+    const parts: InstanceParts = {
+      config,
+      policy: {
+        shouldRestart: restart.shouldRestart,
+        revivedByGroup: restart.revivedByGroup,
+        intensity: { max: config.maxRestarts, windowMs: config.restartWindowMs },
+        stableAfterMs: config.stableAfterMs,
+        startupTimeoutMs: config.startupTimeoutMs,
+        stopSignal: config.stopSignal,
+        stopTimeoutMs: config.stopTimeoutMs,
+        health: config.health === null ? null : { retries: config.healthRetries },
+        dependsOn: config.dependsOn,
+        group
+      },
+      restartPolicy: restart.name,
+      backoff: Backoff.stepper(Context.get(context, Backoff.Backoff).schedule),
+      health: Context.get(context, HealthCheck),
+      readiness: Context.get(context, Readiness),
+      isolation: Context.get(context, Isolation)
+    }
+    return parts
+  }
+)

@@ -1,0 +1,137 @@
+/**
+ * One run of an instance: everything that is acquired for a process, in the order in which it must not be released.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import * as Scope from "effect/Scope"
+import type { ServiceConfig, Settings } from "../domain/Config.ts"
+import { type InstanceName, parts } from "../domain/Names.ts"
+import * as Places from "../domain/Places.ts"
+import * as Template from "../domain/Template.ts"
+import type { Endpoint } from "../layers/Endpoint.ts"
+import * as InstanceDir from "../layers/InstanceDir.ts"
+import type { Isolation } from "../layers/Isolation.ts"
+import { Launcher, type Process } from "../layers/Launcher.ts"
+import type { InstanceLog } from "../layers/Logs.ts"
+import type { Readiness } from "../layers/Readiness.ts"
+import { Sockets } from "../layers/Sockets.ts"
+
+/**
+ * A run with a live process, or one that was alive a moment ago. Closing `scope` releases all of it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface InstanceRun {
+  readonly incarnation: number
+  readonly scope: Scope.CloseableScope
+  readonly endpoint: Endpoint
+  readonly process: Process
+  readonly ready: (observe: (detail: string) => Effect.Effect<void>) => Effect.Effect<string>
+}
+
+/**
+ * What a launch asks of its environment.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Needs = Launcher | Sockets
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface RunOptions {
+  readonly name: InstanceName
+  readonly incarnation: number
+  readonly config: ServiceConfig
+  readonly settings: Settings
+  readonly readiness: typeof Readiness.Service
+  readonly isolation: typeof Isolation.Service
+  readonly log: InstanceLog
+}
+
+/** The words of templates, those included that only this run has. */
+const wordsOfRun = (settings: Settings, name: InstanceName, endpoint: Endpoint): Template.Values => {
+  const { id, service } = parts(name)
+  return {
+    ...Places.wordsOf(settings, service, id),
+    socket: endpoint.privatePath,
+    ...(endpoint.port === null ? {} : { port: String(endpoint.port) })
+  }
+}
+
+/**
+ * The whole environment of a run: what the file says, over what every instance gets.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const environment = (
+  { config, name, settings }: Pick<RunOptions, "config" | "name" | "settings">,
+  endpoint: Endpoint,
+  inherited: Readonly<Record<string, string | undefined>>
+): Readonly<Record<string, string>> => {
+  const { id, service } = parts(name)
+  const values = wordsOfRun(settings, name, endpoint)
+  const env: Record<string, string> = {
+    PATH: inherited.PATH ?? "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    LANG: inherited.LANG ?? "C.UTF-8",
+    SOCKET_PATH: endpoint.privatePath,
+    SERVICE_NAME: service,
+    INSTANCE_ID: id,
+    INSTANCE_DIR: Places.instanceDir(settings, service, id)
+  }
+  if (inherited.TZ !== undefined) env.TZ = inherited.TZ
+  if (endpoint.port !== null) env.PORT = String(endpoint.port)
+  for (const [key, value] of Object.entries(config.secrets)) env[key] = value
+  for (const [key, value] of Object.entries(config.env)) env[key] = Template.expand(value, values)
+  return env
+}
+
+/**
+ * Acquires all that a run needs and starts its process. Quick, and not to be interrupted: the scope owns whatever was
+ * acquired, also when a later step fails.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const launch = Effect.fn("InstanceRun.launch")(function*(options: RunOptions, scope: Scope.CloseableScope) {
+  const { config, incarnation, isolation, log, name, readiness, settings } = options
+  const launcher = yield* Launcher
+  const sockets = yield* Sockets
+  const { id } = parts(name)
+  yield* InstanceDir.make(settings, name, config)
+  const endpoint = yield* Effect.acquireRelease(
+    sockets.prepare({
+      instance: name,
+      incarnation,
+      publicPath: Places.publicSocket(settings, config, id),
+      port: config.port,
+      user: config.user,
+      group: config.group
+    }),
+    sockets.retire
+  ).pipe(Scope.extend(scope))
+  const { env, ready } = yield* Scope.extend(readiness.prepare(endpoint), scope)
+  const values = wordsOfRun(settings, name, endpoint)
+  const process = yield* Effect.scoped(Effect.gen(function*() {
+    const { stderr, stdout } = yield* log.begin(incarnation)
+    const spec = yield* isolation.prepare({
+      instance: name,
+      incarnation,
+      argv: config.argv.map((word) => Template.expand(word, values)),
+      cwd: Template.expand(config.cwd, values),
+      env: { ...environment(options, endpoint, globalThis.process.env), ...env },
+      user: config.user,
+      group: config.group,
+      stdout,
+      stderr
+    }).pipe(Scope.extend(scope))
+    return yield* Scope.extend(launcher.launch(spec), scope)
+  }))
+  const run: InstanceRun = { incarnation, scope, endpoint, process, ready }
+  return run
+})

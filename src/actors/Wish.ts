@@ -1,0 +1,64 @@
+/**
+ * What a caller waits for, and when the wait is over.
+ *
+ * @since 0.1.0
+ */
+import * as Deferred from "effect/Deferred"
+import { describeCause, describeEnd, duration } from "../domain/Explain.ts"
+import type { InstanceState } from "../domain/InstanceState.ts"
+import { elapsed, type Instant } from "../domain/Instant.ts"
+import type { ActorLost } from "./Errors.ts"
+
+/**
+ * How a wait ended. `reason` is the end of a sentence that begins with the instance.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Settled =
+  | { readonly _tag: "Done"; readonly changed: boolean; readonly forced: boolean }
+  | { readonly _tag: "NotReady"; readonly reason: string }
+
+/**
+ * A caller that waits until the instance is ready, or until its process tree is gone.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Wish {
+  readonly until: "ready" | "gone"
+  readonly since: Instant
+  readonly reply: Deferred.Deferred<Settled, ActorLost>
+  /** Whether there was something to do. */
+  changed: boolean
+}
+
+const done = (wish: Wish, forced: boolean): Settled => ({ _tag: "Done", changed: wish.changed, forced })
+
+/**
+ * Whether the wait is over in this state, and how it ended.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const verdict = (wish: Wish, state: InstanceState, now: Instant): Settled | null => {
+  const { lastEnd, phase } = state
+  const forced = lastEnd !== null && lastEnd.forced && elapsed(wish.since, lastEnd.at) >= 0
+  if (wish.until === "gone") return phase._tag === "Ending" ? null : done(wish, forced)
+  switch (phase._tag) {
+    case "Up":
+    case "Completed":
+      return done(wish, forced)
+    case "Failed":
+      return { _tag: "NotReady", reason: `it failed: ${describeCause(phase.cause)}` }
+    case "Stopped":
+      return { _tag: "NotReady", reason: "it was stopped before it was ready" }
+    case "Backoff": {
+      const how = lastEnd === null ? "it failed" : `it ${describeEnd(lastEnd)}`
+      const when = phase.until === null ? "" : `; next try in ${duration(Math.max(0, elapsed(now, phase.until)))}`
+      return { _tag: "NotReady", reason: how + when }
+    }
+    default:
+      return null
+  }
+}

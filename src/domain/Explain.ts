@@ -1,0 +1,102 @@
+/**
+ * Causes and states in words a person would use.
+ *
+ * @since 0.1.0
+ */
+import type { Cause } from "./Cause.ts"
+import { describeStatus, type ExitReason, type ExitStatus } from "./Exit.ts"
+
+/**
+ * Milliseconds as a person reads them: `20 ms`, `1.5 s`, `4 min`, `2 h`.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const duration = (ms: number): string => {
+  const round = (value: number) => String(Math.round(value * 10) / 10)
+  if (ms < 1000) return `${Math.round(ms)} ms`
+  if (ms < 120_000) return `${round(ms / 1000)} s`
+  if (ms < 7_200_000) return `${round(ms / 60_000)} min`
+  return `${round(ms / 3_600_000)} h`
+}
+
+/**
+ * How a run ended, as the end of a sentence that begins with the instance: `exited with code 3`.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const describeEnd = (end: {
+  readonly status: ExitStatus
+  readonly reason: ExitReason
+  readonly forced: boolean
+}): string => {
+  const how = describeStatus(end.status)
+  switch (end.reason) {
+    case "exited":
+      return `exited with code ${end.status.code}`
+    case "signaled":
+      return `was ended by ${how}, which tenement did not send`
+    case "oom-killed":
+      return "was killed by the kernel because it used more memory than its limit"
+    case "unhealthy":
+      return `was ended for failing its health check (${how})`
+    case "startup-timeout":
+      return `was ended for not being ready in time (${how})`
+    case "launch-failed":
+      return "could not be started"
+    case "stopped":
+      return end.forced ? `did not stop in time and was killed (${how})` : `was stopped (${how})`
+    case "unknown":
+      return "ended while nobody watched, so its status is not known"
+  }
+}
+
+/**
+ * One cause, as a clause.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const describeCause = (cause: Cause): string => {
+  switch (cause._tag) {
+    case "Boot":
+      return "the supervisor started it because the file lists it"
+    case "Person":
+      return `a person asked for it (${cause.verb})`
+    case "Reload":
+      return `the file changed (${cause.keys.join(", ")})`
+    case "Shutdown":
+      return "the supervisor is shutting down"
+    case "WaitingFor":
+      return `it waits for ${cause.services.join(", ")}`
+    case "DependenciesReady":
+      return "everything it depends on is ready"
+    case "Ready":
+      return `it became ready after ${duration(cause.afterMs)} (${cause.by})`
+    case "ProbeFailed":
+      return `health check failed ${cause.inARow} of ${cause.limit} times in a row: ${cause.detail}`
+    case "ProbePassed":
+      return `health check passed again: ${cause.detail}`
+    case "Exited":
+      return `it ${describeEnd(cause)}`
+    case "LaunchFailed":
+      return cause.message
+    case "StartupTimeout":
+      return `it was not ready within ${duration(cause.afterMs)}${cause.detail === "" ? "" : `: ${cause.detail}`}`
+    case "BackoffElapsed":
+      return `the delay of ${duration(cause.afterMs)} before restart ${cause.attempt + 1} in a row was over`
+    case "IntensityExceeded":
+      return cause.restarts === 0
+        ? "max_restarts is 0, so the first failure is final"
+        : `one more restart would be more than ${cause.restarts} within ${duration(cause.windowMs)} (max_restarts)`
+    case "BackoffExhausted":
+      return `its backoff schedule came to an end after ${cause.restarts} restarts`
+    case "GroupRound":
+      return `${cause.failed} failed, and group ${cause.group} is restarted together`
+    case "GroupGaveUp":
+      return `group ${cause.group} needed more than ${cause.rounds} rounds within ${duration(cause.windowMs)} and gave up`
+    case "ActorRestarted":
+      return `its actor had a defect and was restarted; the process went on (${cause.defect})`
+  }
+}
