@@ -1,0 +1,199 @@
+/**
+ * The API, defined once: the server implements it, the command line's client is derived from it, and so is the OpenAPI
+ * document.
+ *
+ * @since 0.1.0
+ */
+import * as HttpApi from "@effect/platform/HttpApi"
+import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
+import * as HttpApiGroup from "@effect/platform/HttpApiGroup"
+import * as HttpApiMiddleware from "@effect/platform/HttpApiMiddleware"
+import * as HttpApiSchema from "@effect/platform/HttpApiSchema"
+import * as HttpApiSecurity from "@effect/platform/HttpApiSecurity"
+import * as OpenApi from "@effect/platform/OpenApi"
+import * as Schema from "effect/Schema"
+import * as Refusals from "../actors/Errors.ts"
+import { InstanceId, InstanceName, ServiceName } from "../domain/Names.ts"
+import * as Views from "../domain/Views.ts"
+import { LogsFailed } from "../layers/Errors.ts"
+import * as Errors from "./Errors.ts"
+import * as Queries from "./Queries.ts"
+
+const NoSuchService = Errors.onWire(Refusals.NoSuchService, 404)
+const NoSuchInstance = Errors.onWire(Refusals.NoSuchInstance, 404)
+const NotReady = Errors.onWire(Refusals.NotReady, 409)
+const NotRunning = Errors.onWire(Refusals.NotRunning, 409)
+const ReloadRefused = Errors.onWire(Refusals.ReloadRefused, 409)
+const ConfigInvalid = Errors.onWire(Errors.ConfigInvalid, 422)
+const Busy = Errors.onWire(Refusals.Busy, 429)
+const ActorLost = Errors.onWire(Refusals.ActorLost, 500)
+const ShuttingDown = Errors.onWire(Refusals.ShuttingDown, 503)
+
+/**
+ * Asked of whoever comes in over TCP. The control socket asks nothing: who may open the file may do everything.
+ *
+ * @since 0.1.0
+ * @category tags
+ */
+export class Authorization extends HttpApiMiddleware.Tag<Authorization>()("tenement/control/Authorization", {
+  failure: Errors.onWire(Errors.Unauthorized, 401),
+  security: { token: HttpApiSecurity.bearer }
+}) {}
+
+/**
+ * How the supervisor itself is.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const Health = Schema.Struct({
+  status: Schema.Literal("ok"),
+  version: Schema.String,
+  pid: Schema.Int,
+  uptimeSeconds: Schema.Number,
+  /** How many instances are in each state; states that none is in are left out. */
+  instances: Schema.Record({ key: Schema.String, value: Schema.Int })
+}).annotations({ identifier: "Health" })
+/** @since 0.1.0 */
+export type Health = typeof Health.Type
+
+/**
+ * Why a stream ends before its time: sent as its last event, named `error`.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export const StreamFailure = Schema.Union(
+  Errors.onWire(LogsFailed, 500),
+  NoSuchInstance,
+  ShuttingDown,
+  Errors.onWire(Errors.InternalError, 500)
+)
+/** @since 0.1.0 */
+export type StreamFailure = typeof StreamFailure.Type
+
+const Table = Schema.Record({ key: Schema.String, value: Schema.Unknown })
+
+/**
+ * The configuration in force, laid out as the file is, every default filled in. Secrets are shown by name only.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const ConfigView = Schema.Struct({
+  file: Schema.String,
+  settings: Table,
+  service: Schema.Record({ key: Schema.String, value: Table }),
+  group: Schema.Record({ key: Schema.String, value: Table })
+}).annotations({ identifier: "Config" })
+/** @since 0.1.0 */
+export type ConfigView = typeof ConfigView.Type
+
+const Spawn = Schema.Struct({ service: ServiceName, id: Schema.optional(InstanceId) }).annotations({
+  identifier: "Spawn",
+  parseOptions: { onExcessProperty: "error" }
+})
+
+const ByName = Schema.Struct({ name: InstanceName })
+
+// The body is a stream, which HttpApi cannot describe: its schema says "nothing", so that the derived client leaves the
+// body unread for Client.ts to follow, and the document is told what really comes.
+const EventStream = HttpApiSchema.Empty(200)
+const streaming = (item: string) =>
+  OpenApi.annotations({
+    transform: (operation) => ({
+      ...operation,
+      responses: {
+        ...operation["responses"],
+        200: {
+          description: `Server-sent events, each one ${item} as JSON in \`data\``,
+          content: { "text/event-stream": { schema: { $ref: `#/components/schemas/${item}` } } }
+        }
+      }
+    })
+  })
+
+const describing = (text: string) => OpenApi.annotations({ description: text })
+
+const supervisor = HttpApiGroup.make("supervisor")
+  .add(HttpApiEndpoint.get("health", "/health").addSuccess(Health))
+  .add(
+    HttpApiEndpoint.get("metrics", "/metrics").addSuccess(
+      HttpApiSchema.Text({ contentType: "text/plain; version=0.0.4; charset=utf-8" })
+    ).annotateContext(describing("Prometheus exposition text"))
+  )
+  .annotateContext(describing("The supervisor itself; open to everybody who can reach it"))
+
+const instances = HttpApiGroup.make("instances")
+  .add(HttpApiEndpoint.get("list", "/").addSuccess(Schema.Array(Views.InstanceView)))
+  .add(
+    HttpApiEndpoint.post("spawn", "/").setPayload(Spawn).addSuccess(Views.Outcome)
+      .addError(NoSuchService).addError(NotReady)
+      .annotateContext(
+        describing("Creates the instance if there is none of that name, starts it, waits until it is ready")
+      )
+  )
+  .add(HttpApiEndpoint.get("describe", "/:name").setPath(ByName).addSuccess(Views.Description).addError(NoSuchInstance))
+  .add(
+    HttpApiEndpoint.del("remove", "/:name").setPath(ByName).setUrlParams(Queries.Removal)
+      .addError(NoSuchInstance).annotateContext(describing("Stops the instance and forgets it"))
+  )
+  .add(
+    HttpApiEndpoint.post("start", "/:name/start").setPath(ByName).addSuccess(Views.Outcome)
+      .addError(NoSuchInstance).addError(NotReady)
+  )
+  .add(HttpApiEndpoint.post("stop", "/:name/stop").setPath(ByName).addSuccess(Views.Outcome).addError(NoSuchInstance))
+  .add(
+    HttpApiEndpoint.post("restart", "/:name/restart").setPath(ByName).addSuccess(Views.Outcome)
+      .addError(NoSuchInstance).addError(NotReady)
+  )
+  .add(
+    HttpApiEndpoint.post("probe", "/:name/probe").setPath(ByName).addSuccess(Views.ProbeReport)
+      .addError(NoSuchInstance).addError(NotRunning)
+  )
+  .add(
+    HttpApiEndpoint.get("logs", "/:name/logs").setPath(ByName).setUrlParams(Queries.Selection).addSuccess(EventStream)
+      .addError(NoSuchInstance).annotateContext(streaming("LogLine"))
+  )
+  .addError(Busy).addError(ActorLost).addError(ShuttingDown)
+  .prefix("/api/instances")
+  .middleware(Authorization)
+
+const tree = HttpApiGroup.make("tree")
+  .add(
+    HttpApiEndpoint.get("logs", "/logs").setUrlParams(Queries.LogSelection).addSuccess(EventStream)
+      .addError(NoSuchInstance).annotateContext(streaming("LogLine"))
+  )
+  .add(
+    HttpApiEndpoint.get("events", "/events").setUrlParams(Queries.Selection).addSuccess(EventStream)
+      .annotateContext(streaming("Event"))
+  )
+  .add(HttpApiEndpoint.get("tree", "/tree").addSuccess(Views.TreeNode))
+  .add(HttpApiEndpoint.get("config", "/config").addSuccess(ConfigView))
+  .add(
+    HttpApiEndpoint.post("reload", "/reload").setUrlParams(Queries.Reload).addSuccess(Views.ReloadPlan)
+      .addError(ConfigInvalid).addError(ReloadRefused).addError(Busy).addError(ActorLost).addError(ShuttingDown)
+  )
+  .add(HttpApiEndpoint.get("openapi", "/openapi.json").addSuccess(Schema.Unknown))
+  .prefix("/api")
+  .middleware(Authorization)
+
+/**
+ * @since 0.1.0
+ * @category api
+ */
+export const Api = HttpApi.make("tenement")
+  .add(supervisor)
+  .add(instances)
+  .add(tree)
+  .addError(Errors.onWire(Errors.BadRequest, 400))
+  .addError(Errors.onWire(Errors.ForeignHost, 403))
+  .addError(Errors.onWire(Errors.NoSuchRoute, 404))
+  .addError(Errors.onWire(Errors.MethodNotAllowed, 405))
+  .addError(Errors.onWire(Errors.TooLarge, 413))
+  .addError(Errors.onWire(Errors.NotJson, 415))
+  .addError(Errors.onWire(Errors.InternalError, 500))
+  .annotate(HttpApi.AdditionalSchemas, [Views.LogLine, Views.EventRecord])
+  .annotateContext(
+    OpenApi.annotations({ title: "tenement", description: "A supervisor for many services on one machine" })
+  )

@@ -1,0 +1,188 @@
+/**
+ * The client of the API, derived from its definition, over the control socket.
+ *
+ * @since 0.1.0
+ */
+import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
+import * as HttpApiClient from "@effect/platform/HttpApiClient"
+import * as HttpClient from "@effect/platform/HttpClient"
+import type * as HttpClientError from "@effect/platform/HttpClientError"
+import type * as HttpClientResponse from "@effect/platform/HttpClientResponse"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import type { ParseError } from "effect/ParseResult"
+import * as Predicate from "effect/Predicate"
+import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
+import * as Fs from "node:fs"
+import * as Http from "node:http"
+import * as Https from "node:https"
+import * as Path from "node:path"
+import { EventRecord, LogLine } from "../domain/Views.ts"
+import { Api, StreamFailure } from "./Api.ts"
+import type * as Queries from "./Queries.ts"
+import * as Sse from "./Sse.ts"
+
+/**
+ * Nobody listens on the control socket.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class NoSupervisor extends Schema.TaggedError<NoSupervisor>("tenement/NoSupervisor")("NoSupervisor", {
+  socket: Schema.String,
+  code: Schema.String
+}) {
+  override get message() {
+    return `no supervisor is running: ${
+      this.code === "ENOENT" ? `there is no ${this.socket}` : `nobody listens on ${this.socket}`
+    }; start one with \`tenement serve\`, or name its socket with --socket or TENEMENT_SOCKET`
+  }
+}
+
+/**
+ * The control socket belongs to somebody else.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class NotAllowed extends Schema.TaggedError<NotAllowed>("tenement/NotAllowed")("NotAllowed", {
+  socket: Schema.String,
+  /** The user it belongs to, as far as that can be seen. */
+  uid: Schema.NullOr(Schema.Int)
+}) {
+  override get message() {
+    const owner = this.uid === 0 ? "root" : this.uid === null ? "another user" : `the user with id ${this.uid}`
+    return `${this.socket} belongs to ${owner}: run this command as ${this.uid === 0 ? "root (sudo)" : "that user"}`
+  }
+}
+
+/**
+ * The supervisor was there and then was not: it ended, or was stopped, before it had answered. What was asked for may
+ * or may not have been done.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class ConnectionLost extends Schema.TaggedError<ConnectionLost>("tenement/ConnectionLost")("ConnectionLost", {
+  socket: Schema.String,
+  code: Schema.String
+}) {
+  override get message() {
+    return `the connection to the supervisor broke (${this.code}): it ended, or was killed; \`tenement ps\` shows whether it is back`
+  }
+}
+
+/**
+ * What listens on the socket does not speak this version's language.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class UnexpectedAnswer
+  extends Schema.TaggedError<UnexpectedAnswer>("tenement/UnexpectedAnswer")("UnexpectedAnswer", {
+    socket: Schema.String,
+    detail: Schema.String
+  })
+{
+  override get message() {
+    return `${this.socket} gave an answer that this version does not understand: ${this.detail}; is it a supervisor of the same version?`
+  }
+}
+
+/**
+ * Why no answer came.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export type Unreachable = NoSupervisor | NotAllowed | ConnectionLost | UnexpectedAnswer
+
+const ownerOf = (path: string) =>
+  Effect.try(() => Fs.lstatSync(path).uid).pipe(
+    Effect.orElse(() => Effect.try(() => Fs.lstatSync(Path.dirname(path)).uid)),
+    Effect.orElseSucceed(() => null)
+  )
+
+const codeOf = (cause: unknown): string | null =>
+  typeof cause === "object" && cause !== null && "code" in cause && typeof cause.code === "string" ? cause.code : null
+
+const explain =
+  (socket: string) => (error: HttpClientError.HttpClientError | ParseError): Effect.Effect<never, Unreachable> => {
+    const code = codeOf(error.cause)
+    if (code === null) {
+      return Effect.fail(new UnexpectedAnswer({ socket, detail: error.message.split("\n").pop()?.trim() ?? "" }))
+    }
+    if (code === "ENOENT" || code === "ECONNREFUSED") return Effect.fail(new NoSupervisor({ socket, code }))
+    if (code === "EACCES") return Effect.flatMap(ownerOf(socket), (uid) => Effect.fail(new NotAllowed({ socket, uid })))
+    return Effect.fail(new ConnectionLost({ socket, code }))
+  }
+
+const isTransport = (error: unknown): error is HttpClientError.HttpClientError | ParseError =>
+  Predicate.isTagged(error, "RequestError") || Predicate.isTagged(error, "ResponseError") ||
+  Predicate.isTagged(error, "ParseError")
+
+/**
+ * A client of the supervisor that listens on this socket. Nothing is connected before the first request.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = Effect.fn("Client.make")(function*(socket: string) {
+  const agent = yield* Effect.acquireRelease(
+    // Node passes an agent's options on to each connection that it makes.
+    Effect.sync(() => new Http.Agent({ socketPath: socket } as Http.AgentOptions)),
+    (agent) => Effect.sync(() => agent.destroy())
+  )
+  const http = yield* Effect.provideService(NodeHttpClient.make, NodeHttpClient.HttpAgent, {
+    [NodeHttpClient.HttpAgentTypeId]: NodeHttpClient.HttpAgentTypeId,
+    http: agent,
+    https: Https.globalAgent
+  })
+  const api = yield* HttpApiClient.makeWith(Api, {
+    baseUrl: "http://localhost",
+    httpClient: HttpClient.catchAll(http, explain(socket)),
+    transformResponse: Effect.catchIf(isTransport, explain(socket))
+  })
+
+  const follow = <A, I, E, R>(
+    schema: Schema.Schema<A, I>,
+    request: Effect.Effect<[void, HttpClientResponse.HttpClientResponse], E, R>
+  ) => {
+    const decode = Schema.decodeUnknown(Schema.parseJson(schema))
+    const decodeFailure = Schema.decodeUnknown(Schema.parseJson(StreamFailure))
+    return Effect.map(request, ([, response]) =>
+      Sse.decode(response.stream).pipe(
+        Stream.mapEffect((message) =>
+          message.event === "error" ? Effect.flatMap(decodeFailure(message.data), Effect.fail) : decode(message.data)
+        ),
+        Stream.catchSome((error) =>
+          isTransport(error) ? Option.some(Stream.fromEffect(explain(socket)(error))) : Option.none()
+        )
+      )).pipe(Stream.unwrap)
+  }
+
+  return {
+    ...api,
+    /** The lines of some instances, of all when none is named. */
+    logs: (query: Queries.LogSelection) => follow(LogLine, api.tree.logs({ urlParams: query, withResponse: true })),
+    /** What happened, and with `follow` what happens. */
+    events: (query: Queries.Selection) => follow(EventRecord, api.tree.events({ urlParams: query, withResponse: true }))
+  }
+})
+
+/**
+ * @since 0.1.0
+ * @category tags
+ */
+export class Client
+  extends Context.Tag("tenement/control/Client")<Client, Effect.Effect.Success<ReturnType<typeof make>>>()
+{}
+
+/**
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer = (socket: string): Layer.Layer<Client> => Layer.scoped(Client, make(socket))

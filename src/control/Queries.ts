@@ -1,0 +1,100 @@
+/**
+ * What the query of a request may say. What it does not know it refuses: a misspelt parameter must not pass for one
+ * that was never sent.
+ *
+ * @since 0.1.0
+ */
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import { InstanceName } from "../domain/Names.ts"
+
+const strict = { parseOptions: { onExcessProperty: "error" } } as const
+
+const Count = Schema.NumberFromString.pipe(
+  Schema.int(),
+  Schema.between(0, 100_000, { message: () => "a whole number from 0 to 100000" })
+).annotations({ description: "how many of the newest, 0 to 100000" })
+
+const duration = /^(\d{1,9})\s*(ms|s|m|h|d|w)$/
+const units: Readonly<Record<string, number>> = {
+  ms: 1,
+  s: 1000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+  w: 604_800_000
+}
+const instant = /^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:?\d{2})?)?$/
+
+/**
+ * The moment that `since` names, in milliseconds since 1970: an ISO 8601 time, or how long before `now` (`90s`, `5m`).
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const sinceMillis = (text: string, now: number): Option.Option<number> => {
+  const [, count, unit] = duration.exec(text) ?? []
+  if (count !== undefined && unit !== undefined) return Option.some(now - Number(count) * (units[unit] ?? 0))
+  const time = instant.test(text) ? Date.parse(text) : Number.NaN
+  return Number.isNaN(time) ? Option.none() : Option.some(time)
+}
+
+const Since = Schema.String.pipe(
+  Schema.maxLength(40),
+  Schema.filter((text) =>
+    Option.isSome(sinceMillis(text, 0)) || "a duration such as 90s, 5m or 2h, or an ISO 8601 time"
+  )
+).annotations({ description: "a duration such as 5m, or an ISO 8601 time" })
+
+const Grep = Schema.String.pipe(Schema.minLength(1), Schema.maxLength(200)).annotations({
+  description: "a regular expression that a line must match"
+})
+
+const Flag = Schema.BooleanFromString
+
+const selection = {
+  tail: Schema.optional(Count),
+  since: Schema.optional(Since),
+  grep: Schema.optional(Grep),
+  follow: Schema.optional(Flag)
+}
+
+/**
+ * Which events, or which lines of one instance: the newest `tail` since `since` that match `grep`; with `follow` also
+ * those to come.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const Selection = Schema.Struct(selection).annotations({ identifier: "Selection", ...strict })
+/** @since 0.1.0 */
+export type Selection = typeof Selection.Type
+
+/**
+ * Which lines of which instances; none named means all.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const LogSelection = Schema.Struct({
+  instance: Schema.optional(Schema.Array(InstanceName).pipe(Schema.maxItems(1000))),
+  ...selection
+}).annotations({ identifier: "LogSelection", ...strict })
+/** @since 0.1.0 */
+export type LogSelection = typeof LogSelection.Type
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export const Removal = Schema.Struct({
+  data: Schema.optional(Flag.annotations({ description: "also delete the instance's folder" }))
+}).annotations({ identifier: "Removal", ...strict })
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export const Reload = Schema.Struct({
+  dryRun: Schema.optional(Flag.annotations({ description: "only say what would be done" }))
+}).annotations({ identifier: "Reload", ...strict })
