@@ -41,7 +41,8 @@ module.exports = {
       severity: "error",
       from: { path: "^src/domain/" },
       to: {
-        path: "node_modules/effect/dist/(dts|esm)/(Effect|Runtime|ManagedRuntime|Fiber[A-Za-z]*|Layer[A-Za-z]*|Scope[A-Za-z]*"
+        path:
+          "node_modules/effect/dist/(dts|esm)/(Effect|Runtime|ManagedRuntime|Fiber[A-Za-z]*|Layer[A-Za-z]*|Scope[A-Za-z]*"
           + "|(Synchronized|Subscription|Scoped|Rc)?Ref|Queue|Mailbox|PubSub|Deferred|Clock|Random|Stream|Channel|Sink|Console|Logger"
           + "|TestClock|TestContext|STM|T[A-Z][A-Za-z]*)\\.(d\\.ts|js)$"
       }
@@ -91,11 +92,13 @@ module.exports = {
     },
     {
       name: "client-stays-small",
-      comment: "The command line loads the daemon, actors, layers and the gateway only when a command asks: by import().",
+      comment:
+        "The command line loads the daemon, actors, layers and the gateway only when a command asks: by import().",
       severity: "error",
-      from: { path: "^src/(cli/|bin\\.ts$|control/Client)" },
+      from: { path: "^src/(cli/|bin\\.ts$|control/(Client|Api|Queries|Errors|Sse)\\.ts$)" },
       to: {
         path: outside(["actors/", "layers/", "gateway/", "daemon\\.ts"]),
+        pathNot: "^src/(actors|layers|gateway)/Errors\\.ts$",
         dependencyTypesNot: ["dynamic-import", "type-only"]
       }
     },

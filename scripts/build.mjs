@@ -1,0 +1,200 @@
+// Builds dist/:
+//
+//   tenement.js     the executable: scripts/launcher/tenement.cjs, minified
+//   cli.cjs         src/bin.ts and all it needs, without the daemon
+//   daemon.cjs      the same with src/daemon.ts; the launcher takes it for `tenement serve`
+//   lib/            the library with its types, as `exports` of package.json names it
+//
+// Options: --if-needed leaves a dist/ alone that was built from these very sources; --no-lib skips lib/.
+
+import * as esbuild from "esbuild"
+import { spawn } from "node:child_process"
+import { createHash } from "node:crypto"
+import * as fs from "node:fs"
+import * as path from "node:path"
+import { fileURLToPath } from "node:url"
+
+const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
+process.chdir(root)
+
+const budgets = { "cli.cjs": 600 * 1024, "daemon.cjs": 1200 * 1024 }
+
+const ifNeeded = process.argv.includes("--if-needed")
+const withLib = !process.argv.includes("--no-lib")
+
+const fail = (message) => {
+  console.error(`build: ${message}`)
+  process.exit(1)
+}
+
+// --- what dist/ is made of --------------------------------------------------------------------------------------
+
+const filesUnder = (folder) =>
+  fs.readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => path.join(entry.parentPath ?? entry.path, entry.name))
+
+const fingerprint = () => {
+  const hash = createHash("sha256")
+  const inputs = [
+    ...filesUnder("src"),
+    ...filesUnder("scripts/launcher"),
+    "scripts/build.mjs",
+    "package.json",
+    "package-lock.json",
+    "tsconfig.base.json",
+    "tsconfig.build.json"
+  ]
+  for (const file of inputs.sort()) {
+    const content = fs.readFileSync(file)
+    hash.update(`${file}\0${content.length}\0`).update(content)
+  }
+  return hash.digest("hex")
+}
+
+const built = fingerprint()
+if (ifNeeded) {
+  const before = fs.existsSync("dist/.built-from") ? fs.readFileSync("dist/.built-from", "utf8") : ""
+  if (before === built) process.exit(0)
+}
+
+// A new dist/ grows beside the old one and takes its place in one step, so a running test never sees half of it.
+const out = `dist.${process.pid}`
+process.once("exit", () => fs.rmSync(out, { recursive: true, force: true }))
+for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(1))
+fs.mkdirSync(out)
+
+// --- the bundles ------------------------------------------------------------------------------------------------
+
+const daemon = path.join(root, "src/daemon.ts")
+
+/** Leaves the daemon out; the launcher sees to it that nobody asks this bundle for it. */
+const withoutDaemon = {
+  name: "without-daemon",
+  setup(build) {
+    build.onResolve({ filter: /(^|\/)daemon\.ts$/ }, (args) => {
+      if (path.resolve(args.resolveDir, args.path) !== daemon) return undefined
+      if (args.kind === "dynamic-import") return { path: daemon, namespace: "absent" }
+      return { errors: [{ text: `${path.relative(root, args.importer)} may reach the daemon only by import()` }] }
+    })
+    build.onLoad({ filter: /.*/, namespace: "absent" }, () => ({
+      contents: `throw new Error("the daemon is not in this bundle")`
+    }))
+  }
+}
+
+const bundle = async (name, plugins) => {
+  const result = await esbuild.build({
+    entryPoints: ["src/bin.ts"],
+    outfile: `${out}/${name}`,
+    bundle: true,
+    platform: "node",
+    target: "node20",
+    format: "cjs",
+    minify: true,
+    legalComments: "none",
+    charset: "ascii",
+    // V8's code cache needs a plain script, and a plain script has no import() and no import.meta.
+    supported: { "dynamic-import": false },
+    define: { "import.meta.url": "__tenementUrl" },
+    banner: { js: `"use strict";const __tenementUrl=require("node:url").pathToFileURL(__filename).href;` },
+    plugins,
+    metafile: true,
+    logLevel: "warning"
+  })
+  checkInputs(name, result.metafile)
+  return Object.values(result.metafile.outputs)[0].bytes
+}
+
+/** Fails on what makes a bundle large without anybody noticing: barrels, and a package's second copy. */
+const checkInputs = (name, metafile) => {
+  const barrel = /node_modules\/(effect|@effect\/[^/]+)\/dist\/[^/]+\/index\.js$/
+  const secondCopy = /node_modules\/(effect|@effect\/[^/]+)\/dist\/cjs\//
+  const nested = /node_modules\/.*node_modules\/(effect|@effect\/[^/]+)\//
+  const used = Object.entries(Object.values(metafile.outputs)[0].inputs)
+    .filter(([, { bytesInOutput }]) => bytesInOutput > 0)
+    .map(([file]) => file)
+  if (name === "cli.cjs") {
+    const heavy = used.filter((file) => /^src\/(actors|gateway)\/(?!Errors\.ts$)/.test(file))
+    if (heavy.length > 0) {
+      fail(`${name} contains ${heavy.join(", ")}: the command line reaches them by src/daemon.ts only`)
+    }
+  }
+  for (const file of used) {
+    if (barrel.test(file) || secondCopy.test(file) || nested.test(file)) fail(`${name} contains ${file}`)
+  }
+  for (const [file, { imports }] of Object.entries(metafile.inputs)) {
+    if (!file.startsWith("src/")) continue
+    for (const target of imports) {
+      if (barrel.test(target.path)) fail(`${file} imports ${target.original}: import the module itself`)
+    }
+  }
+  const { bytes } = Object.values(metafile.outputs)[0]
+  if (bytes > budgets[name]) {
+    const largest = Object.entries(Object.values(metafile.outputs)[0].inputs)
+      .sort(([, a], [, b]) => b.bytesInOutput - a.bytesInOutput)
+      .slice(0, 15)
+      .map(([file, { bytesInOutput }]) => `  ${kib(bytesInOutput).padStart(9)}  ${file}`)
+    fail(
+      `${name} has ${kib(bytes)}, over its budget of ${kib(budgets[name])}; the largest parts are\n${
+        largest.join("\n")
+      }`
+    )
+  }
+}
+
+const kib = (bytes) => `${(bytes / 1024).toFixed(0)} KiB`
+
+const launcher = async () => {
+  const hash = createHash("sha256").update(fs.readFileSync(`${out}/cli.cjs`)).digest("hex").slice(0, 16)
+  const { code } = await esbuild.transform(fs.readFileSync("scripts/launcher/tenement.cjs", "utf8"), {
+    loader: "js",
+    format: "cjs",
+    target: "node20",
+    minify: true,
+    banner: "#!/usr/bin/env node",
+    define: { "process.env.TENEMENT_CLI_HASH": JSON.stringify(hash) }
+  })
+  fs.writeFileSync(`${out}/tenement.js`, code, { mode: 0o755 })
+  fs.writeFileSync(`${out}/package.json`, `{ "type": "commonjs" }\n`)
+}
+
+// --- the library ------------------------------------------------------------------------------------------------
+
+const library = () =>
+  new Promise((resolve, reject) => {
+    const tsc = spawn(
+      process.execPath,
+      ["node_modules/typescript/bin/tsc", "-p", "tsconfig.build.json", "--outDir", `${out}/lib`],
+      { stdio: ["ignore", "inherit", "inherit"] }
+    )
+    tsc.once("error", reject)
+    tsc.once("exit", (code) => {
+      if (code !== 0) return reject(new Error("the library does not compile"))
+      fs.writeFileSync(`${out}/lib/package.json`, `{ "type": "module" }\n`)
+      resolve()
+    })
+  })
+
+// --- all of it --------------------------------------------------------------------------------------------------
+
+const started = performance.now()
+let sizes
+try {
+  const [cli, serve] = await Promise.all([
+    bundle("cli.cjs", [withoutDaemon]),
+    bundle("daemon.cjs", []),
+    withLib ? library() : undefined
+  ])
+  sizes = `cli.cjs ${kib(cli)}, daemon.cjs ${kib(serve)}`
+  await launcher()
+} catch (error) {
+  fail(error.message)
+}
+if (withLib) fs.writeFileSync(`${out}/.built-from`, built)
+
+const old = `${out}.old`
+if (fs.existsSync("dist")) fs.renameSync("dist", old)
+fs.renameSync(out, "dist")
+fs.rmSync(old, { recursive: true, force: true })
+console.log(`build: ${sizes}, in ${((performance.now() - started) / 1000).toFixed(1)} s`)
