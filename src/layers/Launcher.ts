@@ -4,11 +4,23 @@
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
-import type * as Effect from "effect/Effect"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as FiberId from "effect/FiberId"
+import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
+import * as ChildProcess from "node:child_process"
+import * as Fs from "node:fs"
 import type { ExitStatus } from "../domain/Exit.ts"
 import type { InstanceName } from "../domain/Names.ts"
-import type { LaunchFailed } from "./Errors.ts"
+import { LaunchFailed } from "./Errors.ts"
+import { bounded } from "./internal/bounded.ts"
+import * as Command from "./internal/command.ts"
+import { codeOf, unless } from "./internal/errno.ts"
+import type { Problem } from "./internal/executable.ts"
+import * as ProcessTree from "./internal/processTree.ts"
+import * as Sessions from "./internal/sessions.ts"
 
 /**
  * What to run, with every template replaced. `stdout` and `stderr` are file descriptors that the process gets; they
@@ -61,3 +73,83 @@ export interface Process {
 export class Launcher extends Context.Tag("tenement/layers/Launcher")<Launcher, {
   readonly launch: (spec: LaunchSpec) => Effect.Effect<Process, LaunchFailed, Scope.Scope>
 }>() {}
+
+const failed = (spec: LaunchSpec, { advice, code, what }: Problem): LaunchFailed =>
+  new LaunchFailed({ instance: spec.instance, code, what, advice })
+
+const advice: Readonly<Record<string, string>> = {
+  E2BIG: "Its arguments and environment are too long together.",
+  EAGAIN: "The machine, or the pids limit around the supervisor, has no room for another process.",
+  EMFILE: "The supervisor has too many files open; raise its limit (ulimit -n, LimitNOFILE).",
+  ENFILE: "The machine has too many files open; raise fs.file-max.",
+  ENOMEM: "The machine has no memory left for another process."
+}
+
+const refused = (spec: LaunchSpec, error: unknown): LaunchFailed => {
+  const code = codeOf(error)
+  return failed(spec, {
+    code,
+    what: `command ${spec.argv[0]}`,
+    advice: advice[code] ?? "The kernel refused it; check command, cwd and user in the file."
+  })
+}
+
+const spawn = (spec: LaunchSpec, look: Effect.Effect<Sessions.Sessions>): Effect.Effect<Process, LaunchFailed> =>
+  Effect.async((resume) => {
+    const command = Command.resolve(spec)
+    if ("what" in command) return resume(Effect.fail(failed(spec, command)))
+    let child: ChildProcess.ChildProcess
+    try {
+      child = ChildProcess.spawn(command.file, command.args, {
+        argv0: command.argv0,
+        cwd: spec.cwd,
+        env: command.env,
+        detached: true,
+        stdio: ["ignore", spec.stdout, spec.stderr]
+      })
+    } catch (error) {
+      return resume(Effect.fail(refused(spec, error)))
+    }
+    const pid = child.pid
+    if (pid === undefined) {
+      child.once("error", (error) => resume(Effect.fail(refused(spec, error))))
+      return
+    }
+    const exited = Deferred.unsafeMake<ExitStatus>(FiberId.none)
+    child.once("exit", (code, signal) => Deferred.unsafeDone(exited, Exit.succeed({ code, signal })))
+    // Node also emits `error` when a signal cannot be delivered; signals are not sent through it, so none can come.
+    resume(Effect.succeed(ProcessTree.make(pid, exited, look)))
+  })
+
+/**
+ * By Node's own `spawn`: no shell in between, and no other program either unless the process runs as somebody else
+ * (then `setpriv`, which becomes the process). The actor stops a process politely; closing the scope is the backstop.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer: Layer.Layer<Launcher> = Layer.effect(
+  Launcher,
+  Effect.map(Sessions.make, (look) => ({
+    launch: Effect.fn("Launcher.launch")((spec: LaunchSpec) =>
+      Effect.acquireRelease(spawn(spec, look), (process) => bounded(process.killTree, "2 seconds"))
+    )
+  }))
+)
+
+/**
+ * Closes the file descriptors that this process was itself started with: what Node opens is closed by the kernel when
+ * a service is executed, these would be handed on to all of them. For the start of a daemon.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const closeInherited: Effect.Effect<void> = Effect.sync(() => {
+  const closeOnExec = 0o2000000
+  for (const fd of Fs.readdirSync("/proc/self/fd").map(Number)) {
+    if (fd <= 2) continue
+    const info = unless(["ENOENT"], () => Fs.readFileSync(`/proc/self/fdinfo/${fd}`, "utf8"))
+    const flags = /^flags:\s*(\d+)/m.exec(info ?? "")?.[1]
+    if (flags !== undefined && (Number.parseInt(flags, 8) & closeOnExec) === 0) Fs.closeSync(fd)
+  }
+})

@@ -1,0 +1,34 @@
+/** @internal */
+import * as Fs from "node:fs"
+
+/** Who a process runs as; `groups` are all its groups, `gid` included. */
+export interface Identity {
+  readonly uid: number
+  readonly gid: number
+  readonly groups: ReadonlyArray<number>
+}
+
+const lines = (path: string): ReadonlyArray<ReadonlyArray<string>> =>
+  Fs.readFileSync(path, "utf8").split("\n").map((line) => line.split(":"))
+
+const isNumber = (text: string): boolean => /^\d+$/.test(text)
+
+/**
+ * The ids behind a `user` and a `group` of the file, each a name or a number, or the word that nobody knows. Reads
+ * the local files alone: asking a directory service could hang, and a launch must not.
+ */
+export const identify = (user: string | null, group: string | null): Identity | { readonly unknown: string } => {
+  const passwd = lines("/etc/passwd")
+  const groups = lines("/etc/group")
+  const wanted = user ?? String(process.getuid?.() ?? 0)
+  const account = passwd.find(([name]) => name === wanted) ?? passwd.find(([, , uid]) => uid === wanted)
+  if (account === undefined && !isNumber(wanted)) return { unknown: `user ${wanted}` }
+  const uid = Number(account?.[2] ?? wanted)
+  const entry = group === null ? undefined : groups.find(([name, , gid]) => name === group || gid === group)
+  if (group !== null && entry === undefined && !isNumber(group)) return { unknown: `group ${group}` }
+  const gid = Number(entry?.[2] ?? group ?? account?.[3] ?? uid)
+  const member = groups
+    .filter(([, , , members]) => account?.[0] !== undefined && (members ?? "").split(",").includes(account[0]))
+    .map(([, , id]) => Number(id))
+  return { uid, gid, groups: [...new Set([gid, ...member])] }
+}
