@@ -37,6 +37,14 @@ import { StartSlots } from "./StartSlots.ts"
 import { type Settled, verdict, type Wish } from "./Wish.ts"
 
 /**
+ * What an instance asks of the tree that it lives in.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Needs = Logs | Events | Metrics | Directory | StartSlots | InstanceRun.Needs
+
+/**
  * How much may wait for one instance; callers beyond it are turned away.
  *
  * @since 0.1.0
@@ -80,14 +88,20 @@ export interface Instance {
   readonly name: InstanceName
   /** The actor itself, until it is interrupted or has a defect. Run by a supervisor, one at a time. */
   readonly run: Effect.Effect<void>
-  /** Asks for something and waits for the outcome. */
-  readonly ask: (verb: "Start" | "Stop" | "Restart", cause: Reason) => Effect.Effect<Settled, Busy | ActorLost>
-  /** Gives the group's verdict. */
-  readonly giveUp: (cause: Reason) => Effect.Effect<void>
+  /** Asks for something and waits for the outcome; turned away when too much is waiting already. */
+  readonly ask: (verb: Verb, cause: Reason) => Effect.Effect<Settled, Busy | ActorLost>
+  /** The same without waiting for the outcome; waits for room in the mailbox instead. */
+  readonly order: (verb: Verb | "GiveUp", cause: Reason) => Effect.Effect<void>
   /** Rules, checks and layers of a new configuration, from now on; the process is left alone. */
   readonly reconfigure: (config: ServiceConfig, group: GroupName | null) => Effect.Effect<void, ActorLost>
   readonly snapshot: Effect.Effect<Snapshot>
 }
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export type Verb = "Start" | "Stop" | "Restart"
 
 type Dated = InstanceEvent extends infer E ? E extends { readonly at: unknown } ? Omit<E, "at"> : never : never
 
@@ -120,7 +134,7 @@ type Task =
 export const make = Effect.fn("Instance.make")(function*(options: Options) {
   const { name } = options
   const { service } = namesOf(name)
-  const context = yield* Effect.context<Logs | Events | Metrics | Directory | StartSlots | Sockets | InstanceRun.Needs>()
+  const context = yield* Effect.context<Needs>()
   const logs = yield* Logs
   const events = yield* Events
   const metrics = yield* Metrics
@@ -140,10 +154,23 @@ export const make = Effect.fn("Instance.make")(function*(options: Options) {
   let slot: Scope.CloseableScope | null = null
   let log: InstanceLog | null = null
   let waitingFor: ReadonlyArray<ServiceName> = []
+  let closed = false
 
   yield* directory.tell(name, state)
   yield* Effect.addFinalizer(() => directory.forget(name))
-  yield* Effect.addFinalizer(() => Effect.forEach(wishes, (wish) => Deferred.fail(wish.reply, lost), { discard: true }))
+  // Nobody waits for an instance that is gone, whether the actor had come to the request or not.
+  yield* Effect.addFinalizer(() =>
+    Effect.gen(function*() {
+      closed = true
+      const messages = yield* mailbox.clear
+      for (const message of messages) {
+        if (message._tag === "Reconfigure") yield* Deferred.fail(message.reply, lost)
+        if (message._tag === "Event" && message.wish !== undefined) yield* Deferred.fail(message.wish.reply, lost)
+      }
+      yield* Effect.forEach(wishes, (wish) => Deferred.fail(wish.reply, lost), { discard: true })
+      yield* mailbox.shutdown
+    })
+  )
 
   /** Never lost while the actor lives; while it is being stopped, `resume` makes up for it. */
   const post = (message: Message): Effect.Effect<void> =>
@@ -436,18 +463,19 @@ export const make = Effect.fn("Instance.make")(function*(options: Options) {
   const instance: Instance = {
     name,
     run: Effect.scoped(actor),
+    order: (verb, cause) => tell({ _tag: verb, cause }),
     ask: (verb, cause) =>
       Effect.gen(function*() {
         const since = yield* now
         const reply = yield* Deferred.make<Settled, ActorLost>()
         const wish: Wish = { until: verb === "Stop" ? "gone" : "ready", since, reply, changed: true }
         const message: Message = { _tag: "Event", event: { _tag: verb, at: since, cause }, wish }
+        if (closed) return yield* lost
         if (!mailbox.unsafeOffer(message)) return yield* new Busy({ actor: name })
         return yield* Deferred.await(reply).pipe(
           Effect.onInterrupt(() => Effect.sync(() => wishes.delete(wish)))
         )
       }),
-    giveUp: (cause) => tell({ _tag: "GiveUp", cause }),
     reconfigure: (config, group) =>
       Effect.gen(function*() {
         const reply = yield* Deferred.make<void, ActorLost>()

@@ -129,6 +129,9 @@ const onStop = (policy: Policy, state: InstanceState, { cause }: Event<"Stop">):
     case "Completed":
     case "Failed":
       return keepsWish ? nothing(state) : move(policy, wanted, { _tag: "Stopped" }, cause, [])
+    case "Backoff":
+      // The one that failed is down already, and waits for the round as it stands.
+      return cause._tag === "GroupRound" ? nothing(state) : move(policy, wanted, { _tag: "Stopped" }, cause, [])
     default:
       return move(policy, wanted, { _tag: "Stopped" }, cause, [])
   }

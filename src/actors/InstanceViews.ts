@@ -1,0 +1,120 @@
+/**
+ * What the outside sees of an instance.
+ *
+ * @since 0.1.0
+ */
+import type { GroupConfig, Settings } from "../domain/Config.ts"
+import { isReady, label, lastExit, running } from "../domain/InstanceState.ts"
+import { elapsed, type Instant } from "../domain/Instant.ts"
+import { parts as namesOf } from "../domain/Names.ts"
+import * as Places from "../domain/Places.ts"
+import type { Description, InstanceView, LogLine, Transition, TreeNode } from "../domain/Views.ts"
+import type { InstanceUsage } from "../layers/Usage.ts"
+import type { Snapshot } from "./Instance.ts"
+
+const iso = (instant: Instant): string => new Date(instant.wall).toISOString()
+
+const round = (value: number, digits: number): number => Math.round(value * 10 ** digits) / 10 ** digits
+
+/**
+ * One line of `ps`.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const view = (
+  { endpoint, name, parts, state }: Snapshot,
+  usage: InstanceUsage | undefined,
+  settings: Settings,
+  now: Instant
+): InstanceView => {
+  const { config } = parts
+  const { id, service } = namesOf(name)
+  const run = running(state)
+  const shown = label(state.phase, parts.policy.health)
+  return {
+    name,
+    service,
+    id,
+    state: shown,
+    health: shown === "healthy" || shown === "degraded" || shown === "unhealthy" ? shown : null,
+    pid: run?.pid ?? null,
+    startedAt: run === null ? null : iso(run.since),
+    uptimeSeconds: run === null ? null : round(elapsed(run.since, now) / 1000, 3),
+    restarts: state.restarts,
+    memoryMb: usage === undefined ? null : round(usage.memoryBytes / 1048576, 2),
+    cpuPercent: usage === undefined ? null : round(usage.cpuPercent, 1),
+    // A path that the file does not name and that no probe uses is one that the service need not listen on.
+    socket: config.socketDeclared || (config.health !== null && config.port === null)
+      ? Places.publicSocket(settings, config, id)
+      : null,
+    port: endpoint?.port ?? (typeof config.port === "number" ? config.port : null),
+    weight: config.weight,
+    lastExit: lastExit(state),
+    nextStartAt: state.phase._tag === "Backoff" && state.phase.until !== null ? iso(state.phase.until) : null
+  }
+}
+
+/**
+ * All that is known of an instance.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const description = (
+  snapshot: Snapshot,
+  instance: InstanceView,
+  history: ReadonlyArray<Transition>,
+  lastLines: ReadonlyArray<LogLine>,
+  now: Instant
+): Description => {
+  const { parts, state, waitingFor } = snapshot
+  const { config, policy } = parts
+  const { max, windowMs } = policy.intensity
+  return {
+    instance,
+    wanted: state.wanted,
+    incarnation: state.incarnation,
+    group: policy.group,
+    command: config.argv,
+    cwd: config.cwd,
+    environment: [...new Set([...Object.keys(config.env), ...Object.keys(config.secrets)])].sort(),
+    dependsOn: config.dependsOn,
+    waitingFor,
+    restart: {
+      policy: parts.restartPolicy,
+      attempt: state.attempt,
+      inWindow: state.history.filter((at) => at >= now.mono - windowMs).length,
+      maxRestarts: max === Infinity ? null : max,
+      windowSeconds: windowMs / 1000
+    },
+    history,
+    lastLines
+  }
+}
+
+/**
+ * An instance in the tree.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const node = ({ name, parts, state }: Snapshot): TreeNode => {
+  const run = running(state)
+  return {
+    name,
+    kind: "actor",
+    state: label(state.phase, parts.policy.health),
+    detail: run !== null ? `pid ${run.pid}` : isReady(state) ? "done" : "",
+    children: []
+  }
+}
+
+/**
+ * A group in words: its strategy, and whether it gave up.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const groupDetail = (group: GroupConfig, gaveUp: boolean): string =>
+  gaveUp ? `gave up; start a member to lift it` : `${group.services.length} services`

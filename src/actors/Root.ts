@@ -1,0 +1,220 @@
+/**
+ * The root: the tree with its doors. Brings it up, answers for it, and takes it down in order.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import type { Cause } from "../domain/Cause.ts"
+import type { TenementConfig } from "../domain/Config.ts"
+import * as ConfigDiff from "../domain/ConfigDiff.ts"
+import { isSettled, running } from "../domain/InstanceState.ts"
+import { elapsed } from "../domain/Instant.ts"
+import { type InstanceId, type InstanceName, parts, type ServiceName } from "../domain/Names.ts"
+import { nearest } from "../domain/Nearest.ts"
+import type { Outcome, ReloadPlan } from "../domain/Views.ts"
+import { Events } from "../layers/Events.ts"
+import * as InstanceDir from "../layers/InstanceDir.ts"
+import { Logs } from "../layers/Logs.ts"
+import { Metrics } from "../layers/Metrics.ts"
+import { Usage } from "../layers/Usage.ts"
+import { NoSuchInstance, NoSuchService, NotReady, NotRunning, ReloadRefused, ShuttingDown } from "./Errors.ts"
+import type * as Instance from "./Instance.ts"
+import type { LayersFor } from "./InstanceParts.ts"
+import * as InstanceViews from "./InstanceViews.ts"
+import { now } from "./Now.ts"
+import * as Reload from "./Reload.ts"
+import { Tenement } from "./Tenement.ts"
+import * as Tree from "./Tree.ts"
+
+/** How many of an instance's last lines `describe` shows. */
+const lastLines = 20
+
+/**
+ * Runs a configuration: everything in it is started when the layer is built, and stopped in order when it is released.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer = (
+  config: TenementConfig,
+  layers: LayersFor
+): Layer.Layer<Tenement, never, Instance.Needs | Usage> =>
+  Layer.scoped(
+    Tenement,
+    Effect.gen(function*() {
+      const events = yield* Events
+      const logs = yield* Logs
+      const metrics = yield* Metrics
+      const usage = yield* Usage
+      const tree = yield* Tree.make({ config, layers })
+      // One change of the tree's shape at a time.
+      const reshaping = yield* Effect.makeSemaphore(1)
+      let shuttingDown = false
+
+      const notice = (level: "info" | "warning" | "error", message: string) =>
+        events.publish({ _tag: "Notice", level, subject: "supervisor", message })
+
+      const open = Effect.suspend(() => shuttingDown ? Effect.fail(new ShuttingDown()) : Effect.void)
+
+      const sample = (snapshots: ReadonlyArray<Instance.Snapshot>) => {
+        const processes = new Map<InstanceName, number>()
+        for (const { name, state } of snapshots) {
+          const run = running(state)
+          if (run !== null) processes.set(name, run.pid)
+        }
+        return usage.sample(processes)
+      }
+
+      const views = Effect.gen(function*() {
+        const snapshots = yield* Effect.forEach(yield* tree.instances, ({ snapshot }) => snapshot)
+        const used = yield* sample(snapshots)
+        const { settings } = yield* tree.config
+        const at = yield* now
+        return {
+          used,
+          all: snapshots
+            .map((snapshot) => InstanceViews.view(snapshot, used.get(snapshot.name), settings, at))
+            .sort((a, b) => a.name < b.name ? -1 : a.name > b.name ? 1 : 0)
+        }
+      })
+
+      const viewOf = (instance: Instance.Instance) =>
+        Effect.gen(function*() {
+          const snapshot = yield* instance.snapshot
+          const used = yield* sample([snapshot])
+          const { settings } = yield* tree.config
+          return InstanceViews.view(snapshot, used.get(snapshot.name), settings, yield* now)
+        })
+
+      const find = (name: InstanceName) =>
+        Effect.gen(function*() {
+          const found = yield* tree.find(name)
+          if (Option.isSome(found)) return found.value
+          const names = (yield* tree.instances).map((instance) => instance.name)
+          return yield* new NoSuchInstance({ instance: name, nearest: nearest(name, names) })
+        })
+
+      const ask = (instance: Instance.Instance, verb: Instance.Verb, cause: Cause) =>
+        Effect.gen(function*() {
+          if (verb !== "Stop") yield* tree.lift(parts(instance.name).service)
+          const settled = yield* instance.ask(verb, cause)
+          const view = yield* viewOf(instance)
+          if (settled._tag === "NotReady") return yield* new NotReady({ instance: view, reason: settled.reason })
+          return { instance: view, changed: settled.changed, forced: settled.forced } satisfies Outcome
+        })
+
+      const change = (verb: Instance.Verb, cause: Cause) => (name: InstanceName) =>
+        Effect.zipRight(open, Effect.flatMap(find(name), (instance) => ask(instance, verb, cause)))
+
+      const spawn = Effect.fn("Tenement.spawn")(function*(service: ServiceName, id: InstanceId) {
+        yield* open
+        const instance = yield* reshaping.withPermits(1)(tree.obtain(service, id))
+        if (Option.isNone(instance)) {
+          const names = [...(yield* tree.config).services.keys()]
+          return yield* new NoSuchService({ service, nearest: nearest(service, names) })
+        }
+        return yield* ask(instance.value, "Start", { _tag: "Person", verb: "spawn" })
+      })
+
+      const remove = Effect.fn("Tenement.remove")(function*(name: InstanceName, options: { readonly data: boolean }) {
+        yield* open
+        const instance = yield* find(name)
+        yield* ask(instance, "Stop", { _tag: "Person", verb: "rm" })
+        yield* reshaping.withPermits(1)(Effect.gen(function*() {
+          const { state } = yield* instance.snapshot
+          if (!isSettled(state)) {
+            const reason = "it was started again while it was being removed"
+            return yield* new NotReady({ instance: yield* viewOf(instance), reason })
+          }
+          yield* tree.forget(name)
+          yield* Effect.all([events.forget(name), metrics.forget(name)], { discard: true })
+        }))
+        if (!options.data) return
+        const { settings } = yield* tree.config
+        yield* Effect.zipRight(logs.remove(name), InstanceDir.remove(settings, name)).pipe(
+          Effect.catchAll((error) => notice("warning", error.message))
+        )
+      })
+
+      const reload = Effect.fn("Tenement.reload")(
+        function*(next: TenementConfig, { dryRun }: { readonly dryRun: boolean }) {
+          yield* open
+          return yield* reshaping.withPermits(1)(Effect.gen(function*() {
+            const diff = ConfigDiff.diff(yield* tree.config, next)
+            if (diff.settings.length > 0) {
+              return yield* new ReloadRefused({ keys: diff.settings.map(({ key }) => `settings.${key}`) })
+            }
+            const plan: ReloadPlan = Reload.plan(next.file, diff, !dryRun)
+            if (dryRun) return plan
+            yield* notice("info", `reloading ${next.file}: ${plan.changes.length} changes`)
+            // Half a reload would be neither the old file nor the new one.
+            yield* Effect.uninterruptible(tree.adopt(next, diff))
+            return plan
+          }))
+        }
+      )
+
+      const probe = Effect.fn("Tenement.probe")(function*(name: InstanceName) {
+        const { endpoint, parts: made } = yield* Effect.flatMap(find(name), ({ snapshot }) => snapshot)
+        if (made.config.health === null) {
+          const reason = "the file gives it no health check; set `health` to a path"
+          return yield* new NotRunning({ instance: name, reason })
+        }
+        if (endpoint === null) return yield* new NotRunning({ instance: name, reason: "it is not running" })
+        const begun = yield* now
+        const result = yield* Effect.either(made.health.probe(endpoint))
+        return {
+          instance: name,
+          healthy: result._tag === "Right",
+          detail: result._tag === "Right" ? result.right : result.left.detail,
+          milliseconds: Math.round(elapsed(begun, yield* now) * 10) / 10
+        }
+      })
+
+      const describe = Effect.fn("Tenement.describe")(function*(name: InstanceName) {
+        const instance = yield* find(name)
+        const lines = yield* logs.last(name, lastLines).pipe(
+          Effect.catchAll((error) => Effect.as(notice("warning", error.message), []))
+        )
+        return InstanceViews.description(
+          yield* instance.snapshot,
+          yield* viewOf(instance),
+          yield* events.history(name),
+          lines,
+          yield* now
+        )
+      })
+
+      yield* notice("info", `supervisor started with ${config.file}`)
+      yield* tree.boot
+      // Last to be added, so the first to happen: everything that the tree needs is still there.
+      yield* Effect.addFinalizer(() =>
+        Effect.suspend(() => {
+          shuttingDown = true
+          return Effect.zipRight(notice("info", "supervisor is shutting down"), tree.shutdown)
+        })
+      )
+
+      return Tenement.of({
+        list: Effect.map(views, ({ all }) => all),
+        describe,
+        spawn,
+        start: change("Start", { _tag: "Person", verb: "start" }),
+        stop: change("Stop", { _tag: "Person", verb: "stop" }),
+        restart: change("Restart", { _tag: "Person", verb: "restart" }),
+        remove,
+        probe,
+        logs: (query) =>
+          Stream.unwrap(Effect.as(Effect.forEach(query.instances, find, { discard: true }), logs.read(query))),
+        events: events.read,
+        tree: tree.print,
+        config: tree.config,
+        reload,
+        metrics: Effect.flatMap(views, ({ all, used }) =>
+          metrics.render(all, new Map([...used].map(([name, { cpuSeconds }]) => [name, cpuSeconds]))))
+      })
+    })
+  )

@@ -1,0 +1,130 @@
+/**
+ * The supervisor of one service's instances: they come and go, and what happens to one is no concern of the others.
+ *
+ * @since 0.1.0
+ */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import * as Scope from "effect/Scope"
+import type { ServiceConfig, Settings } from "../domain/Config.ts"
+import { type GroupName, type InstanceId, type InstanceName, instanceName, type ServiceName } from "../domain/Names.ts"
+import { exponentialSchedule, stepper } from "../layers/Backoff.ts"
+import { Events } from "../layers/Events.ts"
+import * as Instance from "./Instance.ts"
+import type { LayersFor } from "./InstanceParts.ts"
+import * as Supervisor from "./Supervisor.ts"
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface Options {
+  readonly config: ServiceConfig
+  readonly settings: Settings
+  readonly group: GroupName | null
+  readonly layers: LayersFor
+  readonly tellGroup: (instance: InstanceName, delayMs: number) => Effect.Effect<void>
+}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface Service {
+  readonly name: ServiceName
+  readonly config: Effect.Effect<ServiceConfig>
+  readonly instances: Effect.Effect<ReadonlyArray<Instance.Instance>>
+  readonly get: (id: InstanceId) => Effect.Effect<Option.Option<Instance.Instance>>
+  /** Makes an instance that is not started yet. There must be none of that id. */
+  readonly add: (id: InstanceId) => Effect.Effect<Instance.Instance>
+  /** Ends the instance's actor and forgets it; its process tree is killed if there is one. */
+  readonly remove: (id: InstanceId) => Effect.Effect<void>
+  /** New rules for all instances, from now on. */
+  readonly reconfigure: (config: ServiceConfig, group: GroupName | null) => Effect.Effect<void>
+  readonly supervisor: Supervisor.Supervisor
+}
+
+/** An actor that has one defect after another is given time, so that it does not keep the machine busy. */
+const pause = () => {
+  const { next } = stepper(exponentialSchedule({ baseMs: 1, maxMs: 1000, jitter: 0 }))
+  return () => Effect.flatMap(next, (delay) => Effect.sleep(Option.getOrElse(delay, () => 0)))
+}
+
+/**
+ * Makes a service without instances, in the scope.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = Effect.fn("Service.make")(function*(options: Options) {
+  const events = yield* Events
+  const scope = yield* Effect.scope
+  const context = yield* Effect.context<Instance.Needs>()
+  const { name } = options.config
+  let { config, group } = options
+  const instances = new Map<InstanceId, { readonly instance: Instance.Instance; readonly scope: Scope.CloseableScope }>()
+
+  const supervisor = yield* Supervisor.make({
+    name,
+    strategy: "one-for-one",
+    intensity: { max: Infinity, windowMs: 0 },
+    beforeStart: pause(),
+    onFailure: (id, cause) =>
+      Effect.zipRight(
+        Effect.logError("an actor had a defect and is restarted; its process goes on", cause),
+        events.publish({
+          _tag: "Notice",
+          level: "error",
+          subject: id,
+          message: `its actor had a defect and was restarted; the process went on (${firstLine(cause)})`
+        })
+      )
+  })
+
+  const service: Service = {
+    name,
+    config: Effect.sync(() => config),
+    instances: Effect.sync(() => [...instances.values()].map(({ instance }) => instance)),
+    get: (id) => Effect.sync(() => Option.fromNullable(instances.get(id)?.instance)),
+    add: (id) =>
+      Effect.gen(function*() {
+        const own = yield* Scope.fork(scope, { _tag: "Sequential" })
+        const instance = yield* Instance.make({
+          name: instanceName(name, id),
+          config,
+          settings: options.settings,
+          group,
+          layers: options.layers,
+          tellGroup: (delayMs) => options.tellGroup(instanceName(name, id), delayMs)
+        }).pipe(Scope.extend(own), Effect.provide(context))
+        instances.set(id, { instance, scope: own })
+        yield* supervisor.add({ id: instance.name, start: Effect.succeed(instance.run) })
+        return instance
+      }).pipe(Effect.uninterruptible),
+    remove: (id) =>
+      Effect.gen(function*() {
+        const found = instances.get(id)
+        if (found === undefined) return
+        instances.delete(id)
+        yield* supervisor.remove(found.instance.name)
+        yield* Scope.close(found.scope, Exit.void)
+      }).pipe(Effect.uninterruptible),
+    reconfigure: (nextConfig, nextGroup) =>
+      Effect.suspend(() => {
+        config = nextConfig
+        group = nextGroup
+        return Effect.forEach(
+          [...instances.values()],
+          // An actor that has a defect just now comes back with the new rules: they are set before it answers.
+          ({ instance }) => Effect.ignore(instance.reconfigure(nextConfig, nextGroup)),
+          { discard: true }
+        )
+      }),
+    supervisor
+  }
+  return service
+})
+
+const firstLine = (cause: Cause.Cause<unknown>): string => Cause.pretty(cause).split("\n")[0] ?? "no message"
