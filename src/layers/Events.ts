@@ -3,9 +3,14 @@
  *
  * @since 0.1.0
  */
+import * as Chunk from "effect/Chunk"
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
-import type * as Effect from "effect/Effect"
-import type * as Stream from "effect/Stream"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as PubSub from "effect/PubSub"
+import * as Queue from "effect/Queue"
+import * as Stream from "effect/Stream"
 import type { InstanceName } from "../domain/Names.ts"
 import type { EventRecord, Notice, Transition } from "../domain/Views.ts"
 
@@ -36,3 +41,114 @@ export class Events extends Context.Tag("tenement/layers/Events")<Events, {
     readonly follow: boolean
   }) => Stream.Stream<EventRecord>
 }>() {}
+
+const historyLength = 20
+
+/** The newest `capacity` records, addressed by their `seq`. */
+class Ring {
+  private readonly slots: Array<EventRecord> = []
+  private readonly capacity: number
+  last = 0
+
+  constructor(capacity: number) {
+    this.capacity = capacity
+  }
+
+  get first(): number {
+    return this.last - this.slots.length + 1
+  }
+
+  push(record: EventRecord): void {
+    this.slots[(record.seq - 1) % this.capacity] = record
+    this.last = record.seq
+  }
+
+  /** What is kept of the record numbered `seq` and all after it. */
+  from(seq: number): Array<EventRecord> {
+    const from = Math.max(seq, this.first)
+    if (from > this.last) return []
+    const start = (from - 1) % this.capacity
+    const count = this.last - from + 1
+    return [
+      ...this.slots.slice(start, start + count),
+      ...this.slots.slice(0, Math.max(0, start + count - this.capacity))
+    ]
+  }
+}
+
+/** What a follower is told in place of events that left the ring before it came for them. */
+const gap = (missed: number, before: EventRecord): Notice => ({
+  _tag: "Notice",
+  seq: before.seq - 1,
+  at: before.at,
+  level: "warning",
+  subject: "supervisor",
+  message: `${missed} events are missing here: this reader was too slow for them`
+})
+
+/**
+ * Events in memory, the newest `capacity` of them. Followers keep a position in the one ring, not a queue of their
+ * own: any number of them, however slow, costs nothing to who publishes.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerWith = (options: { readonly capacity: number }): Layer.Layer<Events> =>
+  Layer.effect(
+    Events,
+    Effect.gen(function*() {
+      const ring = new Ring(options.capacity)
+      const histories = new Map<InstanceName, Array<Transition>>()
+      const news = yield* PubSub.sliding<void>(1)
+
+      const publish = Effect.fnUntraced(function*(event: NewEvent) {
+        const at = new Date(yield* Clock.currentTimeMillis).toISOString()
+        const record: EventRecord = { ...event, seq: ring.last + 1, at }
+        ring.push(record)
+        if (record._tag === "Transition") {
+          const history = histories.get(record.instance)
+          if (history === undefined) histories.set(record.instance, [record])
+          else if (history.push(record) > historyLength) history.shift()
+        }
+        yield* PubSub.publish(news, undefined)
+      })
+
+      const follow = (after: number, awaken: Queue.Dequeue<void>) => {
+        let next = after + 1
+        return Stream.repeatEffectChunk(Effect.map(Queue.take(awaken), () => {
+          const missed = ring.first - next
+          const records = ring.from(next)
+          next = ring.last + 1
+          const [oldest] = records
+          return Chunk.unsafeFromArray(
+            missed > 0 && oldest !== undefined ? [gap(missed, oldest), ...records] : records
+          )
+        }))
+      }
+
+      return {
+        publish,
+        history: (instance) => Effect.sync(() => [...(histories.get(instance) ?? [])]),
+        forget: (instance) =>
+          Effect.sync(() => {
+            histories.delete(instance)
+          }),
+        read: ({ follow: following, sinceMs, tail }) =>
+          Stream.unwrapScoped(Effect.gen(function*() {
+            const awaken = following ? yield* PubSub.subscribe(news) : null
+            const recent = sinceMs === null ? ring.from(1) : ring.from(1).filter((e) => Date.parse(e.at) >= sinceMs)
+            const kept = tail === null ? recent : recent.slice(Math.max(0, recent.length - Math.max(0, tail)))
+            const past = Stream.fromIterable(kept)
+            return awaken === null ? past : Stream.concat(past, follow(ring.last, awaken))
+          }))
+      }
+    })
+  )
+
+/**
+ * Events in memory, the newest 5000.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer: Layer.Layer<Events> = layerWith({ capacity: 5000 })
