@@ -80,7 +80,7 @@ const compileWithCache = (source, filename) => {
   const command = words.find((word) => /^[a-z]{1,16}$/.test(word)) ?? "none"
   const entry = `${command}-${process.env.TENEMENT_CLI_HASH}-${process.version}-${process.arch}.cache`
   const cachedData = readCache(entry)
-  const script = new vm.Script(`(function(${parameters}){${source}\n})`, { filename, cachedData })
+  const script = new vm.Script(`(function(${parameters.join()}){${source}\n})`, { filename, cachedData })
   if (cachedData === undefined || script.cachedDataRejected) {
     process.once("exit", () => writeCache(entry, script.createCachedData()))
   }
