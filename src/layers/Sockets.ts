@@ -7,10 +7,18 @@
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Fs from "node:fs"
+import * as Path from "node:path"
 import type { InstanceName } from "../domain/Names.ts"
 import type { Endpoint } from "./Endpoint.ts"
-import type { SocketUnusable } from "./Errors.ts"
+import { SocketUnusable } from "./Errors.ts"
+import * as Accounts from "./internal/accounts.ts"
+import { freePort, isListened } from "./internal/connect.ts"
+import { codeOf } from "./internal/errno.ts"
+import * as PrivatePath from "./internal/privatePath.ts"
+import * as PublicPath from "./internal/publicPath.ts"
 
 /**
  * @since 0.1.0
@@ -42,3 +50,119 @@ export class Sockets extends Context.Tag("tenement/layers/Sockets")<Sockets, {
   /** Takes away what `prepare` and `publish` made for this run, and only that. */
   readonly retire: (endpoint: Endpoint) => Effect.Effect<void>
 }>() {}
+
+const unusable = (instance: InstanceName, path: string, code: string, problem: string, advice: string) =>
+  new SocketUnusable({ instance, path, code, problem, advice })
+
+/** What the file system refuses becomes a `SocketUnusable` of this path. */
+const touch = <A>(instance: InstanceName, path: string, call: () => A): Effect.Effect<A, SocketUnusable> =>
+  Effect.try({
+    try: call,
+    catch: (error) =>
+      unusable(
+        instance,
+        path,
+        codeOf(error),
+        error instanceof PrivatePath.Untrusted ? error.message : `it cannot be prepared (${codeOf(error)})`,
+        "Check that the folder exists and that the supervisor may write there, or choose another path."
+      )
+  })
+
+const clearPublicPath = (instance: InstanceName, path: string): Effect.Effect<void, SocketUnusable> =>
+  Effect.gen(function*() {
+    const found = yield* touch(instance, path, () => PublicPath.look(path))
+    switch (found._tag) {
+      case "Nothing":
+        return
+      case "Other":
+        return yield* Effect.fail(unusable(
+          instance,
+          path,
+          "EEXIST",
+          `there is ${found.what} at this path, which is not tenement's to delete`,
+          "Move it away, or choose another socket."
+        ))
+      case "Socket":
+      case "OurLink":
+        if (!(yield* isListened({ path }))) {
+          return yield* touch(instance, path, () => PublicPath.removeStale(path, found))
+        }
+        // A run of this instance that still serves keeps the path until the next one is published.
+        if (found._tag === "OurLink" && PrivatePath.isOf(instance, found.target)) return
+        return yield* Effect.fail(unusable(
+          instance,
+          path,
+          "EADDRINUSE",
+          "another program listens there",
+          "Stop that program, or choose another socket."
+        ))
+    }
+  })
+
+/**
+ * Private paths are kept in `.run` below `runDir`, in a folder for each instance that its user owns.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer = (options: { readonly runDir: string }): Layer.Layer<Sockets> =>
+  Layer.sync(Sockets, () => {
+    // The kernel may offer a port again before the run it was given to has bound it.
+    const reserved = new Set<number>()
+
+    const reserve = (instance: InstanceName): Effect.Effect<number, SocketUnusable> =>
+      freePort.pipe(
+        Effect.mapError((code) =>
+          unusable(instance, "127.0.0.1", code, "there is no free port", "Free some, or give the service a port.")
+        ),
+        Effect.repeat({ while: (port) => reserved.has(port) }),
+        Effect.tap((port) => Effect.sync(() => reserved.add(port)))
+      )
+
+    const clearPort = (instance: InstanceName, port: number): Effect.Effect<number, SocketUnusable> =>
+      Effect.flatMap(isListened({ host: "127.0.0.1", port }), (listened) =>
+        listened
+          ? Effect.fail(unusable(
+            instance,
+            `127.0.0.1:${port}`,
+            "EADDRINUSE",
+            "another program listens on this port",
+            "Stop that program, choose another port, or write port = \"auto\"."
+          ))
+          : Effect.succeed(port))
+
+    return Sockets.of({
+      prepare: Effect.fn("Sockets.prepare")(function*({ group, incarnation, instance, port, publicPath, user }) {
+        const identity = user === null && group === null ? null : Accounts.identify(user, group)
+        const privatePath = PrivatePath.of(options.runDir, instance, incarnation)
+        yield* touch(instance, privatePath, () =>
+          // An unknown user is the launcher's to refuse.
+          PrivatePath.make(privatePath, identity === null || "unknown" in identity ? null : identity))
+        yield* touch(
+          instance,
+          publicPath,
+          () => Fs.mkdirSync(Path.dirname(publicPath), { recursive: true, mode: 0o755 })
+        )
+        yield* clearPublicPath(instance, publicPath)
+        return {
+          publicPath,
+          privatePath,
+          port: port === null ? null : yield* port === "auto" ? reserve(instance) : clearPort(instance, port)
+        }
+      }),
+      publish: Effect.fn("Sockets.publish")(function*({ endpoint, instance, mode }) {
+        yield* touch(instance, endpoint.publicPath, () => {
+          const bound = PrivatePath.grant(endpoint.privatePath, mode)
+          // A service of TCP alone has no socket to be led to; any other may still bind its own a little later.
+          if (bound || endpoint.port === null) PublicPath.point(endpoint.publicPath, endpoint.privatePath, mode)
+        })
+      }),
+      retire: Effect.fn("Sockets.retire")((endpoint: Endpoint) =>
+        Effect.sync(() => {
+          PublicPath.unpoint(endpoint.publicPath, endpoint.privatePath)
+          PrivatePath.remove(endpoint.privatePath)
+          if (endpoint.port !== null) reserved.delete(endpoint.port)
+        })
+      )
+    })
+  })

@@ -1,0 +1,45 @@
+/** @internal */
+import * as Effect from "effect/Effect"
+import * as Net from "node:net"
+import type { Address } from "../Endpoint.ts"
+import { codeOf } from "./errno.ts"
+
+/** Connects and hangs up. Fails with the errno name. */
+export const connect = (address: Address): Effect.Effect<void, string> =>
+  Effect.async((resume) => {
+    const socket = Net.connect(address)
+    socket.once("connect", () => {
+      socket.destroy()
+      resume(Effect.void)
+    })
+    socket.on("error", (error) => {
+      socket.destroy()
+      resume(Effect.fail(codeOf(error)))
+    })
+    return Effect.sync(() => socket.destroy())
+  })
+
+/** Whether anybody listens there. What cannot be told counts as a listener: nothing of another program is taken. */
+export const isListened = (address: Address): Effect.Effect<boolean> =>
+  connect(address).pipe(
+    Effect.as(true),
+    Effect.catchAll((code) => Effect.succeed(code !== "ECONNREFUSED" && code !== "ENOENT")),
+    // A full backlog lets one wait, and this may be part of an acquisition.
+    Effect.interruptible,
+    Effect.timeoutTo({ duration: "1 second", onSuccess: (listened) => listened, onTimeout: () => true })
+  )
+
+/** A TCP port of loopback on which nobody listens just now. */
+export const freePort: Effect.Effect<number, string> = Effect.async((resume) => {
+  const server = Net.createServer()
+  server.once("error", (error) => resume(Effect.fail(codeOf(error))))
+  server.listen({ host: "127.0.0.1", port: 0, exclusive: true }, () => {
+    const bound = server.address()
+    server.close(() =>
+      resume(
+        bound !== null && typeof bound === "object" ? Effect.succeed(bound.port) : Effect.fail("EADDRNOTAVAIL")
+      )
+    )
+  })
+  return Effect.sync(() => server.close())
+})
