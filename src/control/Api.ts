@@ -13,6 +13,7 @@ import * as HttpApiSecurity from "@effect/platform/HttpApiSecurity"
 import * as OpenApi from "@effect/platform/OpenApi"
 import * as Schema from "effect/Schema"
 import * as Refusals from "../actors/Errors.ts"
+import * as ConfigErrors from "../config/Errors.ts"
 import { InstanceId, InstanceName, ServiceName } from "../domain/Names.ts"
 import * as Views from "../domain/Views.ts"
 import { LogsFailed } from "../layers/Errors.ts"
@@ -24,7 +25,8 @@ const NoSuchInstance = Errors.onWire(Refusals.NoSuchInstance, 404)
 const NotReady = Errors.onWire(Refusals.NotReady, 409)
 const NotRunning = Errors.onWire(Refusals.NotRunning, 409)
 const ReloadRefused = Errors.onWire(Refusals.ReloadRefused, 409)
-const ConfigInvalid = Errors.onWire(Errors.ConfigInvalid, 422)
+const ConfigInvalid = Errors.onWire(ConfigErrors.ConfigInvalid, 422)
+const ConfigNotFound = Errors.onWire(ConfigErrors.ConfigNotFound, 422)
 const Busy = Errors.onWire(Refusals.Busy, 429)
 const ActorLost = Errors.onWire(Refusals.ActorLost, 500)
 const ShuttingDown = Errors.onWire(Refusals.ShuttingDown, 503)
@@ -172,7 +174,7 @@ const tree = HttpApiGroup.make("tree")
   .add(HttpApiEndpoint.get("config", "/config").addSuccess(ConfigView))
   .add(
     HttpApiEndpoint.post("reload", "/reload").setUrlParams(Queries.Reload).addSuccess(Views.ReloadPlan)
-      .addError(ConfigInvalid).addError(ReloadRefused).addError(Busy).addError(ActorLost).addError(ShuttingDown)
+      .addError(ConfigInvalid).addError(ConfigNotFound).addError(ReloadRefused).addError(Busy).addError(ActorLost).addError(ShuttingDown)
   )
   .add(HttpApiEndpoint.get("openapi", "/openapi.json").addSuccess(Schema.Unknown))
   .prefix("/api")

@@ -113,20 +113,6 @@ export class NotJson extends Schema.TaggedError<NotJson>("tenement/NotJson")("No
 }
 
 /**
- * The file cannot be used as it stands; everything that is wrong with it. Nothing was changed.
- *
- * @since 0.1.0
- * @category errors
- */
-export class ConfigInvalid extends Schema.TaggedError<ConfigInvalid>("tenement/ConfigInvalid")("ConfigInvalid", {
-  issues: Schema.NonEmptyArray(Issue)
-}) {
-  override get message() {
-    return this.issues.map(({ at, message }) => `${at}: ${message}`).join("\n")
-  }
-}
-
-/**
  * A defect: a bug of tenement, told in full in its own log and nowhere else.
  *
  * @since 0.1.0

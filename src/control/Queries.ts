@@ -6,6 +6,7 @@
  */
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import * as Durations from "../config/Durations.ts"
 import { InstanceName } from "../domain/Names.ts"
 
 const strict = { parseOptions: { onExcessProperty: "error" } } as const
@@ -15,15 +16,6 @@ const Count = Schema.NumberFromString.pipe(
   Schema.between(0, 100_000, { message: () => "a whole number from 0 to 100000" })
 ).annotations({ description: "how many of the newest, 0 to 100000" })
 
-const duration = /^(\d{1,9})\s*(ms|s|m|h|d|w)$/
-const units: Readonly<Record<string, number>> = {
-  ms: 1,
-  s: 1000,
-  m: 60_000,
-  h: 3_600_000,
-  d: 86_400_000,
-  w: 604_800_000
-}
 const instant = /^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:?\d{2})?)?$/
 
 /**
@@ -33,9 +25,8 @@ const instant = /^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\
  * @category combinators
  */
 export const sinceMillis = (text: string, now: number): Option.Option<number> => {
-  const [, count, unit] = duration.exec(text) ?? []
-  if (count !== undefined && unit !== undefined) return Option.some(now - Number(count) * (units[unit] ?? 0))
-  const time = instant.test(text) ? Date.parse(text) : Number.NaN
+  if (!instant.test(text)) return Option.map(Durations.parse(text), (ms) => now - ms)
+  const time = Date.parse(text)
   return Number.isNaN(time) ? Option.none() : Option.some(time)
 }
 
