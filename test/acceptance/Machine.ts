@@ -1,0 +1,158 @@
+/**
+ * A supervisor that runs in a folder of its own, seen from the outside: its API on the control socket, its command
+ * line, signals, `/proc`, and what its services say of themselves.
+ *
+ * Every machine that a test leaves ends with the same sweep: nothing that was started may be left in the process table,
+ * in the file system or in the supervisor.
+ */
+import { assert } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import type * as Scope from "effect/Scope"
+import * as fs from "node:fs"
+import type * as Views from "../../src/domain/Views.ts"
+import { eventually } from "./Eventually.ts"
+import * as Fx from "./Fx.ts"
+import * as Http from "./Http.ts"
+import * as Proc from "./Proc.ts"
+import * as Site from "./Site.ts"
+import * as Sweep from "./Sweep.ts"
+
+export type InstanceView = typeof Views.InstanceView.Encoded
+export type Description = typeof Views.Description.Encoded
+export type Outcome = typeof Views.Outcome.Encoded
+
+/** `web` is short for `web:default`. */
+export const full = (name: string): string => name.includes(":") ? name : `${name}:default`
+
+export interface Machine extends Site.Site {
+  readonly supervisor: Site.Running
+  readonly api: (path: string, request?: Http.Request) => Effect.Effect<Http.Answer>
+  readonly list: Effect.Effect<ReadonlyArray<InstanceView>>
+  readonly describe: (name: string) => Effect.Effect<Description>
+  readonly view: (name: string) => Effect.Effect<InstanceView>
+  /** Waits until an instance is as `holds` says, or in the state of that name. */
+  readonly until: (name: string, holds: string | ((view: InstanceView) => boolean)) => Effect.Effect<InstanceView>
+  readonly ask: (verb: "start" | "stop" | "restart" | "probe", name: string) => Effect.Effect<Http.Answer>
+  /** A stop that succeeds. */
+  readonly stop: (name: string) => Effect.Effect<Outcome>
+  /** What really happened: of one instance, or of all. */
+  readonly truth: (name?: string) => Effect.Effect<ReadonlyArray<Fx.Entry>>
+  readonly starts: (name: string) => Effect.Effect<ReadonlyArray<Fx.Entry>>
+  readonly untilTruth: (
+    what: string,
+    name: string,
+    holds: (records: ReadonlyArray<Fx.Entry>) => boolean
+  ) => Effect.Effect<ReadonlyArray<Fx.Entry>>
+  /** What the service answers from now on. */
+  readonly answer: (name: string, answer: string) => Effect.Effect<void>
+  /** Makes the file that a service awaits. */
+  readonly touch: (name: string) => Effect.Effect<void>
+  /** SIGTERM, and the wait for the end. */
+  readonly terminate: Effect.Effect<Site.Exit>
+}
+
+/** Starts `serve` and waits until it answers. */
+export const serve = (site: Site.Site, options?: Site.RunOptions): Effect.Effect<Site.Running, never, Scope.Scope> =>
+  Effect.gen(function*() {
+    const supervisor = yield* site.run(["serve", "--config", site.file], options)
+    const died = Effect.flatMap(
+      supervisor.exited,
+      (exit) =>
+        Effect.flatMap(
+          supervisor.stderr,
+          (stderr) => Effect.die(new Error(`serve ended: ${JSON.stringify(exit)}\n${stderr}`))
+        )
+    )
+    yield* eventually(
+      "the control socket answers",
+      Effect.either(Http.request(site.socket, "/health")),
+      (answer) => Either.isRight(answer) && answer.right.status === 200
+    ).pipe(Effect.raceFirst(died))
+    return supervisor
+  })
+
+/** The machine's own doors, on a site whose supervisor runs. */
+export const on = (site: Site.Site, supervisor: Site.Running): Machine => {
+  const api = (path: string, request?: Http.Request) => Effect.orDie(Http.request(site.socket, path, request))
+  const truth = (name?: string) =>
+    Effect.sync(() => {
+      const records = Fx.records(`${site.root}/truth`)
+      return name === undefined ? records : records.filter((record) => record.instance === full(name))
+    })
+  const list = Effect.map(api("/api/instances"), ({ json }) => json as ReadonlyArray<InstanceView>)
+  const describe = (name: string) =>
+    Effect.map(api(`/api/instances/${full(name)}`), ({ json, status, text }) => {
+      assert.strictEqual(status, 200, text)
+      return json as Description
+    })
+  const view = (name: string) => Effect.map(describe(name), ({ instance }) => instance)
+  const ask = (verb: string, name: string) => api(`/api/instances/${full(name)}/${verb}`, { method: "POST" })
+  return {
+    ...site,
+    supervisor,
+    api,
+    list,
+    describe,
+    view,
+    ask,
+    truth,
+    until: (name, holds) =>
+      typeof holds === "string"
+        ? eventually(`${name} is ${holds}`, view(name), ({ state }) => state === holds)
+        : eventually(`${name} is as expected`, view(name), holds),
+    stop: (name) =>
+      Effect.map(ask("stop", name), ({ json, status, text }) => {
+        assert.strictEqual(status, 200, text)
+        return json as Outcome
+      }),
+    starts: (name) => Effect.map(truth(name), (records) => records.filter(({ event }) => event === "start")),
+    untilTruth: (what, name, holds) => eventually(what, truth(name), holds),
+    // Renamed into place: the service must not read it half written.
+    answer: (name, answer) =>
+      Effect.sync(() => {
+        fs.writeFileSync(`${site.root}/answers/.next`, answer)
+        fs.renameSync(`${site.root}/answers/.next`, `${site.root}/answers/${full(name)}`)
+      }),
+    touch: (name) => Effect.sync(() => fs.writeFileSync(`${site.root}/${name}`, "")),
+    terminate: Effect.zipRight(supervisor.signal("SIGTERM"), supervisor.exited)
+  }
+}
+
+/** Descriptors of a supervisor that has nothing to supervise. */
+const bareDescriptors = Effect.runSync(Effect.cached(Effect.scoped(
+  Effect.gen(function*() {
+    const site = yield* Site.make({ service: { none: Fx.service({ instances: [] }) } })
+    const supervisor = yield* serve(site)
+    const machine = on(site, supervisor)
+    yield* machine.list
+    const count = Proc.descriptors(supervisor.pid).size
+    yield* machine.terminate
+    return count
+  })
+)))
+
+/** A machine for one test, and the sweep after it. */
+export const make = (file: Site.File, options?: Site.RunOptions): Effect.Effect<Machine, never, Scope.Scope> =>
+  Effect.gen(function*() {
+    const bare = yield* bareDescriptors
+    const site = yield* Site.make(file)
+    const machine = on(site, yield* serve(site, options))
+    yield* Effect.addFinalizer((exit) =>
+      Exit.isSuccess(exit) ? Effect.interruptible(Sweep.after(machine, bare)) : report(machine)
+    )
+    return machine
+  })
+
+/** What the supervisor had to say, where a test failed. */
+const report = ({ supervisor }: Machine) =>
+  Effect.flatMap(supervisor.stderr, (stderr) =>
+    Effect.sync(() => {
+      if (stderr !== "") process.stderr.write(`--- supervisor ${supervisor.pid} ---\n${stderr.slice(-4000)}\n`)
+    }))
+
+/** Whether the supervisor has ended. */
+export const hasEnded = ({ supervisor }: Machine): Effect.Effect<boolean> =>
+  Effect.map(Effect.timeoutOption(supervisor.exited, 0), Option.isSome)

@@ -1,0 +1,52 @@
+/** What must hold at the end of every test: nothing is left of what was started. */
+import { assert } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as fs from "node:fs"
+import * as path from "node:path"
+import { eventually } from "./Eventually.ts"
+import type { Machine } from "./Machine.ts"
+import * as Proc from "./Proc.ts"
+
+const walk = (folder: string): ReadonlyArray<fs.Dirent> =>
+  fs.existsSync(folder) ? fs.readdirSync(folder, { withFileTypes: true, recursive: true }) : []
+
+/** Sockets, links and FIFOs: files are data, these are things that somebody uses. */
+const special = (root: string): ReadonlyArray<string> =>
+  walk(root).filter((entry) => entry.isSocket() || entry.isSymbolicLink() || entry.isFIFO())
+    .map((entry) => path.relative(root, path.join(entry.parentPath, entry.name)))
+
+const none = (what: string, look: () => ReadonlyArray<unknown>) =>
+  eventually(`${what} left: none`, Effect.sync(look), (found) => found.length === 0)
+
+/** Of a supervisor that still runs: it is the same, forgets all its instances, and has nothing more than at its start. */
+const forget = (machine: Machine, bare: number) =>
+  Effect.gen(function*() {
+    const { pid } = machine.supervisor
+    assert.strictEqual((yield* machine.api("/health")).status, 200)
+    yield* Effect.forEach(yield* machine.list, ({ name }) =>
+      Effect.map(machine.api(`/api/instances/${name}?data=true`, { method: "DELETE" }), ({ status, text }) =>
+        assert.oneOf(status, [200, 204], `rm ${name}: ${text}`)), { concurrency: "unbounded", discard: true })
+    assert.deepStrictEqual(yield* machine.list, [])
+    yield* none("zombies of the supervisor", () =>
+      Proc.zombiesOf(pid))
+    yield* none("processes of instances", () =>
+      Proc.withArgument(machine.dataDir))
+    yield* eventually(
+      `the supervisor has its ${bare} descriptors of the start`,
+      Effect.sync(() => [...Proc.descriptors(pid).entries()]),
+      (descriptors) =>
+        descriptors.length <= bare
+    )
+    yield* none("sockets and links in the data folder", () => special(machine.dataDir))
+    assert.deepStrictEqual(yield* machine.terminate, { code: 0, signal: null })
+  })
+
+/** The sweep. `bare` is how many descriptors a supervisor of nothing has. */
+export const after = (machine: Machine, bare: number): Effect.Effect<void> =>
+  Effect.gen(function*() {
+    if (Proc.isAlive(machine.supervisor.pid)) yield* forget(machine, bare)
+    yield* none("processes of instances", () => Proc.withArgument(machine.dataDir))
+    yield* none("sockets and links", () => special(machine.root))
+    const overlaps = (yield* machine.truth()).filter(({ event }) => event === "overlap")
+    assert.deepStrictEqual(overlaps, [], "two incarnations of one instance were alive at once")
+  })

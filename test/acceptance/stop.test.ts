@@ -1,0 +1,118 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Fx from "./Fx.ts"
+import type * as Machine from "./Machine.ts"
+import { make, type Outcome } from "./Machine.ts"
+import * as Proc from "./Proc.ts"
+
+const grace = 500
+
+const signals = (machine: Machine.Machine, name: string) =>
+  Effect.map(machine.truth(name), (entries) =>
+    entries.filter(({ event }) => event === "signal").map(({ detail }) => detail))
+
+describe("stop", () => {
+  it.scopedLive("sends the stop signal once, waits for the whole tree, and kills only after stop_timeout", () =>
+    Effect.gen(function*() {
+      const keys = { stop_timeout: `${grace} millis` }
+      const machine = yield* make({
+        service: {
+          obedient: Fx.service(keys, "obey=TERM"),
+          deaf: Fx.service(keys, "ignore=TERM touch=deaf-ready"),
+          other: Fx.service({ ...keys, stop_signal: "SIGINT" }, "trap=TERM obey=INT"),
+          // Asleep for good unless it gets SIGCONT too.
+          halted: Fx.service({ stop_timeout: 20 }, "obey=TERM"),
+          // The main process obeys, what it forked does not.
+          parent: Fx.service(keys, "obey=TERM ignore=HUP child daemon")
+        }
+      })
+      for (const name of ["obedient", "deaf", "other", "halted", "parent"]) yield* machine.until(name, "running")
+      yield* machine.untilTruth("the deaf one is deaf", "deaf", (entries) => entries.length > 0)
+      yield* machine.untilTruth("the family is there", "parent", (entries) => entries.length === 3)
+      yield* Effect.sleep("50 millis")
+
+      assert.deepInclude(yield* machine.stop("obedient"), { changed: true, forced: false })
+      assert.deepStrictEqual(yield* signals(machine, "obedient"), ["TERM"])
+      assert.deepInclude((yield* machine.view("obedient")).lastExit, { code: 0, signal: null, reason: "stopped" })
+
+      const asked = Fx.now()
+      assert.deepInclude(yield* machine.stop("deaf"), { changed: true, forced: true })
+      const took = Fx.now() - asked
+      assert.isAtLeast(took, grace - 5)
+      assert.isBelow(took, grace + 2000)
+      assert.deepInclude((yield* machine.view("deaf")).lastExit, { signal: "SIGKILL", reason: "stopped" })
+
+      assert.deepInclude(yield* machine.stop("other"), { forced: false })
+      assert.deepStrictEqual(yield* signals(machine, "other"), ["INT"])
+
+      process.kill((yield* machine.view("halted")).pid!, "SIGSTOP")
+      assert.deepInclude(yield* machine.stop("halted"), { forced: false })
+      assert.deepStrictEqual(yield* signals(machine, "halted"), ["TERM"])
+
+      yield* machine.stop("parent")
+      const family = (yield* machine.truth("parent")).map(({ pid }) => pid)
+      assert.deepStrictEqual(family.filter(Proc.isAlive), [], "stop answers when all of them are gone")
+    }))
+
+  it.scopedLive("of what is stopped is nothing to do, of what does not exist an error, and two at once are one", () =>
+    Effect.gen(function*() {
+      const machine = yield* make({
+        service: { web: Fx.service({ stop_timeout: 20 }, "obey=TERM,0.3"), idle: Fx.service({ instances: [] }, "") }
+      })
+      yield* machine.until("web", "running")
+      yield* Effect.sleep("50 millis")
+      const answers = yield* Effect.all([machine.stop("web"), machine.stop("web"), machine.stop("web")], {
+        concurrency: "unbounded"
+      })
+      for (const outcome of answers) assert.strictEqual(outcome.instance.state, "stopped")
+      assert.deepStrictEqual(yield* signals(machine, "web"), ["TERM"])
+      assert.deepInclude(yield* machine.stop("web"), { changed: false, forced: false })
+      for (const name of ["nobody", "idle", "web:other"]) {
+        const missing = yield* machine.ask("stop", name)
+        assert.strictEqual(missing.status, 404, name)
+        assert.propertyVal(missing.json, "_tag", "NoSuchInstance")
+      }
+    }))
+
+  it.scopedLive("works the same while an instance is starting, and while it waits for what it depends on", () =>
+    Effect.gen(function*() {
+      const machine = yield* make({
+        service: {
+          "never-ready": Fx.service({ readiness: "socket" }, "obey=TERM"),
+          "never-ready-deaf": Fx.service({ readiness: "socket", stop_timeout: "300 millis" }, "ignore=TERM"),
+          waiting: Fx.service({ depends_on: ["never-ready-too"] }, ""),
+          "never-ready-too": Fx.service({ readiness: "socket" }, "")
+        }
+      })
+      for (const name of ["never-ready", "never-ready-deaf"]) {
+        yield* machine.untilTruth(`${name} runs`, name, (entries) => entries.length > 0)
+      }
+      yield* Effect.sleep("50 millis")
+      const outcomes: Array<Outcome> = []
+      for (const name of ["never-ready", "never-ready-deaf", "waiting"]) {
+        assert.strictEqual((yield* machine.view(name)).state, "starting", name)
+        outcomes.push(yield* machine.stop(name))
+      }
+      assert.deepStrictEqual(outcomes.map(({ forced, instance }) => [forced, instance.state]), [
+        [false, "stopped"],
+        [true, "stopped"],
+        [false, "stopped"]
+      ])
+      assert.deepStrictEqual(yield* machine.truth("waiting"), [], "it never ran")
+    }))
+
+  it.scopedLive("a start that is waited for ends with the stop that overtakes it", () =>
+    Effect.gen(function*() {
+      const machine = yield* make({
+        service: { web: Fx.service({ readiness: "socket", instances: [] }, "") }
+      })
+      const started = yield* Effect.fork(
+        machine.api("/api/instances", { method: "POST", body: { service: "web", id: "default" } })
+      )
+      yield* machine.untilTruth("it runs", "web", (entries) => entries.length > 0)
+      assert.strictEqual((yield* machine.stop("web")).instance.state, "stopped")
+      const answer = yield* started
+      assert.strictEqual(answer.status, 409)
+      assert.propertyVal(answer.json, "_tag", "NotReady")
+    }))
+})
