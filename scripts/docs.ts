@@ -177,6 +177,13 @@ const allowed = (ast: AST.AST): string =>
     }
   })
 
+/** Without the examples and the rules that the text above the table gives once for all. */
+const inShort = (text: string): string =>
+  text
+    .replace(/ \((10|250|"250 millis"[^)]*|1 to 63[^)]*)\)/g, "")
+    .replace(/ and at most 10 days|, at most 10 days/, "")
+    .replace(/an array of an? /, "an array: each ")
+
 const keys = (schema: Schema.Schema.All) => (): string => {
   const file = schema.ast._tag === "Transformation" ? schema.ast.from : schema.ast
   if (file._tag !== "TypeLiteral") throw new Error("not a table")
@@ -187,7 +194,7 @@ const keys = (schema: Schema.Schema.All) => (): string => {
         Option.match({ onNone: () => "", onSome: (value) => ` Default: ${code(JSON.stringify(value))}.` })
       )
       const meaning = Option.getOrElse(AST.getDescriptionAnnotation(type), () => "")
-      return [code(String(name)), allowed(type), `${meaning}${standard}`]
+      return [code(String(name)), inShort(allowed(type)), `${meaning}${standard}`]
     })
   )
 }

@@ -1,0 +1,75 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as fs from "node:fs"
+import * as path from "node:path"
+import * as ts from "typescript"
+import { files, renew } from "../../scripts/docs.ts"
+
+const documents = [
+  "README.md",
+  ...fs.readdirSync("docs").map((name) => `docs/${name}`),
+  ...fs.readdirSync("examples").map((name) => `examples/${name}/README.md`)
+].filter((file) => file.endsWith(".md") && fs.existsSync(file))
+
+const read = (file: string) => fs.readFileSync(file, "utf8")
+
+/** The code blocks of a language, and where they stand. */
+const blocks = (language: string) =>
+  documents.flatMap((file) =>
+    [...read(file).matchAll(new RegExp(`^\`\`\`${language}\n([^]*?)^\`\`\``, "gm"))].map((match) => ({
+      where: `${file}:${read(file).slice(0, match.index).split("\n").length}`,
+      text: match[1] ?? ""
+    }))
+  )
+
+/** The anchor that a heading gets on a page. */
+const anchor = (heading: string) => heading.toLowerCase().replace(/[^\w\- ]/g, "").replaceAll(" ", "-")
+
+const anchors = (file: string) => [...read(file).matchAll(/^#+ (.*)$/gm)].map(([, heading]) => anchor(heading ?? ""))
+
+describe("the documents", () => {
+  it.each(files)("%s says what the code says (npx vite-node scripts/docs.ts)", (file) => {
+    assert.strictEqual(read(file), renew(file, read(file)))
+  })
+
+  it("links lead somewhere", () => {
+    for (const file of documents) {
+      for (const [, target = ""] of read(file).matchAll(/\]\(([^)\s]+)\)/g)) {
+        if (/^https?:/.test(target)) continue
+        const [name = "", fragment] = target.split("#")
+        const to = name === "" ? file : path.join(path.dirname(file), name)
+        assert.isTrue(fs.existsSync(to), `${file} links to ${target}`)
+        if (fragment !== undefined) assert.include(anchors(to), fragment, `${file} links to ${target}`)
+      }
+    }
+  })
+
+  it("every TypeScript example compiles", () => {
+    const examples = blocks("ts")
+    const names = new Map(examples.map(({ text }, index) => [path.resolve(`docs/example-${index}.ts`), text]))
+    const config = ts.parseJsonConfigFileContent(
+      ts.readConfigFile("tsconfig.json", ts.sys.readFile).config,
+      ts.sys,
+      process.cwd()
+    )
+    const options: ts.CompilerOptions = {
+      ...config.options,
+      noEmit: true,
+      noUnusedLocals: false,
+      paths: {
+        tenement: [path.resolve("src/index.ts")],
+        "tenement/testkit": [path.resolve("src/testkit/index.ts")]
+      }
+    }
+    const host = ts.createCompilerHost(options)
+    const { fileExists, readFile } = host
+    host.fileExists = (file) => names.has(file) || fileExists(file)
+    host.readFile = (file) => names.get(file) ?? readFile(file)
+    const program = ts.createProgram([...names.keys()], options, host)
+    const problems = [...names.keys()].flatMap((file, index) =>
+      ts.getPreEmitDiagnostics(program, program.getSourceFile(file)).map(({ messageText }) =>
+        `${examples[index]?.where}: ${ts.flattenDiagnosticMessageText(messageText, "\n")}`
+      )
+    )
+    assert.deepStrictEqual(problems, [])
+  }, 60_000)
+})
