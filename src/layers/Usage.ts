@@ -3,9 +3,15 @@
  *
  * @since 0.1.0
  */
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Os from "node:os"
 import type { InstanceName } from "../domain/Names.ts"
+import * as Machine from "./internal/machine.ts"
+import * as Procfs from "./internal/procfs.ts"
+import * as Sessions from "./internal/sessions.ts"
 
 /**
  * @since 0.1.0
@@ -15,7 +21,7 @@ export interface InstanceUsage {
   readonly memoryBytes: number
   /** CPU time (user and system) since the process started. */
   readonly cpuSeconds: number
-  /** Share of one core: since the last sample if that was at least a second ago, else since the process started. */
+  /** Share of one core: over the time since an earlier sample, a second at least; else since the process started. */
   readonly cpuPercent: number
 }
 
@@ -31,3 +37,71 @@ export class Usage extends Context.Tag("tenement/layers/Usage")<Usage, {
     processes: ReadonlyMap<InstanceName, number>
   ) => Effect.Effect<ReadonlyMap<InstanceName, InstanceUsage>>
 }>() {}
+
+/** What an instance had used at an earlier moment, and its share until then. */
+interface Earlier {
+  readonly startTime: string
+  readonly atMs: number
+  readonly cpuSeconds: number
+  readonly cpuPercent: number
+}
+
+const shortest = 1000
+
+const measure = (
+  leader: Procfs.Stat,
+  members: ReadonlyArray<Procfs.Stat>,
+  earlier: Earlier | undefined,
+  nowMs: number
+): readonly [InstanceUsage, Earlier] => {
+  let pages = 0
+  let ticks = 0
+  for (const member of members) {
+    pages += member.residentPages
+    // What a process forked and waited for is counted with it, at every depth: the sum never goes back.
+    ticks += member.cpu + member.childrenCpu
+  }
+  const cpuSeconds = ticks / Machine.ticksPerSecond
+  const usage = (cpuPercent: number) => ({ memoryBytes: pages * Machine.pageSize, cpuSeconds, cpuPercent })
+  if (earlier?.startTime === leader.startTime) {
+    if (nowMs - earlier.atMs < shortest) return [usage(earlier.cpuPercent), earlier]
+    const cpuPercent = Math.max(0, cpuSeconds - earlier.cpuSeconds) / (nowMs - earlier.atMs) * 100_000
+    return [usage(cpuPercent), { ...earlier, atMs: nowMs, cpuSeconds, cpuPercent }]
+  }
+  const age = Math.max(Os.uptime() - Number(leader.startTime) / Machine.ticksPerSecond, 0.01)
+  const cpuPercent = cpuSeconds / age * 100
+  return [usage(cpuPercent), { startTime: leader.startTime, atMs: nowMs, cpuSeconds, cpuPercent }]
+}
+
+/**
+ * One look at `/proc` for each sample, however many instances are asked for. A tree is the session of its main
+ * process; memory is the sum of what its processes have resident, pages they share counted once for each.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer: Layer.Layer<Usage> = Layer.effect(
+  Usage,
+  Effect.map(Sessions.make, (look) => {
+    let known = new Map<InstanceName, Earlier>()
+    return {
+      sample: Effect.fn("Usage.sample")(function*(processes: ReadonlyMap<InstanceName, number>) {
+        const result = new Map<InstanceName, InstanceUsage>()
+        if (processes.size === 0) return result
+        const sessions = yield* look
+        const nowMs = yield* Clock.currentTimeMillis
+        const next = new Map<InstanceName, Earlier>()
+        for (const [instance, pid] of processes) {
+          const members = sessions.get(pid)?.filter(Procfs.isLive) ?? []
+          const leader = members.find((member) => member.pid === pid)
+          if (leader === undefined) continue
+          const [usage, earlier] = measure(leader, members, known.get(instance), nowMs)
+          result.set(instance, usage)
+          next.set(instance, earlier)
+        }
+        known = next
+        return result
+      })
+    }
+  })
+)
