@@ -1,0 +1,201 @@
+/**
+ * The command line, put together.
+ *
+ * @since 0.1.0
+ */
+import * as CliConfig from "@effect/cli/CliConfig"
+import * as Command from "@effect/cli/Command"
+import * as Descriptor from "@effect/cli/CommandDescriptor"
+import * as Options from "@effect/cli/Options"
+import type * as ValidationError from "@effect/cli/ValidationError"
+import * as NodeTerminal from "@effect/platform-node-shared/NodeTerminal"
+import * as FileSystem from "@effect/platform/FileSystem"
+import * as Path from "@effect/platform/Path"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import * as LogLevel from "effect/LogLevel"
+import * as Option from "effect/Option"
+import manifest from "../../package.json" with { type: "json" }
+import * as Argv from "./Argv.ts"
+import { describe } from "./describe.ts"
+import { Reported, WordsWrong } from "./Errors.ts"
+import { events } from "./events.ts"
+import * as ExitCode from "./ExitCode.ts"
+import { health } from "./health.ts"
+import * as Help from "./Help.ts"
+import { logs } from "./logs.ts"
+import { ps } from "./ps.ts"
+import { reload } from "./reload.ts"
+import { restart } from "./restart.ts"
+import { rm } from "./rm.ts"
+import { complain, ofProcess, print, Session } from "./Session.ts"
+import { spawn } from "./spawn.ts"
+import { start } from "./start.ts"
+import { stop } from "./stop.ts"
+import { tree } from "./tree.ts"
+import { why } from "./why.ts"
+
+const globals = {
+  config: Options.text("config").pipe(
+    Options.withAlias("c"),
+    Options.withPseudoName("FILE"),
+    Options.withDescription("the file; else TENEMENT_CONFIG, ./tenement.toml, /etc/tenement/tenement.toml"),
+    Options.optional
+  ),
+  socket: Options.text("socket").pipe(
+    Options.withPseudoName("PATH"),
+    Options.withDescription("the control socket; else TENEMENT_SOCKET, or what the file says"),
+    Options.optional
+  ),
+  json: Options.boolean("json").pipe(Options.withDescription("prints results, and errors, as JSON")),
+  noColor: Options.boolean("no-color").pipe(Options.withDescription("prints without colours, as NO_COLOR does"))
+}
+
+const commands = [
+  spawn,
+  start,
+  stop,
+  restart,
+  rm,
+  ps,
+  tree,
+  describe,
+  why,
+  logs,
+  events,
+  health,
+  reload
+] as const
+
+const root = Command.make("tenement", globals).pipe(
+  Command.withDescription("Keeps many services alive on one machine."),
+  Command.withSubcommands(commands),
+  Command.provideSync(Session, ({ config, json, noColor, socket }) =>
+    ofProcess({
+      config: Option.getOrUndefined(config),
+      socket: Option.getOrUndefined(socket),
+      json,
+      noColor
+    }))
+)
+
+const program: Argv.Node = { command: root, below: commands.map((command) => ({ command })) }
+
+/** Our own reading of the words has told what is wrong with them; @effect/cli's guesses would be others. */
+const cliConfig = CliConfig.make({ isCaseSensitive: true, autoCorrectLimit: 0, showBuiltIns: false })
+
+const perform = Effect.fnUntraced(function*(argv: ReadonlyArray<string>) {
+  const directive = yield* Descriptor.parse(root.descriptor, ["tenement", ...argv], cliConfig)
+  // Argv.read answers what is built in.
+  if (directive._tag === "BuiltIn") return
+  if (directive.leftover.length > 0) {
+    return yield* new WordsWrong({ message: `there is no room for "${directive.leftover.join(" ")}" here` })
+  }
+  yield* root.transform(root.handler(directive.value), directive.value)
+})
+
+const logLevelOf = (name: string): Effect.Effect<LogLevel.LogLevel, WordsWrong> => {
+  const level = LogLevel.allLevels.find((level) => level._tag.toLowerCase() === name.toLowerCase())
+  return level === undefined
+    ? Effect.fail(
+      new WordsWrong({
+        message: `--log-level takes ${LogLevel.allLevels.map((level) => level._tag.toLowerCase()).join(", ")}; ` +
+          `found "${name}"`
+      })
+    )
+    : Effect.succeed(level)
+}
+
+/** @effect/cli offers its wizard to every program; this one has none. */
+const withoutWizard = (lines: ReadonlyArray<string>): ReadonlyArray<string> =>
+  lines.join("\n").replaceAll(" --wizard", "").split("\n").filter((line) => !/(--|-l )wizard/.test(line))
+
+const completions = (shell: string): Effect.Effect<ReadonlyArray<string>, WordsWrong> => {
+  switch (shell) {
+    case "bash":
+    case "sh":
+      return Effect.map(Command.getBashCompletions(root, "tenement"), withoutWizard)
+    case "zsh":
+      return Effect.map(Command.getZshCompletions(root, "tenement"), withoutWizard)
+    case "fish":
+      return Effect.map(Command.getFishCompletions(root, "tenement"), withoutWizard)
+    default:
+      return Effect.fail(
+        new WordsWrong({ message: `--completions takes bash, zsh, fish or sh; found "${shell}"` })
+      )
+  }
+}
+
+const answer = Effect.fnUntraced(function*(argv: ReadonlyArray<string>) {
+  const request = yield* Argv.read(Argv.grammar(program), argv)
+  switch (request._tag) {
+    case "Help": {
+      const { err, out } = yield* Session
+      const { columns, palette, write } = request.asked ? out : err
+      yield* write(`${Help.lines(program, request.path, { palette, room: columns() }).join("\n")}\n`)
+      return request.asked ? undefined : yield* new Reported({ code: ExitCode.codes.wrong })
+    }
+    case "Version":
+      return yield* print([`tenement ${manifest.version}`])
+    case "Completions":
+      return yield* Effect.flatMap(completions(request.shell), print)
+    case "Run": {
+      const level = request.logLevel === null ? LogLevel.Info : yield* logLevelOf(request.logLevel)
+      return yield* Logger.withMinimumLogLevel(perform(request.argv), level)
+    }
+  }
+})
+
+/** No option of ours reads a file or asks a question while the words are parsed; @effect/cli wants the means to. */
+const environment = Layer.mergeAll(FileSystem.layerNoop({}), Path.layer, NodeTerminal.layer)
+
+interface Told {
+  readonly _tag: string
+  readonly message: string
+}
+
+const settle = (
+  exit: Exit.Exit<unknown, Told | ValidationError.ValidationError>
+): Effect.Effect<number, never, Session> => {
+  if (Exit.isSuccess(exit)) return Effect.succeed(ExitCode.codes.done)
+  const failure = Cause.failureOrCause(exit.cause)
+  if (Either.isRight(failure)) {
+    return Cause.isInterruptedOnly(failure.right)
+      ? Effect.succeed(ExitCode.codes.interrupted)
+      : Effect.as(
+        complain({ _tag: "Defect", message: `this is a bug of tenement's: ${Cause.pretty(failure.right)}` }),
+        ExitCode.codes.failed
+      )
+  }
+  const error: Told = "message" in failure.left
+    ? failure.left
+    : new WordsWrong({ message: Help.plain(failure.left.error) })
+  const silent = error._tag === "Reported" || error._tag === "OutputClosed"
+  return Effect.as(silent ? Effect.void : complain(error), ExitCode.of(error))
+}
+
+/**
+ * Does what the words ask for, and answers the exit code. It never fails: what went wrong has been told.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const main = (argv: ReadonlyArray<string>): Effect.Effect<number> =>
+  Effect.uninterruptibleMask((restore) =>
+    restore(answer(argv)).pipe(Effect.scoped, Effect.provide(environment), Effect.exit, Effect.flatMap(settle))
+  ).pipe(
+    // Errors of the words themselves are told before the options among them could be understood.
+    Effect.provideService(
+      Session,
+      ofProcess({
+        config: undefined,
+        socket: undefined,
+        json: argv.includes("--json"),
+        noColor: argv.includes("--no-color")
+      })
+    )
+  )

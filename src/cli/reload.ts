@@ -1,0 +1,38 @@
+/**
+ * `tenement reload`.
+ *
+ * @since 0.1.0
+ */
+import * as Command from "@effect/cli/Command"
+import * as Options from "@effect/cli/Options"
+import * as Effect from "effect/Effect"
+import type { ReloadPlan } from "../domain/Views.ts"
+import * as Plan from "./render/Plan.ts"
+import { print, printJson, Session } from "./Session.ts"
+import { connect } from "./Supervisor.ts"
+
+const conclusion = (plan: ReloadPlan): ReadonlyArray<string> =>
+  plan.changes.length === 0
+    ? []
+    : [plan.applied ? "applied" : "nothing was changed (--dry-run); `tenement reload` applies it"]
+
+/**
+ * @since 0.1.0
+ * @category commands
+ */
+export const reload = Command.make(
+  "reload",
+  {
+    dryRun: Options.boolean("dry-run").pipe(Options.withDescription("shows the difference and changes nothing"))
+  },
+  Effect.fnUntraced(function*({ dryRun }) {
+    const { globals, out } = yield* Session
+    const { tree } = yield* connect
+    const plan = (dryRun: boolean) => tree.reload({ urlParams: { dryRun } })
+    if (globals.json) return yield* Effect.flatMap(plan(dryRun), printJson)
+    // What will be done is told before it is done.
+    const before = yield* plan(true)
+    yield* print(Plan.lines(before, out.palette))
+    yield* print(conclusion(dryRun || before.changes.length === 0 ? before : yield* plan(false)))
+  })
+).pipe(Command.withDescription("Applies what changed in the file, and only that, after showing the difference."))

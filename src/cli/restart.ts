@@ -1,0 +1,29 @@
+/**
+ * `tenement restart`.
+ *
+ * @since 0.1.0
+ */
+import * as Command from "@effect/cli/Command"
+import * as Effect from "effect/Effect"
+import { change } from "./Change.ts"
+import { connect } from "./Supervisor.ts"
+import * as Words from "./Words.ts"
+
+/**
+ * @since 0.1.0
+ * @category commands
+ */
+export const restart = Command.make(
+  "restart",
+  { words: Words.some },
+  Effect.fnUntraced(function*({ words }) {
+    const { instances } = yield* connect
+    yield* change({
+      words,
+      concurrency: 1,
+      list: instances.list({}),
+      describe: (name) => instances.describe({ path: { name } }),
+      act: (name) => instances.restart({ path: { name } })
+    })
+  })
+).pipe(Command.withDescription("Restarts instances, one after the other, and waits until each is ready."))

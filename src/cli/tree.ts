@@ -1,0 +1,25 @@
+/**
+ * `tenement tree`.
+ *
+ * @since 0.1.0
+ */
+import * as Command from "@effect/cli/Command"
+import * as Effect from "effect/Effect"
+import * as Tree from "./render/Tree.ts"
+import { print, printJson, Session } from "./Session.ts"
+import { connect } from "./Supervisor.ts"
+
+/**
+ * @since 0.1.0
+ * @category commands
+ */
+export const tree = Command.make(
+  "tree",
+  {},
+  Effect.fnUntraced(function*() {
+    const { globals, out } = yield* Session
+    const client = yield* connect
+    const root = yield* client.tree.tree({})
+    yield* globals.json ? printJson(root) : print(Tree.lines(root, out.palette))
+  })
+).pipe(Command.withDescription("Shows the supervision tree, with the state of each actor."))
