@@ -91,3 +91,39 @@ export class LogsFailed extends Schema.TaggedError<LogsFailed>("tenement/LogsFai
     return `logs of ${this.instance}: ${this.problem} (${this.path}: ${this.code})`
   }
 }
+
+/**
+ * A program of the system that tenement needs did not do its work. `code` is its exit code, or an errno name.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class ToolFailed extends Schema.TaggedError<ToolFailed>("tenement/ToolFailed")("ToolFailed", {
+  program: Schema.String,
+  code: Schema.String,
+  detail: Schema.String
+}) {
+  override get message() {
+    return this.code === "ENOENT"
+      ? `${this.program} is not installed, or not in PATH`
+      : `${this.program} failed (${this.code}): ${this.detail}`
+  }
+}
+
+/**
+ * `readiness = "notify"` cannot be had. Nothing was started.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class NotifyUnavailable
+  extends Schema.TaggedError<NotifyUnavailable>("tenement/NotifyUnavailable")("NotifyUnavailable", {
+    code: Schema.String,
+    problem: Schema.String,
+    advice: Schema.String
+  })
+{
+  override get message() {
+    return `sd_notify messages cannot be received: ${this.problem} (${this.code}). ${this.advice}`
+  }
+}

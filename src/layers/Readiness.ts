@@ -9,8 +9,10 @@ import * as Layer from "effect/Layer"
 import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
 import type { Endpoint } from "./Endpoint.ts"
-import type { Unhealthy } from "./Errors.ts"
+import type { NotifyUnavailable, Unhealthy } from "./Errors.ts"
 import * as HealthCheck from "./HealthCheck.ts"
+import { printable } from "./internal/printable.ts"
+import { type Listener, Notify } from "./Notify.ts"
 
 /**
  * A wait for readiness, prepared before the process is launched (`env` is added to its environment, which is how
@@ -77,3 +79,30 @@ export const socket: Layer.Layer<Readiness> = Layer.succeed(Readiness, polling(H
 export const started: Layer.Layer<Readiness> = Layer.succeed(Readiness, {
   prepare: () => Effect.succeed({ env: {}, ready: () => Effect.succeed("started") })
 })
+
+const hear = (
+  listener: Listener,
+  observe: (detail: string) => Effect.Effect<void>
+): Effect.Effect<string> =>
+  Effect.flatMap(listener.next, (message) => {
+    if (message.get("READY") === "1") return Effect.as(listener.mute, "READY=1")
+    const said = message.get("STATUS") ?? (message.has("ERRNO") ? `ERRNO=${message.get("ERRNO")}` : undefined)
+    return Effect.zipRight(said === undefined ? Effect.void : observe(printable(said)), hear(listener, observe))
+  })
+
+/**
+ * Ready when the instance says so, as programs written for systemd do: `READY=1` to the socket in `NOTIFY_SOCKET`.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const notify: Layer.Layer<Readiness, never, Notify> = Layer.effect(
+  Readiness,
+  Effect.map(Notify, ({ listen }) => ({
+    prepare: (endpoint) =>
+      Effect.map(listen(endpoint), (listener) => ({
+        env: { NOTIFY_SOCKET: listener.path },
+        ready: (observe) => Effect.zipRight(observe("waiting for READY=1"), hear(listener, observe))
+      }))
+  }))
+)

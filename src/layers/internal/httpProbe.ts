@@ -3,14 +3,12 @@ import * as Effect from "effect/Effect"
 import * as Http from "node:http"
 import type { Address } from "../Endpoint.ts"
 import { codeOf } from "./errno.ts"
+import { printable } from "./printable.ts"
 
 // Enough to see what an error page says; a longer body is cut off, and that is not the instance's fault.
 const bodyLimit = 4096
 
 const headers = { Host: "localhost", "User-Agent": "tenement-health/1", Accept: "*/*", Connection: "close" }
-
-const printable = (body: Buffer): string =>
-  body.toString("utf8").replace(/[^\p{L}\p{M}\p{N}\p{P}\p{S}]+/gu, " ").trim().slice(0, 80)
 
 const explain = (asked: string, error: unknown): string => {
   const code = codeOf(error)
@@ -41,7 +39,7 @@ export const get = (address: Address, path: string): Effect.Effect<string, strin
       const finish = () => {
         request.destroy()
         if (status >= 200 && status < 400) return resume(Effect.succeed(`${asked}: ${status}`))
-        const said = printable(Buffer.concat(chunks))
+        const said = printable(Buffer.concat(chunks).toString("utf8"))
         const line = `${asked}: ${status} ${Http.STATUS_CODES[status] ?? ""}`.trimEnd()
         resume(Effect.fail(said === "" ? line : `${line}: ${said}`))
       }

@@ -1,0 +1,183 @@
+/**
+ * Hears what services say through `sd_notify`.
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Mailbox from "effect/Mailbox"
+import * as RcRef from "effect/RcRef"
+import type * as Scope from "effect/Scope"
+import * as Fs from "node:fs"
+import * as Path from "node:path"
+import type { Endpoint } from "./Endpoint.ts"
+import { NotifyUnavailable } from "./Errors.ts"
+import { unless } from "./internal/errno.ts"
+import * as LauncherPipe from "./LauncherPipe.ts"
+
+/**
+ * What one run says. `path` is its `NOTIFY_SOCKET`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Listener {
+  readonly path: string
+  /** The next message: its assignments, such as `READY` to `1`. */
+  readonly next: Effect.Effect<ReadonlyMap<string, string>>
+  /** From now on nothing of what is said is passed on. */
+  readonly mute: Effect.Effect<void>
+}
+
+/**
+ * `listen` opens a run's notification socket for as long as the scope lives; only the run's user may write to it.
+ *
+ * @since 0.1.0
+ * @category tags
+ */
+export class Notify extends Context.Tag("tenement/layers/Notify")<Notify, {
+  readonly listen: (endpoint: Endpoint) => Effect.Effect<Listener, NotifyUnavailable, Scope.Scope>
+}>() {}
+
+/*
+ * Node has no datagram sockets of the Unix family, and perl is on every Debian. One process serves all sockets. It is
+ * told `+UID GID PATH`, `-PATH` and `~PATH` (mute), and tells `=PATH` (bound), `!PATH error` and `>PATH message-in-hex`.
+ */
+const program = String.raw`
+use strict; use Socket; $| = 1;
+my ($input, $want, %socket, %path, %mute) = ("", "");
+vec($want, 0, 1) = 1;
+sub forget { my $s = delete $socket{$_[0]} or return; vec($want, fileno $s, 1) = 0; delete $path{fileno $s}; close $s }
+sub command {
+  my ($verb, $rest) = (substr($_[0], 0, 1), substr($_[0], 1));
+  if ($verb eq "-") { forget($rest); delete $mute{$rest} }
+  elsif ($verb eq "~") { $mute{$rest} = 1 }
+  elsif ($verb eq "+") {
+    my ($uid, $gid, $path) = split / /, $rest, 3;
+    unlink $path; umask 0177;
+    if (socket(my $s, AF_UNIX, SOCK_DGRAM, 0) and bind($s, sockaddr_un($path)) and chown($uid, $gid, $path)) {
+      $socket{$path} = $s; $path{fileno $s} = $path; vec($want, fileno $s, 1) = 1; print "=$path\n"
+    } else { print "!$path $!\n" }
+  }
+}
+while (1) {
+  next if select(my $ready = $want, undef, undef, undef) < 0;
+  for my $fd (grep { vec($ready, $_, 1) } keys %path) {
+    my $path = $path{$fd};
+    defined recv($socket{$path}, my $message, 65536, MSG_DONTWAIT) or next;
+    print ">$path ", unpack("H*", $message), "\n" unless $mute{$path};
+  }
+  next unless vec($ready, 0, 1);
+  sysread(STDIN, $input, 65536, length $input) or exit;
+  command($1) while $input =~ s/^(.*)\n//;
+}
+`
+
+interface Subscription {
+  readonly owner: string
+  readonly bound: Deferred.Deferred<void, NotifyUnavailable>
+  readonly inbox: Mailbox.Mailbox<string>
+}
+
+const advice = "Install it (apt-get install perl-base), or choose another readiness."
+
+/** All sockets of one helper; the helper is started again, sockets and all, when it dies. */
+const helper = (subscriptions: ReadonlyMap<string, Subscription>) =>
+  Effect.gen(function*() {
+    const started = yield* Deferred.make<void, NotifyUnavailable>()
+    let pipe: LauncherPipe.Pipe | undefined
+    const onLine = (line: string) => {
+      const space = line.indexOf(" ")
+      const end = space < 0 ? line.length : space
+      const subscription = subscriptions.get(line.slice(1, end))
+      if (subscription === undefined) return
+      const rest = line.slice(end + 1)
+      if (line.startsWith(">")) subscription.inbox.unsafeOffer(Buffer.from(rest, "hex").toString("utf8"))
+      else {
+        Deferred.unsafeDone(
+          subscription.bound,
+          line.startsWith("=")
+            ? Exit.void
+            : Exit.fail(new NotifyUnavailable({ code: "EIO", problem: rest, advice: "" }))
+        )
+      }
+    }
+    yield* Effect.scoped(Effect.gen(function*() {
+      pipe = yield* LauncherPipe.open({ argv: ["perl", "-e", program], onLine })
+      for (const [path, { owner }] of subscriptions) pipe.send(`+${owner} ${path}`)
+      yield* Deferred.succeed(started, undefined)
+      yield* pipe.exited
+      yield* Effect.logWarning("the helper for sd_notify ended; it is started again")
+    })).pipe(
+      Effect.catchAll((code) =>
+        Deferred.fail(started, new NotifyUnavailable({ code, problem: "perl cannot be run", advice }))
+      ),
+      Effect.zipRight(Effect.sleep("1 second")),
+      Effect.forever,
+      Effect.interruptible,
+      Effect.forkScoped
+    )
+    yield* Deferred.await(started)
+    return (line: string) => Effect.sync(() => pipe?.send(line))
+  })
+
+const parse = (message: string): ReadonlyMap<string, string> =>
+  new Map(
+    message.split("\n").filter((line) => line.includes("=")).map((line) => {
+      const at = line.indexOf("=")
+      return [line.slice(0, at), line.slice(at + 1)]
+    })
+  )
+
+// Beside the folder of the private path and not in it: what the run's user could exchange must not be chowned.
+const socketOf = ({ privatePath }: Endpoint): { readonly path: string; readonly owner: string } => {
+  const folder = Path.dirname(privatePath)
+  const { gid, uid } = Fs.lstatSync(folder)
+  return { path: `${folder}.${Path.basename(privatePath, ".sock")}.n`, owner: `${uid} ${gid}` }
+}
+
+/**
+ * One helper process for all instances, there only while somebody listens.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer: Layer.Layer<Notify> = Layer.scoped(
+  Notify,
+  Effect.gen(function*() {
+    const subscriptions = new Map<string, Subscription>()
+    const shared = yield* RcRef.make({ acquire: helper(subscriptions), idleTimeToLive: "10 seconds" })
+    return {
+      listen: Effect.fn("Notify.listen")(function*(endpoint: Endpoint) {
+        const send = yield* RcRef.get(shared)
+        const { owner, path } = socketOf(endpoint)
+        const bound = yield* Deferred.make<void, NotifyUnavailable>()
+        // What is said while nobody asks is kept as far as this; the rest is dropped, the oldest first.
+        const inbox = yield* Mailbox.make<string>({ capacity: 16, strategy: "sliding" })
+        yield* Effect.acquireRelease(
+          Effect.zipRight(
+            Effect.sync(() => subscriptions.set(path, { owner, bound, inbox })),
+            send(`+${owner} ${path}`)
+          ),
+          () =>
+            Effect.zipRight(
+              send(`-${path}`),
+              Effect.sync(() => {
+                subscriptions.delete(path)
+                unless(["ENOENT"], () => Fs.unlinkSync(path))
+              })
+            )
+        )
+        // A launch cannot be interrupted; this wait in it has its end all the same.
+        yield* Effect.timeoutFail(Effect.interruptible(Deferred.await(bound)), {
+          duration: "5 seconds",
+          onTimeout: () => new NotifyUnavailable({ code: "ETIMEDOUT", problem: "perl does not answer", advice })
+        })
+        return { path, next: Effect.map(Effect.orDie(inbox.take), parse), mute: send(`~${path}`) }
+      })
+    }
+  })
+)
