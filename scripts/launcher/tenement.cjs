@@ -53,12 +53,22 @@ const readCache = (entry) => {
   }
 }
 
+/** Makes one folder; `recursive` is out of the question, since on some file systems (/proc) Node never returns. */
+const makeFolder = (folder) => {
+  try {
+    fs.mkdirSync(folder, 0o700)
+  } catch (error) {
+    if (error.code !== "EEXIST") throw error
+  }
+}
+
 const entriesKept = 16
 
 const writeCache = (entry, data) => {
   try {
     const folder = cacheFolder()
-    fs.mkdirSync(folder, { recursive: true, mode: 0o700 })
+    makeFolder(path.dirname(folder))
+    makeFolder(folder)
     assertOurs(folder)
     const temporary = path.join(folder, `${entry}.${process.pid}`)
     fs.writeFileSync(temporary, data, { mode: 0o600, flag: "wx" })
@@ -82,7 +92,8 @@ const compileWithCache = (source, filename) => {
   const cachedData = readCache(entry)
   const script = new vm.Script(`(function(${parameters.join()}){${source}\n})`, { filename, cachedData })
   if (cachedData === undefined || script.cachedDataRejected) {
-    process.once("exit", () => writeCache(entry, script.createCachedData()))
+    // 2 is for arguments that make no sense: such a word is no command.
+    process.once("exit", (code) => code === 2 || writeCache(entry, script.createCachedData()))
   }
   return script.runInThisContext()
 }
