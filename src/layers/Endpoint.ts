@@ -19,7 +19,7 @@ export interface Endpoint {
 }
 
 /**
- * What to connect to, in the words of Node's `net.connect` and `http.request`.
+ * What to connect to, in the words of Node's `net.connect`.
  *
  * @since 0.1.0
  * @category models

@@ -138,8 +138,9 @@ export const layer: Layer.Layer<Launcher> = Layer.effect(
 )
 
 /**
- * Closes the file descriptors that this process was itself started with: what Node opens is closed by the kernel when
- * a service is executed, these would be handed on to all of them. For the start of a daemon.
+ * Closes the file descriptors that this process was itself started with, and would hand on to every service. What Node
+ * opens is closed by the kernel when a service is executed, and of what it finds Node marks the first sixteen so; any
+ * higher one is left to us. For the start of a daemon.
  *
  * @since 0.1.0
  * @category combinators

@@ -27,7 +27,8 @@ export const get = (address: Address, path: string): Effect.Effect<string, strin
     const asked = `GET ${path}`
     let request: Http.ClientRequest
     try {
-      request = Http.request({ ...address, path, agent: false, headers })
+      const where = "path" in address ? { socketPath: address.path } : address
+      request = Http.request({ ...where, path, agent: false, headers })
     } catch (error) {
       return resume(Effect.fail(explain(asked, error)))
     }

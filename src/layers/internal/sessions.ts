@@ -17,8 +17,8 @@ const look = (): Sessions => {
 }
 
 // Looking costs time for every process of the machine: when a thousand instances end together, looks take at most
-// a tenth of the supervisor's time, and all that ended meanwhile share the next one.
-const rest = 9
+// a fifth of the supervisor's time, and all that ended meanwhile share the next one.
+const rest = 4
 
 /** A look at `/proc` that began after it was asked for; those who ask while one is awaited share it. */
 export const make: Effect.Effect<Effect.Effect<Sessions>> = Effect.sync(() => {
