@@ -41,6 +41,8 @@ export interface Machine extends Site.Site {
   /** What really happened: of one instance, or of all. */
   readonly truth: (name?: string) => Effect.Effect<ReadonlyArray<Fx.Entry>>
   readonly starts: (name: string) => Effect.Effect<ReadonlyArray<Fx.Entry>>
+  /** Waits until the newest run of each is through its steps. */
+  readonly untilUp: (...names: ReadonlyArray<string>) => Effect.Effect<void>
   readonly untilTruth: (
     what: string,
     name: string,
@@ -109,6 +111,17 @@ export const on = (site: Site.Site, supervisor: Site.Running): Machine => {
         return json as Outcome
       }),
     starts: (name) => Effect.map(truth(name), (records) => records.filter(({ event }) => event === "start")),
+    untilUp: (...names) =>
+      Effect.forEach(
+        names,
+        (name) =>
+          eventually(`${name} is up`, truth(name), (entries) =>
+            entries.findLast(({ event }) =>
+                event === "start" || event === "up" || event === "listening"
+              )?.event !== "start" &&
+            entries.length > 0),
+        { discard: true }
+      ),
     untilTruth: (what, name, holds) => eventually(what, truth(name), holds),
     // Renamed into place: the service must not read it half written.
     answer: (name, answer) =>

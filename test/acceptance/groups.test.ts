@@ -8,12 +8,18 @@ const member: Fx.Table = { restart: "always", backoff_base_ms: 50, backoff_max_m
 
 /** `a start`, `b exit`, …: starts and signals in the order in which they happened. */
 const order = (machine: Machine.Machine, since: number) =>
-  Effect.map(machine.truth(), (entries) =>
-    entries.filter(({ at, event }) => at > since && (event === "start" || event === "signal"))
-      .map(({ event, instance }) => `${instance.split(":")[0]} ${event}`))
+  Effect.map(
+    machine.truth(),
+    (entries) =>
+      entries.filter(({ at, event }) => at > since && (event === "start" || event === "signal"))
+        .map(({ event, instance }) => `${instance.split(":")[0]} ${event}`)
+  )
 
-const ready = (machine: Machine.Machine, count: number) =>
-  eventually("all run", machine.list, (views) => views.filter(({ state }) => state === "running").length === count)
+const ready = (machine: Machine.Machine, ...names: ReadonlyArray<string>) =>
+  Effect.zipRight(
+    Effect.forEach(names, (name) => machine.until(name, "running"), { discard: true }),
+    machine.untilUp(...names)
+  )
 
 const fail = (machine: Machine.Machine, name: string) =>
   Effect.gen(function*() {
@@ -34,13 +40,18 @@ describe("groups", () => {
           t: Fx.service({ ...member, restart: "never" }, "obey=TERM"),
           apart: Fx.service(member, "obey=TERM")
         },
-        group: { shop: { services: ["a", "b", "c", "t"], strategy: "one-for-all", max_restarts: 5, restart_window: 60 } }
+        group: {
+          shop: { services: ["a", "b", "c", "t"], strategy: "one-for-all", max_restarts: 5, restart_window: 60 }
+        }
       })
-      yield* ready(machine, 5)
-      yield* Effect.sleep("100 millis")
+      yield* ready(machine, "a", "b", "c", "t", "apart")
       const since = yield* fail(machine, "b")
-      yield* machine.untilTruth("c is back", "c", (entries) => entries.filter(({ event }) => event === "start").length === 2)
-      yield* ready(machine, 4)
+      yield* machine.untilTruth(
+        "c is back",
+        "c",
+        (entries) => entries.filter(({ event }) => event === "start").length === 2
+      )
+      yield* ready(machine, "a", "b", "c")
       assert.deepStrictEqual(yield* order(machine, since), [
         "t signal",
         "c signal",
@@ -50,7 +61,7 @@ describe("groups", () => {
         "c start"
       ])
       assert.strictEqual((yield* machine.view("t")).state, "stopped")
-      assert.strictEqual((yield* machine.truth("apart")).length, 1)
+      assert.strictEqual((yield* machine.starts("apart")).length, 1)
       const views = yield* machine.list
       assert.strictEqual(views.find(({ name }) => name === "b:default")?.lastExit?.signal, "SIGKILL")
       assert.strictEqual(views.find(({ name }) => name === "a:default")?.lastExit?.reason, "stopped")
@@ -66,11 +77,13 @@ describe("groups", () => {
         },
         group: { shop: { services: ["a", "b", "c"], strategy: "rest-for-one", max_restarts: 5, restart_window: 60 } }
       })
-      yield* ready(machine, 3)
-      yield* Effect.sleep("100 millis")
+      yield* ready(machine, "a", "b", "c")
       const since = yield* fail(machine, "b")
-      yield* machine.untilTruth("c is back", "c", (entries) => entries.filter(({ event }) => event === "start").length === 2)
-      yield* ready(machine, 3)
+      yield* machine.untilTruth("c is back", "c", (entries) =>
+        entries.filter(({ event }) =>
+          event === "start"
+        ).length === 2)
+      yield* ready(machine, "a", "b", "c")
       assert.deepStrictEqual(yield* order(machine, since), ["c signal", "b start", "c start"])
     }))
 
@@ -85,11 +98,14 @@ describe("groups", () => {
         },
         group: { shop: { services: ["a", "b", "c"], strategy: "one-for-all", max_restarts: 2, restart_window: 60 } }
       })
-      yield* ready(machine, 3)
-      yield* Effect.sleep("100 millis")
+      yield* ready(machine, "a", "b", "c")
       const since = yield* fail(machine, "b")
-      yield* machine.untilTruth("a third b", "b", (entries) => entries.filter(({ event }) => event === "start").length === 3)
-      yield* ready(machine, 3)
+      yield* machine.untilTruth(
+        "a third b",
+        "b",
+        (entries) => entries.filter(({ event }) => event === "start").length === 3
+      )
+      yield* ready(machine, "a", "b", "c")
       assert.deepStrictEqual(yield* order(machine, since), [
         "c signal",
         "a signal",
@@ -102,8 +118,11 @@ describe("groups", () => {
       ])
       // Both rounds of the intensity are used up: one more is too many, for all of them.
       yield* fail(machine, "b")
-      const views = yield* eventually("the group is given up", machine.list, (views) =>
-        views.every(({ state }) => state === "failed"))
+      const views = yield* eventually(
+        "the group is given up",
+        machine.list,
+        (views) => views.every(({ state }) => state === "failed")
+      )
       assert.deepStrictEqual(views.map(({ pid }) => pid), [null, null, null])
       assert.deepInclude((yield* machine.describe("a")).history.at(-1)?.cause, { _tag: "GroupGaveUp", group: "shop" })
     }))

@@ -27,10 +27,16 @@ describe("restart intensity", () => {
         assert.deepInclude(last, { to: "failed" })
         assert.deepInclude(last?.cause, { _tag: "IntensityExceeded", restarts: runs - 1 })
       }
-      yield* machine.untilTruth("10 restarts", "spaced", (entries) =>
-        entries.filter(({ event }) => event === "start").length > 10)
-      yield* machine.untilTruth("25 restarts", "unlimited", (entries) =>
-        entries.filter(({ event }) => event === "start").length > 25)
+      yield* machine.untilTruth(
+        "10 restarts",
+        "spaced",
+        (entries) => entries.filter(({ event }) => event === "start").length > 10
+      )
+      yield* machine.untilTruth(
+        "25 restarts",
+        "unlimited",
+        (entries) => entries.filter(({ event }) => event === "start").length > 25
+      )
       assert.notStrictEqual((yield* machine.view("spaced")).state, "failed")
       assert.notStrictEqual((yield* machine.view("unlimited")).state, "failed")
       // Silence afterwards, over a reload, until a person starts it.
@@ -48,7 +54,9 @@ describe("restart intensity", () => {
       const answer = yield* machine.ask("start", "web")
       assert.oneOf(answer.status, [200, 409])
       yield* machine.untilTruth("3 more runs", "web", (entries) =>
-        entries.filter(({ event }) => event === "start").length >= 6)
+        entries.filter(({ event }) =>
+          event === "start"
+        ).length >= 6)
       yield* machine.until("web", "failed")
       assert.strictEqual((yield* machine.starts("web")).length, 6)
     }))
@@ -63,12 +71,15 @@ describe("restart intensity", () => {
           missing: { ...Fx.service({ ...quick, max_restarts: 5, restart_window: 60 }), command: "/no/such/program" }
         }
       })
-      const quiet = Effect.map(machine.list, (views) =>
-        views.filter(({ service }) => service === "quiet").map(({ pid, restarts, state }) => ({
-          state,
-          restarts,
-          process: Proc.identity(pid ?? 0)
-        })))
+      const quiet = Effect.map(
+        machine.list,
+        (views) =>
+          views.filter(({ service }) => service === "quiet").map(({ pid, restarts, state }) => ({
+            state,
+            restarts,
+            process: Proc.identity(pid ?? 0)
+          }))
+      )
       for (const id of ids) yield* machine.until(`quiet:${id}`, "running")
       const before = yield* quiet
       assert.strictEqual(before.length, 18)

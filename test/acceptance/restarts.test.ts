@@ -93,7 +93,8 @@ describe("restart policy", () => {
               return
             }
             const view = yield* machine.until(instance, ({ lastExit, nextStartAt, pid, state }) =>
-              lastExit !== null && (ending.restarts[policy] ? pid !== null : nextStartAt === null && state !== "stopping"))
+              lastExit !== null &&
+              (ending.restarts[policy] ? pid !== null : nextStartAt === null && state !== "stopping"))
             assert.deepInclude({ ...view.lastExit }, ending.lastExit, instance)
             assert.strictEqual(view.restarts, ending.restarts[policy] ? 1 : 0, instance)
             if (!ending.restarts[policy]) {

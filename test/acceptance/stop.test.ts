@@ -8,8 +8,10 @@ import * as Proc from "./Proc.ts"
 const grace = 500
 
 const signals = (machine: Machine.Machine, name: string) =>
-  Effect.map(machine.truth(name), (entries) =>
-    entries.filter(({ event }) => event === "signal").map(({ detail }) => detail))
+  Effect.map(
+    machine.truth(name),
+    (entries) => entries.filter(({ event }) => event === "signal").map(({ detail }) => detail)
+  )
 
 describe("stop", () => {
   it.scopedLive("sends the stop signal once, waits for the whole tree, and kills only after stop_timeout", () =>
@@ -18,7 +20,7 @@ describe("stop", () => {
       const machine = yield* make({
         service: {
           obedient: Fx.service(keys, "obey=TERM"),
-          deaf: Fx.service(keys, "ignore=TERM touch=deaf-ready"),
+          deaf: Fx.service(keys, "ignore=TERM"),
           other: Fx.service({ ...keys, stop_signal: "SIGINT" }, "trap=TERM obey=INT"),
           // Asleep for good unless it gets SIGCONT too.
           halted: Fx.service({ stop_timeout: 20 }, "obey=TERM"),
@@ -26,10 +28,9 @@ describe("stop", () => {
           parent: Fx.service(keys, "obey=TERM ignore=HUP child daemon")
         }
       })
-      for (const name of ["obedient", "deaf", "other", "halted", "parent"]) yield* machine.until(name, "running")
-      yield* machine.untilTruth("the deaf one is deaf", "deaf", (entries) => entries.length > 0)
-      yield* machine.untilTruth("the family is there", "parent", (entries) => entries.length === 3)
-      yield* Effect.sleep("50 millis")
+      yield* machine.untilUp("obedient", "deaf", "other", "halted", "parent")
+      const isChild = ({ event }: Fx.Entry) => event === "child" || event === "daemon"
+      yield* machine.untilTruth("the family is there", "parent", (entries) => entries.filter(isChild).length === 2)
 
       assert.deepInclude(yield* machine.stop("obedient"), { changed: true, forced: false })
       assert.deepStrictEqual(yield* signals(machine, "obedient"), ["TERM"])
@@ -59,8 +60,7 @@ describe("stop", () => {
       const machine = yield* make({
         service: { web: Fx.service({ stop_timeout: 20 }, "obey=TERM,0.3"), idle: Fx.service({ instances: [] }, "") }
       })
-      yield* machine.until("web", "running")
-      yield* Effect.sleep("50 millis")
+      yield* machine.untilUp("web")
       const answers = yield* Effect.all([machine.stop("web"), machine.stop("web"), machine.stop("web")], {
         concurrency: "unbounded"
       })
@@ -84,10 +84,7 @@ describe("stop", () => {
           "never-ready-too": Fx.service({ readiness: "socket" }, "")
         }
       })
-      for (const name of ["never-ready", "never-ready-deaf"]) {
-        yield* machine.untilTruth(`${name} runs`, name, (entries) => entries.length > 0)
-      }
-      yield* Effect.sleep("50 millis")
+      yield* machine.untilUp("never-ready", "never-ready-deaf")
       const outcomes: Array<Outcome> = []
       for (const name of ["never-ready", "never-ready-deaf", "waiting"]) {
         assert.strictEqual((yield* machine.view(name)).state, "starting", name)
@@ -109,7 +106,7 @@ describe("stop", () => {
       const started = yield* Effect.fork(
         machine.api("/api/instances", { method: "POST", body: { service: "web", id: "default" } })
       )
-      yield* machine.untilTruth("it runs", "web", (entries) => entries.length > 0)
+      yield* machine.untilUp("web")
       assert.strictEqual((yield* machine.stop("web")).instance.state, "stopped")
       const answer = yield* started
       assert.strictEqual(answer.status, 409)

@@ -1,0 +1,48 @@
+/**
+ * Whether what clients of one instance were told can have happened one after the other: each call takes effect at one
+ * moment between its beginning and its end, and every answer is right for the state at that moment.
+ */
+export type State = "absent" | "stopped" | "running"
+export type Verb = "spawn" | "start" | "stop" | "restart" | "rm"
+
+export interface Call {
+  readonly verb: Verb
+  readonly from: number
+  readonly to: number
+  readonly status: number
+}
+
+/** The states that a call which was answered like this can have led to, from a given one; none if it cannot be. */
+const step = (state: State, { status, verb }: Call): ReadonlyArray<State> => {
+  // Refused before it did anything.
+  if (status === 429) return [state]
+  if (status === 404) return verb !== "spawn" && state === "absent" ? [state] : []
+  if (verb !== "spawn" && state === "absent") return []
+  switch (verb) {
+    case "rm":
+      return status < 300 ? ["absent"] : []
+    case "stop":
+      return status < 300 ? ["stopped"] : []
+    default:
+      // A wait for readiness that something overtook ends with 409: it began, and may be undone by then.
+      return status < 300 || status === 409 ? ["running"] : []
+  }
+}
+
+/** Searches for an order (Wing and Gong), remembering what it has tried. `last` is the state seen at the end. */
+export const isLinearizable = (calls: ReadonlyArray<Call>, first: State, last: State): boolean => {
+  const tried = new Set<string>()
+  const search = (left: ReadonlyArray<number>, state: State): boolean => {
+    if (left.length === 0) return state === last
+    const key = `${left.join(",")} ${state}`
+    if (tried.has(key)) return false
+    tried.add(key)
+    // Only what began before anything else that is left was over can be next.
+    const limit = Math.min(...left.map((index) => calls[index]!.to))
+    return left.some((index) =>
+      calls[index]!.from <= limit &&
+      step(state, calls[index]!).some((next) => search(left.filter((other) => other !== index), next))
+    )
+  }
+  return search(calls.map((_, index) => index), first)
+}

@@ -1,0 +1,127 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import { createHash } from "node:crypto"
+import * as fs from "node:fs"
+import * as path from "node:path"
+import type * as Views from "../../src/domain/Views.ts"
+import { eventually } from "./Eventually.ts"
+import * as Fx from "./Fx.ts"
+import * as Http from "./Http.ts"
+import { full, type Machine, make } from "./Machine.ts"
+import * as Proc from "./Proc.ts"
+
+type Line = typeof Views.LogLine.Encoded
+
+const read = (machine: Machine, name: string, query = "") =>
+  Effect.map(machine.api(`/api/instances/${full(name)}/logs?tail=100000${query}`), ({ status, text }) => {
+    assert.strictEqual(status, 200, text)
+    return Http.eventsOf(text) as ReadonlyArray<Line>
+  })
+
+const textOf = (lines: ReadonlyArray<Line>, stream: "stdout" | "stderr") =>
+  lines.filter((line) => line.stream === stream).map(({ text }) => text).join("\n")
+
+const sha256 = (text: string) => createHash("sha256").update(text).digest("hex")
+
+/** What `spew` and `flood` write. */
+const spewed = (stream: "o" | "e", count: number) =>
+  Array.from({ length: count }, (_, index) => `${stream} ${String(index + 1).padStart(7, "0")} ${"x".repeat(50)}`)
+
+const sizeOf = (folder: string): number =>
+  fs.readdirSync(folder, { withFileTypes: true, recursive: true }).filter((entry) => entry.isFile())
+    .reduce((sum, entry) => sum + fs.statSync(path.join(entry.parentPath, entry.name)).size, 0)
+
+describe("logs", () => {
+  it.scopedLive("keep every byte of last words, in order, by stream and run", () =>
+    Effect.gen(function*() {
+      const count = 8800
+      const machine = yield* make({
+        service: {
+          loud: Fx.service({ restart: "never" }, `spew=${count} die=KILL`),
+          brief: Fx.service({ ...Fx.eager, restart: "on-failure" }, "out=first err=oops exit=1", "out=second exit=0")
+        }
+      })
+      yield* machine.until("loud", "failed")
+      const lines = yield* eventually(
+        "all lines are there",
+        read(machine, "loud"),
+        (lines) => lines.length === 2 * count
+      )
+      assert.strictEqual(sha256(textOf(lines, "stdout")), sha256(spewed("o", count).join("\n")))
+      assert.strictEqual(sha256(textOf(lines, "stderr")), sha256(spewed("e", count).join("\n")))
+      assert.isTrue(lines.every(({ incarnation, instance }) => incarnation === 1 && instance === "loud:default"))
+
+      yield* machine.until("brief", "completed")
+      const brief = yield* eventually("two runs spoke", read(machine, "brief"), (lines) => lines.length === 3)
+      const tagged = brief.map(({ incarnation, stream, text }) => `${incarnation} ${stream} ${text}`).sort()
+      assert.deepStrictEqual(tagged, ["1 stderr oops", "1 stdout first", "2 stdout second"])
+      assert.strictEqual(brief.at(-1)?.text, "second")
+    }))
+
+  it.scopedLive("a flood is bounded on disk and in memory, and its newest lines are kept", () =>
+    Effect.gen(function*() {
+      const count = 150_000
+      const machine = yield* make({
+        settings: { log_max_mb: 1, log_keep: 2 },
+        service: {
+          flood: Fx.service({ restart: "never" }, `flood=${count} touch=flooded`),
+          quiet: Fx.service({}, "out=hello")
+        }
+      })
+      const rss = () => Number(Proc.status(machine.supervisor.pid, "VmRSS")?.split(" ")[0])
+      let most = rss()
+      yield* eventually(
+        "the flood is over",
+        Effect.sync(() => most = Math.max(most, rss())),
+        () => fs.existsSync(`${machine.root}/flooded`)
+      )
+      const last = yield* eventually(
+        "the last line is there",
+        Effect.map(
+          machine.api("/api/instances/flood:default/logs?tail=1000"),
+          ({ text }) => Http.eventsOf(text) as ReadonlyArray<Line>
+        ),
+        (lines) => lines.at(-1)?.text === spewed("o", count).at(-1)
+      )
+      assert.deepStrictEqual(last.map(({ text }) => text), spewed("o", count).slice(-1000))
+      assert.isBelow(sizeOf(machine.dataDir), 5 * 1024 ** 2)
+      assert.isBelow(most, 200 * 1024, "kilobytes resident")
+      assert.deepStrictEqual((yield* read(machine, "quiet")).map(({ text }) => text), ["hello"])
+    }))
+
+  it.scopedLive("can be cut by tail, since and grep, and followed", () =>
+    Effect.gen(function*() {
+      const machine = yield* make({
+        service: {
+          web: Fx.service({ ...Fx.eager, restart: "always" }, "flood=20 await=again exit=1", "out=again"),
+          other: Fx.service({}, "out=elsewhere")
+        }
+      })
+      yield* machine.untilUp("other")
+      yield* eventually("20 lines", read(machine, "web"), (lines) => lines.length === 20)
+      const cut = (...args: ReadonlyArray<string>) =>
+        Effect.map(machine.cli("logs", "web", ...args), ({ code, stderr, stdout }) => {
+          assert.strictEqual(code, 0, stderr)
+          return stdout.split("\n").filter((line) => line !== "")
+        })
+      assert.strictEqual((yield* cut("-n", "3")).length, 3)
+      assert.include((yield* cut("-n", "1"))[0], "0000020")
+      assert.strictEqual((yield* cut("--grep", "00000(07|11)")).length, 2)
+      assert.strictEqual((yield* cut("--since", "1h")).length, 20)
+      const future = new Date(Date.now() + 3_600_000).toISOString()
+      assert.strictEqual((yield* cut("--since", future)).length, 0)
+      assert.strictEqual((yield* machine.cli("logs", "web", "--grep", "(")).code, 2)
+      assert.strictEqual((yield* machine.cli("logs", "nobody")).code, 1)
+
+      const follower = yield* machine.run(["logs", "-f", "-n", "0", "web"])
+      yield* Effect.sleep("500 millis")
+      yield* machine.touch("again")
+      yield* eventually("what comes is shown", follower.stdout, (text) => text.includes("again"))
+      assert.notInclude(yield* follower.stdout, "elsewhere")
+      yield* follower.signal("SIGINT")
+      yield* follower.exited
+      const all = yield* machine.cli("logs")
+      assert.include(all.stdout, "elsewhere")
+      assert.include(all.stdout, "again")
+    }))
+})

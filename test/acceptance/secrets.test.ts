@@ -1,0 +1,102 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as fs from "node:fs"
+import * as path from "node:path"
+import { eventually } from "./Eventually.ts"
+import * as Fx from "./Fx.ts"
+import { make } from "./Machine.ts"
+import * as Proc from "./Proc.ts"
+
+const canary = "canary-5f1d9c"
+
+describe("values of env_file", () => {
+  it.scopedLive("reach the service, and are shown nowhere: not in any output, argument, file or metric", () =>
+    Effect.gen(function*() {
+      const machine = yield* make({
+        service: {
+          web: Fx.service(
+            { env_file: "secrets.env", max_restarts: 1, backoff_base_ms: 20, instances: [] },
+            "",
+            "exit=1"
+          )
+        }
+      })
+      const secrets = `${machine.root}/secrets.env`
+      // The file is read when the configuration is: a reload brings the secret in.
+      fs.writeFileSync(secrets, `API_TOKEN=${canary}\nQUOTED="two words ${canary}"\n`, { mode: 0o600 })
+      assert.strictEqual((yield* machine.api("/api/reload", { method: "POST" })).status, 200)
+      assert.strictEqual(
+        (yield* machine.api("/api/instances", { method: "POST", body: { service: "web" } })).status,
+        200
+      )
+      const { pid } = yield* machine.until("web", "running")
+      yield* machine.untilUp("web")
+      assert.deepInclude(Proc.environment(pid!), { API_TOKEN: canary, QUOTED: `two words ${canary}` })
+
+      fs.writeFileSync(secrets, `API_TOKEN=${canary}-2\n`)
+      const outputs: Array<readonly [string, string]> = []
+      const commands = [
+        "ps --json",
+        "ps",
+        "describe web",
+        "describe web --json",
+        "why web",
+        "config show",
+        "config show --json",
+        "config check",
+        "reload --dry-run",
+        "reload --dry-run --json",
+        "tree --json",
+        "events",
+        "events --json",
+        "logs web",
+        "health web"
+      ]
+      yield* Effect.forEach(commands, (command) =>
+        Effect.gen(function*() {
+          const { stderr, stdout } = yield* machine.cli(...command.split(" "))
+          outputs.push([command, stdout + stderr])
+        }), { concurrency: 2 })
+      const routes = [
+        "/metrics",
+        "/health",
+        "/api/config",
+        "/api/openapi.json",
+        "/api/tree",
+        "/api/instances/web:default"
+      ]
+      for (const route of routes) outputs.push([route, (yield* machine.api(route)).text])
+      outputs.push(["arguments", Proc.pids().flatMap(Proc.commandLine).join(" ")])
+      process.kill(pid!, "SIGKILL")
+      yield* machine.until("web", "failed")
+      outputs.push(["why", (yield* machine.cli("why", "web")).stdout])
+      outputs.push([
+        "the supervisor's own words",
+        (yield* machine.supervisor.stdout) + (yield* machine.supervisor.stderr)
+      ])
+      for (const entry of fs.readdirSync(machine.dataDir, { withFileTypes: true, recursive: true })) {
+        if (!entry.isFile()) continue
+        const file = path.join(entry.parentPath, entry.name)
+        outputs.push([file, fs.readFileSync(file, "latin1")])
+      }
+      for (const [where, text] of outputs) assert.notInclude(text, canary, where)
+      const [, described] = outputs.find(([where]) => where === "describe web --json")!
+      assert.include(described, "API_TOKEN", "its name is no secret")
+    }))
+
+  it.scopedLive("are not told by the errors of a file that is wrong", () =>
+    Effect.gen(function*() {
+      const machine = yield* make({ service: { web: Fx.service({}, "") } })
+      yield* machine.until("web", "running")
+      yield* machine.write({ service: { web: Fx.service({ env_file: "secrets.env" }, "") } })
+      fs.writeFileSync(
+        `${machine.root}/secrets.env`,
+        `GOOD=1\nno equals sign ${canary}\n1BAD=${canary}\nOPEN="${canary}\n`
+      )
+      const { code, stderr, stdout } = yield* machine.cli("reload")
+      assert.strictEqual(code, 2, stderr)
+      assert.include(stderr, "secrets.env")
+      assert.notInclude(stderr + stdout, canary)
+      yield* eventually("nothing happened", machine.view("web"), ({ state }) => state === "running")
+    }))
+})
