@@ -3,13 +3,27 @@
  *
  * @since 0.1.0
  */
+import * as Chunk from "effect/Chunk"
 import * as Context from "effect/Context"
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
+import * as FiberSet from "effect/FiberSet"
+import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
-import type * as Stream from "effect/Stream"
-import type { InstanceName } from "../domain/Names.ts"
+import * as Stream from "effect/Stream"
+import * as fs from "node:fs"
+import * as os from "node:os"
+import * as path from "node:path"
+import { InstanceName, parts } from "../domain/Names.ts"
 import type { LogLine } from "../domain/Views.ts"
-import type { LogsFailed } from "./Errors.ts"
+import { LogsFailed } from "./Errors.ts"
+import { bounded } from "./internal/bounded.ts"
+import { unless } from "./internal/errno.ts"
+import * as Fifo from "./internal/logs/fifo.ts"
+import * as Pump from "./internal/logs/pump.ts"
+import * as Query from "./internal/logs/query.ts"
+import * as Reader from "./internal/logs/reader.ts"
+import { attempt } from "./internal/logs/segments.ts"
 
 /**
  * Which lines to read. `instances` empty means all; `sinceMs` and what follows are milliseconds since 1970; `grep` is
@@ -57,4 +71,165 @@ export interface InstanceLog {
   readonly begin: (
     incarnation: number
   ) => Effect.Effect<{ readonly stdout: number; readonly stderr: number }, LogsFailed, Scope.Scope>
+  /** A run that has its descriptors already goes on: a supervisor took it over. */
+  readonly resume: (incarnation: number) => Effect.Effect<void>
+  /** The run is over: what it still had to say is read, and a last line without a newline is a line. */
+  readonly end: Effect.Effect<void>
 }
+
+/**
+ * Where logs are kept, when a file is full, and how many full ones are kept beside the one that is written.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface LogsOptions {
+  readonly dataDir: string
+  readonly maxBytes: number
+  readonly keep: number
+}
+
+// No service has a name with a dot. An instance's own folder will not do: its user could put a link in a log's place.
+const folder = ".logs"
+
+const isInstanceName = Schema.is(InstanceName)
+
+const latestTime = Date.parse("9999-12-31T23:59:59.999Z")
+
+/** A time as records have it; empty for all of them. */
+const timestamp = (ms: number | null): string =>
+  ms === null || !(ms > 0) ? "" : new Date(Math.min(ms, latestTime)).toISOString()
+
+/**
+ * Logs in files: `{dataDir}/.logs/SERVICE/ID/00000001.log` and so on, readable by the supervisor's user alone.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer = (options: LogsOptions): Layer.Layer<Logs> =>
+  Layer.scoped(
+    Logs,
+    Effect.gen(function*() {
+      const root = path.join(options.dataDir, folder)
+      const pumps = new Map<InstanceName, Pump.Pump>()
+      const followers = new Set<(instance: InstanceName) => void>()
+      const shared: Pump.Shared = {
+        clock: yield* Effect.clock,
+        maxBytes: options.maxBytes,
+        keep: options.keep,
+        run: yield* FiberSet.makeRuntime<never, void, never>(),
+        makeFifo: yield* Fifo.makeMaker,
+        written: (instance) => {
+          for (const tell of followers) tell(instance)
+        },
+        buffer: Buffer.allocUnsafeSlow(64 * 1024),
+        pendingBytes: 0,
+        latest: 0
+      }
+
+      const directoryOf = (instance: InstanceName): string => {
+        const { id, service } = parts(instance)
+        return path.join(root, service, id)
+      }
+      const sourceOf = (instance: InstanceName): Reader.Source => ({
+        directory: directoryOf(instance),
+        written: () => pumps.get(instance)?.written ?? null
+      })
+
+      const open = Effect.fn("Logs.open")((instance: InstanceName) =>
+        Effect.map(
+          Effect.acquireRelease(
+            Effect.tap(Pump.make(instance, directoryOf(instance), shared), (pump) => pumps.set(instance, pump)),
+            (pump) => Effect.sync(() => pumps.get(instance) === pump && pumps.delete(instance))
+          ),
+          (pump): InstanceLog => ({
+            begin: (incarnation) => Effect.zipRight(pump.begin(incarnation), pump.descriptors),
+            resume: pump.begin,
+            end: pump.end
+          })
+        )
+      )
+
+      const listFolder = (directory: string) =>
+        Effect.sync(() => unless(["ENOENT", "ENOTDIR"], () => fs.readdirSync(directory)) ?? [])
+      const all = Effect.gen(function*() {
+        const names: Array<InstanceName> = []
+        for (const service of yield* listFolder(root)) {
+          for (const id of yield* listFolder(path.join(root, service))) {
+            const name = `${service}:${id}`
+            if (isInstanceName(name)) names.push(name)
+          }
+        }
+        return names
+      })
+
+      /** A log as it is now, with all in it that was said until now. */
+      const extent = Effect.fnUntraced(function*(instance: InstanceName) {
+        const source = sourceOf(instance)
+        const pump = pumps.get(instance)
+        if (pump !== undefined) yield* bounded(pump.settled, "2 seconds")
+        const until = yield* Effect.mapError(Reader.end(source), Query.explain(instance, source.directory))
+        return { instance, source, until, partial: pump?.partial ?? [] }
+      })
+
+      const read = (query: LogQuery): Stream.Stream<LogLine, LogsFailed> =>
+        Stream.unwrapScoped(Effect.gen(function*() {
+          const wanted = new Set(query.instances)
+          const filter: Query.Filter = {
+            tail: query.tail === null ? null : Math.max(0, query.tail),
+            since: timestamp(query.sinceMs),
+            grep: query.grep
+          }
+          const news = new Query.News()
+          if (query.follow) {
+            const tell = (instance: InstanceName) => {
+              if (wanted.size === 0 || wanted.has(instance)) news.tell(instance)
+            }
+            yield* Effect.acquireRelease(
+              Effect.sync(() => followers.add(tell)),
+              () => Effect.sync(() => followers.delete(tell))
+            )
+          }
+          const names = wanted.size === 0 ? yield* all : [...wanted]
+          const extents = yield* Effect.forEach(names, extent, { concurrency: 16 })
+          if (!query.follow) return Query.history(extents, filter)
+          // A line that has not ended is told when it has.
+          const past = Query.history(extents.map((extent) => ({ ...extent, partial: [] })), filter)
+          return Stream.concat(past, Query.follow({ news, ends: extents, sourceOf, filter }))
+        }))
+
+      return {
+        open,
+        read,
+        last: Effect.fn("Logs.last")((instance, count) =>
+          Effect.map(
+            Stream.runCollect(read({ instances: [instance], tail: count, sinceMs: null, grep: null, follow: false })),
+            Chunk.toReadonlyArray
+          )
+        ),
+        remove: Effect.fn("Logs.remove")((instance) => {
+          const directory = directoryOf(instance)
+          return Effect.mapError(
+            attempt(directory, () => fs.promises.rm(directory, { recursive: true, force: true })),
+            ({ code }) => new LogsFailed({ instance, path: directory, code, problem: "they cannot be deleted" })
+          )
+        })
+      }
+    })
+  )
+
+/**
+ * Logs in a temporary folder that is gone with the layer: for tests, and for programs that keep nothing.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerTemporary: Layer.Layer<Logs> = Layer.unwrapScoped(
+  Effect.map(
+    Effect.acquireRelease(
+      Effect.sync(() => fs.mkdtempSync(path.join(os.tmpdir(), "tenement-logs-"))),
+      (dataDir) => Effect.sync(() => fs.rmSync(dataDir, { recursive: true, force: true }))
+    ),
+    (dataDir) => layer({ dataDir, maxBytes: 1024 * 1024, keep: 1 })
+  )
+)

@@ -1,0 +1,48 @@
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as fs from "node:fs"
+import type { ToolFailed } from "../../Errors.ts"
+import * as LauncherExec from "../../LauncherExec.ts"
+
+const { O_NOFOLLOW, O_NONBLOCK, O_RDWR } = fs.constants
+
+/** An argument list may be 2 MiB, and some of it is the environment. */
+const batchSize = 1000
+
+// Others may write: a program that opens /dev/stdout again reaches its FIFO through its own descriptor and is asked for
+// nothing else. By path nobody gets to it: the folder is closed.
+const mode = "622"
+
+/**
+ * Makes FIFOs. Node has no call for it, and a process for each would be what a start of many instances spends its time
+ * with: those asked for while one runs are made together by the next.
+ */
+export const makeMaker = Effect.gen(function*() {
+  const turn = yield* Effect.makeSemaphore(1)
+  const waiting: Array<{ readonly path: string; readonly made: Deferred.Deferred<void, ToolFailed> }> = []
+  const makeBatch = Effect.suspend(() => {
+    const batch = waiting.splice(0, batchSize)
+    if (batch.length === 0) return Effect.void
+    return Effect.flatMap(
+      Effect.exit(LauncherExec.exec("mkfifo", "-m", mode, ...batch.map(({ path }) => path))),
+      // One that cannot be made does not keep mkfifo from making the others: each is looked for by who asked for it.
+      (exit) =>
+        Effect.forEach(
+          batch,
+          ({ made, path }) => Deferred.done(made, fs.existsSync(path) ? Exit.void : Exit.asVoid(exit))
+        )
+    )
+  })
+  return (path: string): Effect.Effect<void, ToolFailed> =>
+    Effect.flatMap(Deferred.make<void, ToolFailed>(), (made) => {
+      waiting.push({ path, made })
+      return Effect.zipRight(turn.withPermits(1)(Effect.uninterruptible(makeBatch)), Deferred.await(made))
+    })
+})
+
+/** What is opened for reading is opened for writing as well, so that the end of a writer is no end of file. */
+export const openForReading = (path: string): number => fs.openSync(path, O_RDWR | O_NONBLOCK | O_NOFOLLOW)
+
+/** The process holds its own reading end: without a supervisor it has no broken pipe, and loses nothing. */
+export const openForProcess = (path: string): number => fs.openSync(path, O_RDWR | O_NOFOLLOW)

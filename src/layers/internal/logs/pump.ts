@@ -1,0 +1,253 @@
+import type * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
+import type * as Scope from "effect/Scope"
+import * as fs from "node:fs"
+import * as net from "node:net"
+import * as path from "node:path"
+import type { InstanceName } from "../../../domain/Names.ts"
+import { LogsFailed } from "../../Errors.ts"
+import { bounded } from "../bounded.ts"
+import { codeOf, unless } from "../errno.ts"
+import * as Fifo from "./fifo.ts"
+import type { Position } from "./reader.ts"
+import * as Record from "./record.ts"
+import { Appender } from "./segments.ts"
+
+/** What is read and not yet written, of one instance and of all: beyond, nothing more is read from the FIFO. */
+const instanceLimit = 256 * 1024
+const totalLimit = 32 * 1024 * 1024
+
+/** More than a FIFO holds. A run that goes on printing while it is being drained is read later, as everything is. */
+const drainLimit = 2 * 1024 * 1024
+
+/** What all pumps share. */
+export interface Shared {
+  readonly clock: Clock.Clock
+  readonly maxBytes: number
+  readonly keep: number
+  /** Runs a write. */
+  readonly run: (effect: Effect.Effect<void>) => Fiber.RuntimeFiber<void>
+  /** Makes a FIFO. */
+  readonly makeFifo: (path: string) => Effect.Effect<void, { readonly code: string; readonly message: string }>
+  /** Something new can be read. */
+  readonly written: (instance: InstanceName) => void
+  /** One for all: libuv fills it and hands it over in one go. */
+  readonly buffer: Buffer
+  /** Bytes that wait to be written. */
+  pendingBytes: number
+  /** The last moment that was put on a line, for times never go back. */
+  latest: number
+}
+
+/** One of an instance's two FIFOs. */
+interface Channel {
+  readonly stream: Record.StreamName
+  readonly path: string
+  readonly fd: number
+  readonly socket: net.Socket
+  readonly splitter: Record.Splitter
+  paused: boolean
+}
+
+/** Moves what one instance prints from its FIFOs to its files. */
+export class Pump {
+  readonly instance: InstanceName
+  private readonly shared: Shared
+  private readonly appender: Appender
+  private channels: ReadonlyArray<Channel> = []
+  private incarnation = 0
+  private pending: Array<Buffer> = []
+  private pendingBytes = 0
+  private writing = false
+  private waiting: Array<() => void> = []
+
+  constructor(instance: InstanceName, directory: string, shared: Shared) {
+    this.instance = instance
+    this.shared = shared
+    this.appender = new Appender(directory, shared)
+  }
+
+  /** Opens the FIFOs. Nothing is read before it is known which run it comes from. */
+  connect(paths: { readonly [S in Record.StreamName]: string }): void {
+    this.channels = [this.channel("stdout", paths.stdout), this.channel("stderr", paths.stderr)]
+  }
+
+  private channel(stream: Record.StreamName, path: string): Channel {
+    const { shared } = this
+    const fd = Fifo.openForReading(path)
+    const socket = new net.Socket({
+      fd,
+      readable: true,
+      writable: false,
+      manualStart: true,
+      onread: {
+        buffer: shared.buffer,
+        callback: (bytes: number) => {
+          this.accept(channel, shared.buffer.subarray(0, bytes))
+          channel.paused = this.congested
+          return !channel.paused
+        }
+      }
+    } as net.SocketConstructorOpts)
+    const channel: Channel = { stream, path, fd, socket, splitter: new Record.Splitter(), paused: true }
+    return channel
+  }
+
+  /** How far the log may be read; `null` before the first write. */
+  get written(): Position | null {
+    const { segment, size } = this.appender
+    return segment === 0 ? null : { segment, offset: size }
+  }
+
+  private get congested(): boolean {
+    return this.pendingBytes > instanceLimit || (this.pendingBytes > 0 && this.shared.pendingBytes > totalLimit)
+  }
+
+  private stamp(stream: Record.StreamName): Record.Stamp {
+    const now = Math.max(this.shared.clock.unsafeCurrentTimeMillis(), this.shared.latest)
+    this.shared.latest = now
+    return { at: new Date(now).toISOString(), stream, incarnation: this.incarnation }
+  }
+
+  private accept(channel: Channel, chunk: Buffer): void {
+    this.enqueue(channel.splitter.push(chunk, this.stamp(channel.stream)))
+  }
+
+  private enqueue(records: Buffer): void {
+    if (records.length === 0) return
+    this.pending.push(records)
+    this.pendingBytes += records.length
+    this.shared.pendingBytes += records.length
+    if (this.writing) return
+    this.writing = true
+    this.shared.run(this.write)
+  }
+
+  /** Writes until nothing waits. There is at most one of it. */
+  private readonly write: Effect.Effect<void> = Effect.gen(this, function*() {
+    while (this.pending.length > 0) {
+      const [first, ...more] = this.pending
+      const batch = first !== undefined && more.length === 0 ? first : Buffer.concat(this.pending)
+      const waiting = this.waiting
+      this.pending = []
+      this.waiting = []
+      yield* this.appender.append(batch, this.remark)
+      this.pendingBytes -= batch.length
+      this.shared.pendingBytes -= batch.length
+      for (const resume of waiting) resume()
+      this.shared.written(this.instance)
+      if (!this.congested) this.resume()
+    }
+    this.writing = false
+  })
+
+  private readonly remark = (lost: number, problem: string): Buffer =>
+    Record.encode(this.stamp("stderr"), "L", `[tenement: ${lost} lines were lost here: ${problem}]`)
+
+  private resume(): void {
+    for (const channel of this.channels) {
+      if (!channel.paused) continue
+      channel.paused = false
+      channel.socket.resume()
+    }
+  }
+
+  /** Reads what is in the FIFOs right now. */
+  private drain(): void {
+    for (const channel of this.channels) {
+      for (let total = 0; total < drainLimit;) {
+        const bytes = unless(["EAGAIN"], () => fs.readSync(channel.fd, this.shared.buffer))
+        if (bytes === undefined || bytes === 0) break
+        total += bytes
+        this.accept(channel, this.shared.buffer.subarray(0, bytes))
+      }
+    }
+  }
+
+  /** The run is over: what it said is read to its end, and a last line without newline is a line. */
+  readonly end: Effect.Effect<void> = Effect.sync(() => {
+    if (this.incarnation === 0) return
+    this.drain()
+    for (const { splitter, stream } of this.channels) {
+      const rest = splitter.end(this.stamp(stream))
+      if (rest !== null) this.enqueue(rest)
+    }
+  })
+
+  /** What is read from now on was said by this run. */
+  readonly begin = (incarnation: number): Effect.Effect<void> =>
+    Effect.zipRight(
+      this.end,
+      Effect.sync(() => {
+        this.incarnation = incarnation
+        this.resume()
+      })
+    )
+
+  /** Descriptors for a process. */
+  readonly descriptors: Effect.Effect<{ readonly stdout: number; readonly stderr: number }, LogsFailed, Scope.Scope> =
+    Effect.gen(this, function*() {
+      const [stdout = -1, stderr = -1] = yield* Effect.forEach(this.channels, ({ path }) =>
+        Effect.acquireRelease(
+          Effect.try({
+            try: () => Fifo.openForProcess(path),
+            catch: (cause) => failed(this.instance, path, codeOf(cause), "its FIFO cannot be opened")
+          }),
+          (fd) => Effect.sync(() => fs.closeSync(fd))
+        ))
+      return { stdout, stderr }
+    })
+
+  /** Waits until all that was said before can be read. */
+  readonly settled: Effect.Effect<void> = Effect.suspend(() => {
+    if (this.incarnation > 0) this.drain()
+    if (!this.writing) return Effect.void
+    return Effect.async<void>((resume) => {
+      this.waiting.push(() => resume(Effect.void))
+      // What is being written was taken already: an empty batch behind it tells when it is done.
+      if (this.pending.length === 0) this.pending.push(Buffer.alloc(0))
+    })
+  })
+
+  /** Lines whose end has not come yet. */
+  get partial(): ReadonlyArray<Record.LogRecord> {
+    return this.channels.flatMap(({ splitter, stream }) =>
+      splitter.partial === null ? [] : [{ ...this.stamp(stream), mark: "E" as const, text: splitter.partial }]
+    )
+  }
+
+  readonly close: Effect.Effect<void> = Effect.gen(this, function*() {
+    yield* this.end
+    yield* bounded(this.settled, "5 seconds")
+    for (const { socket } of this.channels) socket.destroy()
+    yield* this.appender.release()
+  })
+}
+
+const failed = (instance: InstanceName, path: string, code: string, problem: string) =>
+  new LogsFailed({ instance, path, code, problem })
+
+/** A pump over the FIFOs in `directory`, which are made if they are not there. */
+export const make = Effect.fn("Pump.make")(function*(instance: InstanceName, directory: string, shared: Shared) {
+  const paths = { stdout: path.join(directory, "stdout"), stderr: path.join(directory, "stderr") }
+  yield* Effect.try({
+    try: () => fs.mkdirSync(directory, { recursive: true, mode: 0o700 }),
+    catch: (cause) => failed(instance, directory, codeOf(cause), "its folder cannot be made")
+  })
+  const missing = Object.values(paths).filter((path) => !fs.existsSync(path))
+  yield* Effect.forEach(missing, shared.makeFifo, { concurrency: "unbounded", discard: true }).pipe(
+    Effect.mapError(({ code, message }) => failed(instance, directory, code, message))
+  )
+  return yield* Effect.acquireRelease(
+    Effect.try({
+      try: () => {
+        const pump = new Pump(instance, directory, shared)
+        pump.connect(paths)
+        return pump
+      },
+      catch: (cause) => failed(instance, directory, codeOf(cause), "its FIFOs cannot be opened")
+    }),
+    (pump) => pump.close
+  )
+})
