@@ -9,7 +9,6 @@ import { assert } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
-import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as fs from "node:fs"
 import type * as Views from "../../src/domain/Views.ts"
@@ -147,11 +146,17 @@ const bareDescriptors = Effect.runSync(Effect.cached(Effect.scoped(
   })
 )))
 
+/** `before` is done in the folder before the supervisor is started. */
+export interface Options extends Site.RunOptions {
+  readonly before?: (root: string) => void
+}
+
 /** A machine for one test, and the sweep after it. */
-export const make = (file: Site.File, options?: Site.RunOptions): Effect.Effect<Machine, never, Scope.Scope> =>
+export const make = (file: Site.File, options: Options = {}): Effect.Effect<Machine, never, Scope.Scope> =>
   Effect.gen(function*() {
     const bare = yield* bareDescriptors
     const site = yield* Site.make(file)
+    options.before?.(site.root)
     const machine = on(site, yield* serve(site, options))
     yield* Effect.addFinalizer((exit) =>
       Exit.isSuccess(exit) ? Effect.interruptible(Sweep.after(machine, bare)) : report(machine)
@@ -165,7 +170,3 @@ const report = ({ supervisor }: Machine) =>
     Effect.sync(() => {
       if (stderr !== "") process.stderr.write(`--- supervisor ${supervisor.pid} ---\n${stderr.slice(-4000)}\n`)
     }))
-
-/** Whether the supervisor has ended. */
-export const hasEnded = ({ supervisor }: Machine): Effect.Effect<boolean> =>
-  Effect.map(Effect.timeoutOption(supervisor.exited, 0), Option.isSome)

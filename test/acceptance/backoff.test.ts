@@ -86,7 +86,7 @@ describe("restart delays", () => {
           `${name} ran twice as long as it takes to be stable`,
           name,
           (entries) => {
-            const start = entries.filter(({ event }) => event === "listening")[0]
+            const start = entries.find(({ event }) => event === "listening")
             return start !== undefined && Fx.now() - start.at > 1200
           }
         )

@@ -54,7 +54,6 @@ const untouched = (site: Site.Site) => {
   assert.isFalse(fs.existsSync(`${site.root}/run`))
 }
 
-/** The line of `settings` is left out of what is rendered, so that the lines are those of the text. */
 const withPlaces = (site: Site.Site) => ({ XDG_STATE_HOME: `${site.root}/state`, TENEMENT_SOCKET: site.socket })
 
 describe("a file that is wrong", () => {
@@ -65,12 +64,11 @@ describe("a file that is wrong", () => {
           Effect.gen(function*() {
             const site = yield* Site.make(file)
             const options = { env: withPlaces(site) }
-            const [serve, check] = yield* Effect.all([
-              site.cliWith(options, "serve"),
-              site.cliWith(options, "config", "check")
-            ], { concurrency: 2 })
-            assert.strictEqual(serve.code, 2, `${what}: ${serve.stderr}`)
+            // First, so that a mistake which is not seen does not start a supervisor.
+            const check = yield* site.cliWith(options, "config", "check")
             assert.strictEqual(check.code, 2, `${what}: ${check.stderr}`)
+            const serve = yield* site.cliWith(options, "serve")
+            assert.strictEqual(serve.code, 2, `${what}: ${serve.stderr}`)
             for (const word of says) {
               const expected = /^\d+:$/.test(word) ? `tenement.toml:${word}` : word
               assert.include(serve.stderr, expected, `${what}: ${serve.stderr}`)
@@ -110,7 +108,7 @@ describe("a file that is wrong", () => {
       const site = yield* Site.make("")
       const check = (file: string, user?: number) =>
         Effect.gen(function*() {
-          for (const command of [["serve"], ["config", "check"]]) {
+          for (const command of [["config", "check"], ["serve"]]) {
             const options = { env: withPlaces(site), ...(user === undefined ? {} : { user }) }
             const { code, stderr } = yield* site.cliWith(options, ...command, "--config", file)
             assert.strictEqual(code, 2, `${file}: ${stderr}`)

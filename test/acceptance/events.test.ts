@@ -57,7 +57,7 @@ describe("events", () => {
       assert.deepStrictEqual(told, happened)
       const shown = (yield* machine.describe("web")).history
       assert.deepStrictEqual(shown, transitions(events, "web:default").slice(-20))
-      const [why] = transitions(events, "missing:default").filter(({ cause }) => cause._tag === "LaunchFailed")
+      const why = transitions(events, "missing:default").find(({ cause }) => cause._tag === "LaunchFailed")
       assert.deepInclude(why?.cause, { _tag: "LaunchFailed", code: "ENOENT" })
     }))
 

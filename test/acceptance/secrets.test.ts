@@ -15,25 +15,22 @@ describe("values of env_file", () => {
       const machine = yield* make({
         service: {
           web: Fx.service(
-            { env_file: "secrets.env", max_restarts: 1, backoff_base_ms: 20, instances: [] },
+            { env_file: "secrets.env", max_restarts: 1, backoff_base_ms: 20 },
             "",
             "exit=1"
           )
         }
+      }, {
+        before: (root) =>
+          fs.writeFileSync(`${root}/secrets.env`, `API_TOKEN=${canary}\nQUOTED="two words ${canary}"\n`, {
+            mode: 0o600
+          })
       })
-      const secrets = `${machine.root}/secrets.env`
-      // The file is read when the configuration is: a reload brings the secret in.
-      fs.writeFileSync(secrets, `API_TOKEN=${canary}\nQUOTED="two words ${canary}"\n`, { mode: 0o600 })
-      assert.strictEqual((yield* machine.api("/api/reload", { method: "POST" })).status, 200)
-      assert.strictEqual(
-        (yield* machine.api("/api/instances", { method: "POST", body: { service: "web" } })).status,
-        200
-      )
       const { pid } = yield* machine.until("web", "running")
       yield* machine.untilUp("web")
       assert.deepInclude(Proc.environment(pid!), { API_TOKEN: canary, QUOTED: `two words ${canary}` })
 
-      fs.writeFileSync(secrets, `API_TOKEN=${canary}-2\n`)
+      fs.writeFileSync(`${machine.root}/secrets.env`, `API_TOKEN=${canary}-2\n`)
       const outputs: Array<readonly [string, string]> = []
       const commands = [
         "ps --json",
