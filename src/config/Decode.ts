@@ -1,0 +1,102 @@
+/**
+ * From the tables of one file to values of the schema. What is wrong is told and left out, so that the rest can be
+ * checked in the same go.
+ *
+ * @since 0.1.0
+ */
+import * as Either from "effect/Either"
+import * as Option from "effect/Option"
+import type * as ParseResult from "effect/ParseResult"
+import * as Schema from "effect/Schema"
+import type * as AST from "effect/SchemaAST"
+import * as FileSchema from "./FileSchema.ts"
+import { found } from "./Found.ts"
+import { atKey, atValue, type Path, type Problem } from "./Problem.ts"
+import { isTable, type Source, type Table } from "./Source.ts"
+import { unknownKey } from "./UnknownKey.ts"
+import { allowedBy } from "./Values.ts"
+
+/**
+ * What a file says, as far as it could be understood.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Decoded {
+  readonly source: Source
+  readonly file: FileSchema.File
+  readonly problems: ReadonlyArray<Problem>
+}
+
+const decodeFile = Schema.decodeUnknownEither(FileSchema.File, { errors: "all", onExcessProperty: "error" })
+
+/**
+ * Decodes a file.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const decode = (source: Source): Decoded => {
+  const result = decodeFile(source.table)
+  if (Either.isRight(result)) return { source, file: result.right, problems: [] }
+  const found = [...findings(result.left.issue, [])]
+  const rest = decodeFile(without(source.table, found.map(({ path }) => path)))
+  return {
+    source,
+    file: Either.getOrElse(rest, () => ({})),
+    problems: found.map(({ mark, message, path }) =>
+      mark === "key" ? atKey(source, path, message) : atValue(source, path, message)
+    )
+  }
+}
+
+interface Finding {
+  readonly path: Path
+  readonly mark: "key" | "value"
+  readonly message: string
+}
+
+const findings = function*(issue: ParseResult.ParseIssue, path: Path): Generator<Finding> {
+  switch (issue._tag) {
+    case "Pointer":
+      return yield* findings(issue.issue, [
+        ...path,
+        ...[issue.path].flat().map((key) => typeof key === "symbol" ? "" : key)
+      ])
+    case "Unexpected":
+      return yield { path, mark: "key", message: unknownKey(path) }
+    case "Missing":
+      return yield { path, mark: "key", message: `this key is missing, allowed: ${allowed(issue.ast.type)}` }
+    case "Type":
+    case "Forbidden":
+      return yield { path, mark: "value", message: `found ${found(issue.actual)}, allowed: ${allowed(issue.ast)}` }
+    default:
+      if (Option.isSome(allowedBy(issue.ast))) {
+        return yield { path, mark: "value", message: `found ${found(issue.actual)}, allowed: ${allowed(issue.ast)}` }
+      }
+      for (const inner of issue._tag === "Composite" ? [issue.issues].flat() : [issue.issue]) {
+        yield* findings(inner, path)
+      }
+  }
+}
+
+const allowed = (ast: AST.AST): string =>
+  Option.getOrElse(
+    allowedBy(ast),
+    () => {
+      const element = ast._tag === "TupleType" ? (ast.elements[0] ?? ast.rest[0])?.type : undefined
+      return element === undefined ? "a table" : `an array, each element ${allowed(element)}`
+    }
+  )
+
+/** The table without what is at these paths. An array goes as a whole, and so does a table that lacks a key. */
+const without = (table: Table, paths: ReadonlyArray<Path>): Table =>
+  Object.fromEntries(
+    Object.entries(table).flatMap(([key, value]) => {
+      const inside = paths.filter(([first]) => first === key).map((path) => path.slice(1))
+      if (inside.length === 0) return [[key, value]]
+      const gone = !isTable(value) ||
+        inside.some(([next, ...rest]) => next === undefined || (rest.length === 0 && !Object.hasOwn(value, next)))
+      return gone ? [] : [[key, without(value, inside)]]
+    })
+  )

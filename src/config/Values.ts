@@ -1,0 +1,200 @@
+/**
+ * The values that keys take: what the file writes, what it means, and what to say when it is something else.
+ *
+ * @since 0.1.0
+ */
+import * as Either from "effect/Either"
+import * as Option from "effect/Option"
+import * as ParseResult from "effect/ParseResult"
+import * as Schema from "effect/Schema"
+import * as AST from "effect/SchemaAST"
+import { constants } from "node:os"
+import { GroupName, InstanceId, ServiceName } from "../domain/Names.ts"
+import * as Durations from "./Durations.ts"
+
+/**
+ * The annotation that says in words what a value may be.
+ *
+ * @since 0.1.0
+ * @category annotations
+ */
+export const Allowed: unique symbol = Symbol.for("tenement/config/Allowed")
+
+/**
+ * What the values of a schema may be, if it says so.
+ *
+ * @since 0.1.0
+ * @category annotations
+ */
+export const allowedBy = (ast: AST.AST): Option.Option<string> => AST.getAnnotation<string>(Allowed)(ast)
+
+const allow = (allowed: string) => <S extends Schema.Annotable.All>(schema: S) =>
+  schema.annotations({ [Allowed]: allowed }) as S
+
+/**
+ * A value that is read from another form: the file's form is what the JSON Schema tells.
+ */
+const readAs = <A, B, I>(
+  from: Schema.Schema<A, I>,
+  to: Schema.Schema<B>,
+  allowed: string,
+  read: (value: A) => Option.Option<B>
+): Schema.Schema<B, I> =>
+  Schema.transformOrFail(from, to, {
+    strict: true,
+    decode: (value, _, ast) => Either.fromOption(read(value), () => new ParseResult.Type(ast, value, `not ${allowed}`)),
+    encode: (value, _, ast) => ParseResult.fail(new ParseResult.Forbidden(ast, value, "files are only read"))
+  }).pipe(allow(allowed))
+
+const listed = (values: ReadonlyArray<string>): string =>
+  values.length < 2
+    ? values.join()
+    : `${values.slice(0, -1).join(", ")} or ${values[values.length - 1]}`
+
+/** One of a few words. */
+export const oneOf = <const L extends readonly [string, ...ReadonlyArray<string>]>(...literals: L) =>
+  Schema.Literal(...literals).pipe(allow(listed(literals.map((literal) => JSON.stringify(literal)))))
+
+/** A literal type of the domain. */
+export const literal = <L extends readonly [string, ...ReadonlyArray<string>]>(schema: Schema.Literal<[...L]>) =>
+  schema.pipe(allow(listed(schema.literals.map((literal) => JSON.stringify(literal)))))
+
+/** Text that fits a pattern. */
+export const text = (allowed: string, pattern: RegExp) => Schema.String.pipe(Schema.pattern(pattern), allow(allowed))
+
+/** Any text but none. */
+export const someText = Schema.NonEmptyString.pipe(allow("text"))
+
+/** Any text. */
+export const anyText = Schema.String.pipe(allow("text"))
+
+/** A whole number. */
+export const int = (min: number, max: number) =>
+  Schema.Int.pipe(Schema.between(min, max), allow(`a whole number from ${min} to ${max}`))
+
+/** A number. */
+export const number = (min: number, max: number) =>
+  Schema.Number.pipe(Schema.between(min, max), allow(`a number from ${min} to ${max}`))
+
+/** True or false. */
+export const flag = Schema.Boolean.pipe(allow("true or false"))
+
+const spell = (ms: number): string => ms % 86_400_000 === 0 && ms > 0 ? `${ms / 86_400_000} days` : `${ms} ms`
+
+const duration = (unit: "seconds" | "milliseconds", factor: number, min: number) => {
+  const least = min === 0 ? "" : `at least ${spell(min)} and `
+  const number = factor === 1 ? "milliseconds (250)" : "seconds (10)"
+  return readAs(
+    Schema.Union(Schema.Number, Schema.String).annotations({
+      description: `a number of ${unit}, or a duration such as "250 millis", "10s", "5m", "1h30m"`
+    }),
+    Schema.Number,
+    `${number} or a duration ("250 millis", "10s", "5m"), ${least}at most ${spell(Durations.maxMs)}`,
+    (value) =>
+      (typeof value === "number" ? Option.some(value * factor) : Durations.parse(value)).pipe(
+        Option.map(Math.round),
+        Option.filter((ms) => ms >= min && ms <= Durations.maxMs)
+      )
+  )
+}
+
+/** A duration whose number is seconds. Gives whole milliseconds. */
+export const seconds = (min = 0) => duration("seconds", 1000, min)
+
+/** A duration whose number is milliseconds, as in keys that end in `_ms`. */
+export const milliseconds = (min = 0) => duration("milliseconds", 1, min)
+
+/** How many restarts are borne; `Infinity` for `"unlimited"`. */
+export const restarts = readAs(
+  Schema.Union(Schema.Int.pipe(Schema.between(0, 1_000_000)), Schema.Literal("unlimited")),
+  Schema.Number,
+  "a whole number from 0 to 1000000, or \"unlimited\"",
+  (value) => Option.some(value === "unlimited" ? Infinity : value)
+)
+
+const hostAndPort = /^(?:\[([0-9a-fA-F:.]+)\]|([A-Za-z0-9.-]+)):(\d{1,5})$/
+
+/** Where to listen; `null` for `"off"`. */
+export const listen = readAs(
+  Schema.String,
+  Schema.NullOr(Schema.Struct({ host: Schema.String, port: Schema.Number })),
+  "HOST:PORT (\"127.0.0.1:8000\", \"[::1]:8000\") or \"off\"",
+  (value) => {
+    if (value === "off") return Option.some(null)
+    const [, six, host, port] = hostAndPort.exec(value) ?? []
+    const address = six ?? host
+    return address === undefined || Number(port) > 65535
+      ? Option.none()
+      : Option.some({ host: address, port: Number(port) })
+  }
+)
+
+/** Permission bits, in octal as `chmod` takes them. */
+export const mode = readAs(
+  Schema.String.pipe(Schema.pattern(/^0?[0-7]{3}$/)),
+  Schema.Number,
+  "permission bits in octal, in quotes (\"0660\")",
+  (value) => Option.some(Number.parseInt(value, 8))
+)
+
+// What can neither be caught nor end a process is no way to stop one.
+const signals = Object.keys(constants.signals).filter((name) => name !== "SIGSTOP")
+const shortNames = signals.map((name) => name.slice(3))
+
+/** A signal's name, with or without `SIG`. */
+export const signal = readAs(
+  Schema.Literal(...signals, ...shortNames),
+  Schema.String,
+  "a signal's name (\"SIGTERM\", \"SIGINT\", \"SIGQUIT\", …)",
+  (value) => Option.some(shortNames.includes(value) ? `SIG${value}` : value)
+)
+
+/** A user or group, by name or number. */
+export const account = readAs(
+  Schema.Union(
+    Schema.String.pipe(Schema.pattern(/^[A-Za-z0-9_.][A-Za-z0-9_.-]{0,254}\$?$/)),
+    Schema.Int.pipe(Schema.between(0, 4_294_967_294))
+  ),
+  Schema.String,
+  "a name or a number",
+  (value) => Option.some(String(value))
+)
+
+/** A list whose elements say themselves what they may be. */
+export const list = <A, I>(element: Schema.Schema<A, I>) => Schema.Array(element)
+
+/** One text, or several. */
+export const oneOrMore = readAs(
+  Schema.Union(Schema.NonEmptyString, Schema.Array(Schema.NonEmptyString)),
+  Schema.Array(Schema.String),
+  "text, or an array of texts",
+  (value) => Option.some(typeof value === "string" ? [value] : value)
+)
+
+/** A command line, or its words. */
+export const command = Schema.Union(Schema.NonEmptyString, Schema.NonEmptyArray(Schema.String)).pipe(
+  allow("a command line, or an array of its words")
+)
+
+/** The variables of an environment. Numbers and booleans stand for the text that they are. */
+export const environment = Schema.Record({
+  // `__proto__` is the one name that a JavaScript object cannot hold.
+  key: text("a variable's name: letters, digits and _", /^(?!__proto__$)[A-Za-z_][A-Za-z0-9_.-]*$/),
+  value: readAs(
+    Schema.Union(Schema.String, Schema.Int, Schema.Boolean),
+    Schema.String,
+    "text in quotes, a whole number, true or false",
+    (value) => Option.some(String(value))
+  )
+})
+
+const nameRule = "1 to 63 of a-z, 0-9, _ and -, beginning with a letter or a digit"
+
+/** A service's name. */
+export const serviceName = ServiceName.pipe(allow(`a service's name (${nameRule})`))
+
+/** A group's name. */
+export const groupName = GroupName.pipe(allow(`a group's name (${nameRule})`))
+
+/** An instance's id. */
+export const instanceId = InstanceId.pipe(allow(`an instance's id (${nameRule})`))
