@@ -20,6 +20,8 @@ const byTag: ReadonlyMap<string, number> = new Map([
   ["OutputClosed", codes.done],
   ["WordsWrong", codes.wrong],
   ["ConfigInvalid", codes.wrong],
+  ["ConfigNotFound", codes.wrong],
+  ["SocketUntold", codes.wrong],
   ["BadRequest", codes.wrong],
   ["NoSupervisor", codes.noSupervisor]
 ])

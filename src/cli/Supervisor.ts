@@ -4,27 +4,31 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
+import * as ControlSocket from "./ControlSocket.ts"
 import { Session } from "./Session.ts"
 
 /**
- * A client of the supervisor: of the one whose socket is named, else of the one the file describes.
+ * A derived client asks of every body whether it is a `FormData`, and Node loads an HTTP library of its own, a third of
+ * the time of a command, to answer what that is. No body here is one.
+ */
+const withoutFormData = Effect.sync(() => {
+  Object.defineProperty(globalThis, "FormData", { value: class FormData {}, configurable: true, writable: true })
+})
+
+/**
+ * A client of the supervisor: of the one whose socket is named, else of the one that the file describes.
  *
  * @since 0.1.0
  * @category constructors
  */
 export const connect = Effect.gen(function*() {
   const { globals } = yield* Session
-  const socket = globals.socket ?? "/run/tenement/tenement.sock"
+  const socket = yield* ControlSocket.locate(globals)
+  yield* withoutFormData
   // Half of what a command has to load is for this, and some commands ask nobody.
   const { make } = yield* Effect.promise(() => import("../control/Client.ts"))
   return yield* make(socket)
 })
-
-/**
- * @since 0.1.0
- * @category models
- */
-export type Supervisor = Effect.Effect.Success<typeof connect>
 
 const transport: ReadonlySet<string> = new Set(["NoSupervisor", "NotAllowed", "ConnectionLost", "UnexpectedAnswer"])
 

@@ -26,8 +26,8 @@ const checkPattern = (pattern: string) =>
 
 const written = Effect.fnUntraced(function*(raw: boolean, names: number) {
   const { globals, out } = yield* Session
-  if (globals.json) return (line: LogLine, _: number) => `${JSON.stringify(line)}\n`
-  if (raw) return (line: LogLine, _: number) => Log.raw(line)
+  if (globals.json) return (line: LogLine) => `${JSON.stringify(line)}\n`
+  if (raw) return (line: LogLine) => Log.raw(line)
   const options = { terminal: out.columns() !== null, palette: out.palette, names }
   return (line: LogLine, now: number) => `${Log.line(line, { ...options, now })}\n`
 })

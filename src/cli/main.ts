@@ -83,10 +83,20 @@ const root = Command.make("tenement", globals).pipe(
     }))
 )
 
-const program: Argv.Node = { command: root, below: commands.map((command) => ({ command })) }
+/**
+ * All commands.
+ *
+ * @since 0.1.0
+ * @category commands
+ */
+export const program: Argv.Node = { command: root, below: commands.map((command) => ({ command })) }
 
-/** Our own reading of the words has told what is wrong with them; @effect/cli's guesses would be others. */
-const cliConfig = CliConfig.make({ isCaseSensitive: true, autoCorrectLimit: 0, showBuiltIns: false })
+/**
+ * Our own reading of the words has told what is wrong with them; @effect/cli's guesses would be others.
+ *
+ * @internal
+ */
+export const cliConfig = CliConfig.make({ isCaseSensitive: true, autoCorrectLimit: 0, showBuiltIns: false })
 
 const perform = Effect.fnUntraced(function*(argv: ReadonlyArray<string>) {
   const directive = yield* Descriptor.parse(root.descriptor, ["tenement", ...argv], cliConfig)
@@ -150,8 +160,12 @@ const answer = Effect.fnUntraced(function*(argv: ReadonlyArray<string>) {
   }
 })
 
-/** No option of ours reads a file or asks a question while the words are parsed; @effect/cli wants the means to. */
-const environment = Layer.mergeAll(FileSystem.layerNoop({}), Path.layer, NodeTerminal.layer)
+/**
+ * No option of ours reads a file or asks a question while the words are parsed; @effect/cli wants the means to.
+ *
+ * @internal
+ */
+export const environment = Layer.mergeAll(FileSystem.layerNoop({}), Path.layer, NodeTerminal.layer)
 
 interface Told {
   readonly _tag: string

@@ -74,7 +74,7 @@ export const lines = (it: Description, options: Options): ReadonlyArray<string> 
     ...(it.history.length === 0 ? [] : ["", palette.strong("history, oldest first")]),
     ...it.history.map(({ at, cause, from, incarnation, to }) =>
       wrap(
-        `  ${Duration.clock(at, now)}  run ${incarnation}  ${from} → ${Palette.ofState(palette, to)(to)}, because ${
+        `  ${Duration.clock(at, now)}  run ${incarnation}  ${from} → ${Palette.ofState(palette, to)(to)}: ${
           because(cause)
         }`,
         room,

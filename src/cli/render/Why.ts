@@ -41,7 +41,10 @@ const predicate: Readonly<Record<StateLabel, string>> = {
  * @since 0.1.0
  * @category combinators
  */
-export const because = (cause: Cause): string => Palette.harmless(Explain.describeCause(cause)).replace(/\.$/, "")
+export const because = (cause: Cause): string =>
+  cause._tag === "Boot"
+    ? "the supervisor started, and the file lists it"
+    : Palette.harmless(Explain.describeCause(cause)).replace(/\.$/, "")
 
 /** Whether the chain ends here: somebody, or the file, wanted it so. */
 const isRoot = (cause: Cause): boolean =>
@@ -163,7 +166,11 @@ const sentence = (it: Description, options: Options): string => {
   const newest = it.history.at(-1)
   const state = Palette.ofState(palette, instance.state)(predicate[instance.state])
   if (newest === undefined) return `${palette.strong(instance.name)} ${state}; it was never started.`
-  const since = `since ${Duration.clock(newest.at, now)} (for ${Explain.duration(now - Date.parse(newest.at))})`
+  const time = Duration.clock(newest.at, now)
+  const ago = Explain.duration(Math.max(0, now - Date.parse(newest.at)))
+  const since = instance.state === "failed" || instance.state === "completed"
+    ? `at ${time} (${ago} ago)`
+    : `since ${time} (${ago})`
   return `${palette.strong(instance.name)} ${state} ${since}, because ${because(newest.cause)}.`
 }
 
@@ -171,7 +178,7 @@ const sentence = (it: Description, options: Options): string => {
 const step = ({ at, cause, to }: Transition, until: Transition | undefined, options: Options): string => {
   const { now, palette, room } = options
   const lasted = until === undefined ? "" : `, for ${Explain.duration(Date.parse(until.at) - Date.parse(at))}`
-  const told = `${Duration.clock(at, now)}  ${Palette.ofState(palette, to)(to)}${lasted}, because ${because(cause)}`
+  const told = `${Duration.clock(at, now)}  ${Palette.ofState(palette, to)(to)}${lasted}: ${because(cause)}`
   return wrap(`  ${told}`, room, "            ")
 }
 
