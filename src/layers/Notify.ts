@@ -57,8 +57,8 @@ sub command {
   elsif ($verb eq "~") { $mute{$rest} = 1 }
   elsif ($verb eq "+") {
     my ($uid, $gid, $path) = split / /, $rest, 3;
-    unlink $path; umask 0177;
-    if (socket(my $s, AF_UNIX, SOCK_DGRAM, 0) and bind($s, sockaddr_un($path)) and chown($uid, $gid, $path)) {
+    unlink $path; umask 0177; my $s;
+    if (socket($s, AF_UNIX, SOCK_DGRAM, 0) and bind($s, sockaddr_un($path)) and chown($uid, $gid, $path)) {
       $socket{$path} = $s; $path{fileno $s} = $path; vec($want, fileno $s, 1) = 1; print "=$path\n"
     } else { print "!$path $!\n" }
   }

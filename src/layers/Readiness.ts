@@ -28,7 +28,7 @@ export class Readiness extends Context.Tag("tenement/layers/Readiness")<Readines
       readonly env: Readonly<Record<string, string>>
       readonly ready: (observe: (detail: string) => Effect.Effect<void>) => Effect.Effect<string>
     },
-    never,
+    NotifyUnavailable,
     Scope.Scope
   >
 }>() {}

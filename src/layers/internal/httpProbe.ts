@@ -33,6 +33,10 @@ export const get = (address: Address, path: string): Effect.Effect<string, strin
       return resume(Effect.fail(explain(asked, error)))
     }
     request.on("error", (error) => resume(Effect.fail(explain(asked, error))))
+    request.once("upgrade", (response, socket) => {
+      socket.destroy()
+      resume(Effect.fail(`${asked}: ${response.statusCode} ${response.statusMessage}, which nobody asked for`))
+    })
     request.once("response", (response) => {
       const status = response.statusCode ?? 0
       const chunks: Array<Buffer> = []
