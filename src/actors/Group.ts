@@ -124,7 +124,7 @@ export const make = Effect.fn("Group.make")(function*(options: Options) {
           message: `${last?.instance ?? "a member"} failed; group ${config.name} restarts together (${config.strategy})`
         }),
       beforeStart: () =>
-        Effect.flatMap(now, (at) => Effect.sleep(last === null ? 0 : Math.max(0, elapsed(at, last.until))))
+        Effect.flatMap(now, (at) => Effect.sleep(last === null ? 0 : Math.ceil(Math.max(0, elapsed(at, last.until)))))
     })
     for (const service of options.services) yield* supervisor.add(member(service))
     // From here on every start is part of a round.

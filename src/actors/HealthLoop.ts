@@ -24,18 +24,19 @@ export const run = Effect.fnUntraced(function*(options: {
   readonly intervalMs: number
   readonly tell: (healthy: boolean, detail: string, seconds: number) => Effect.Effect<void>
 }) {
-  const interval = Math.max(1, options.intervalMs)
+  const interval = Math.max(1, Math.round(options.intervalMs))
   const origin = yield* now
-  const phase = interval * (yield* Random.next)
-  for (let beat = 0;;) {
-    const soFar = elapsed(origin, yield* now)
-    beat = Math.max(beat + 1, Math.ceil((soFar - phase) / interval))
-    yield* Effect.sleep(Math.max(0, phase + (beat - 1) * interval - soFar))
+  let due = yield* Random.nextIntBetween(0, interval)
+  while (true) {
+    yield* Effect.sleep(Math.ceil(Math.max(0, due - elapsed(origin, yield* now))))
     const begun = yield* now
     const result = yield* Effect.either(options.check.probe(options.endpoint))
-    const seconds = elapsed(begun, yield* now) / 1000
+    const ended = yield* now
+    const seconds = elapsed(begun, ended) / 1000
     yield* Either.isRight(result)
       ? options.tell(true, result.right, seconds)
       : options.tell(false, result.left.detail, seconds)
+    const missed = Math.floor(Math.max(0, elapsed(origin, ended) - due) / interval)
+    due += interval * (missed + 1)
   }
 })

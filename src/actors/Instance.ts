@@ -377,7 +377,8 @@ export const make = Effect.fn("Instance.make")(function*(options: Options) {
         case "ArmTimer":
           return start(command.timer, (isStale) =>
             Effect.zipRight(
-              Effect.sleep(command.delayMs),
+              // Whole milliseconds, and never early.
+              Effect.sleep(Math.ceil(command.delayMs)),
               tell({ _tag: "Elapsed", incarnation: command.incarnation, timer: command.timer }, isStale)
             ))
         case "CancelTimer":

@@ -71,7 +71,13 @@ export const make = Effect.fn("Tree.make")(function*(options: {
   const root = yield* Supervisor.make({ name: "root", strategy: "one-for-one", intensity: unlimited })
   const trunk = yield* Supervisor.make({ name: "services", strategy: "one-for-one", intensity: unlimited })
   yield* root.add({ id: trunk.name, start: Effect.succeed(trunk.run) })
-  yield* Effect.forkScoped(root.run)
+  // Above the root is nobody who could start it again: a defect in it is logged, and it goes on.
+  yield* root.run.pipe(
+    Effect.catchAllCause((cause) => Effect.delay(Effect.logError("the root supervisor had a defect", cause), "1 second")),
+    Effect.forever,
+    Effect.interruptible,
+    Effect.forkScoped
+  )
 
   const groupNameOf = (within: TenementConfig, service: ServiceName) => groupOf(within, service)?.name ?? null
 
@@ -230,6 +236,8 @@ export const make = Effect.fn("Tree.make")(function*(options: {
         for (const { group } of diff.groups) {
           const wanted = next.groups.get(group)
           if (wanted !== undefined) yield* addGroup(wanted, false)
+        }
+        if (diff.groups.length > 0) {
           yield* Effect.forEach([...services.values()], ({ value }) =>
             Effect.flatMap(value.config, (current) =>
               value.reconfigure(current, groupNameOf(next, value.name))), { discard: true })
