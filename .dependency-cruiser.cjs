@@ -24,14 +24,15 @@ module.exports = {
     },
     {
       name: "domain-is-pure",
-      comment: "No clock, no I/O: domain sees effect's data modules and itself.",
+      comment: "No clock, no I/O: domain sees effect's data modules, pure functions and itself.",
       severity: "error",
       from: { path: "^src/domain/" },
       to: {
         pathNot: [
           "^src/domain/",
           "node_modules/effect/dist/dts/[^/]+\\.d\\.ts$",
-          "node_modules/effect/dist/esm/[^/]+\\.js$"
+          "node_modules/effect/dist/esm/[^/]+\\.js$",
+          "node_modules/(fastest-levenshtein|shlex)/"
         ]
       }
     },
