@@ -100,6 +100,10 @@ export const printJson = (value: unknown): Effect.Effect<void, OutputClosed, Ses
 const errorJson = (error: { readonly _tag: string; readonly message: string }): string =>
   JSON.stringify({ ...error, _tag: error._tag, message: error.message })
 
+/** What is wrong with a file begins with the place, line by line, where editors and people look for it. */
+const paragraph = (error: { readonly _tag: string; readonly message: string }, palette: Palette.Palette): string =>
+  error._tag === "ConfigInvalid" ? error.message : `${palette.bad("tenement:")} ${error.message}`
+
 /**
  * Says on stderr what went wrong, as one paragraph, or as JSON.
  *
@@ -107,11 +111,9 @@ const errorJson = (error: { readonly _tag: string; readonly message: string }): 
  * @category combinators
  */
 export const complain = (error: { readonly _tag: string; readonly message: string }) =>
-  Effect.flatMap(Session, ({ err, globals }) =>
-    Effect.ignore(
-      err.write(
-        globals.json
-          ? `${errorJson(error)}\n`
-          : `${err.palette.bad("tenement:")} ${Palette.harmless(error.message)}\n`
-      )
-    ))
+  Effect.flatMap(Session, ({ err, globals }) => {
+    const message = Palette.harmless(error.message)
+    return Effect.ignore(
+      err.write(`${globals.json ? errorJson(error) : paragraph({ _tag: error._tag, message }, err.palette)}\n`)
+    )
+  })

@@ -10,7 +10,13 @@ import { InstanceId, InstanceName, parts, ServiceName } from "../domain/Names.ts
 import type { InstanceView } from "../domain/Views.ts"
 import { Refused, WordsWrong } from "./Errors.ts"
 
-const checked = <A, I>(schema: Schema.Schema<A, I>) => {
+/**
+ * A check of one word by a schema, whose message is what the person gets to read.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const checked = <A, I>(schema: Schema.Schema<A, I>) => {
   const decode = Schema.decodeUnknown(schema)
   return (word: string): Effect.Effect<A, WordsWrong> =>
     Effect.mapError(

@@ -21,12 +21,14 @@ import * as LogLevel from "effect/LogLevel"
 import * as Option from "effect/Option"
 import manifest from "../../package.json" with { type: "json" }
 import * as Argv from "./Argv.ts"
+import * as Config from "./config.ts"
 import { describe } from "./describe.ts"
 import { Reported, WordsWrong } from "./Errors.ts"
 import { events } from "./events.ts"
 import * as ExitCode from "./ExitCode.ts"
 import { health } from "./health.ts"
 import * as Help from "./Help.ts"
+import { init } from "./init.ts"
 import { logs } from "./logs.ts"
 import { ps } from "./ps.ts"
 import { reload } from "./reload.ts"
@@ -36,6 +38,7 @@ import { complain, ofProcess, print, Session } from "./Session.ts"
 import { spawn } from "./spawn.ts"
 import { start } from "./start.ts"
 import { stop } from "./stop.ts"
+import * as Token from "./token.ts"
 import { tree } from "./tree.ts"
 import { why } from "./why.ts"
 
@@ -56,6 +59,7 @@ const globals = {
 }
 
 const commands = [
+  init,
   spawn,
   start,
   stop,
@@ -68,8 +72,15 @@ const commands = [
   logs,
   events,
   health,
-  reload
+  Config.config,
+  reload,
+  Token.token
 ] as const
+
+const groups: ReadonlyMap<unknown, ReadonlyArray<Argv.Node>> = new Map<unknown, ReadonlyArray<Argv.Node>>([
+  [Config.config, Config.below],
+  [Token.token, Token.below]
+])
 
 const root = Command.make("tenement", globals).pipe(
   Command.withDescription("Keeps many services alive on one machine."),
@@ -89,7 +100,10 @@ const root = Command.make("tenement", globals).pipe(
  * @since 0.1.0
  * @category commands
  */
-export const program: Argv.Node = { command: root, below: commands.map((command) => ({ command })) }
+export const program: Argv.Node = {
+  command: root,
+  below: commands.map((command) => ({ command, below: groups.get(command) ?? [] }))
+}
 
 /**
  * Our own reading of the words has told what is wrong with them; @effect/cli's guesses would be others.

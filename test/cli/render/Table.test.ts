@@ -52,7 +52,7 @@ describe("Table", () => {
     const shown = (room: number) => Table.lines(columns(Palette.plain), [row], { room, palette: Palette.plain })[1]
     assert.strictEqual(shown(80), "api:prod  healthy  12  /run/tenement-services/api-prod.sock")
     assert.strictEqual(shown(40), "api:prod  healthy  12  /run/ten…rod.sock")
-    assert.strictEqual(shown(24), "api:prod  healthy  12")
+    assert.strictEqual(shown(21), "api:prod  healthy  12")
     assert.strictEqual(shown(17), "api:prod  healthy")
     assert.strictEqual(shown(12), "a…d  healthy")
   })

@@ -1,0 +1,42 @@
+/**
+ * The file that the words, or the environment, name.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import { Session } from "./Session.ts"
+
+const named = (text: string | undefined): string | undefined => text === "" ? undefined : text
+
+/**
+ * What a person named: the file, and the control socket, which counts more than the file's.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const choice = Effect.map(Session, ({ globals }) => ({
+  config: globals.config ?? named(process.env["TENEMENT_CONFIG"]),
+  socket: globals.socket ?? named(process.env["TENEMENT_SOCKET"])
+}))
+
+/**
+ * The configuration, read and checked.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const load = Effect.gen(function*() {
+  const { config, socket } = yield* choice
+  // Only a few commands read the file; the others need not wait for what it takes.
+  const [Find, Load, NodeFileSystem] = yield* Effect.promise(() =>
+    Promise.all([
+      import("../config/Find.ts"),
+      import("../config/Load.ts"),
+      import("@effect/platform-node-shared/NodeFileSystem")
+    ])
+  )
+  return yield* Find.find(config).pipe(
+    Effect.flatMap((file) => Load.load(file, { socket })),
+    Effect.provide(NodeFileSystem.layer)
+  )
+})

@@ -1,0 +1,71 @@
+/**
+ * `tenement config check`, `show` and `schema`.
+ *
+ * @since 0.1.0
+ */
+import * as Command from "@effect/cli/Command"
+import * as Effect from "effect/Effect"
+import type { TenementConfig } from "../domain/Config.ts"
+import type { Node } from "./Argv.ts"
+import * as Configuration from "./Configuration.ts"
+import { print, printJson, Session } from "./Session.ts"
+
+const counted = (count: number, one: string): string => `${count} ${one}${count === 1 ? "" : "s"}`
+
+const summary = ({ groups, services }: TenementConfig) => ({
+  services: services.size,
+  groups: groups.size,
+  instances: [...services.values()].reduce((sum, service) => sum + service.instances.length, 0)
+})
+
+const check = Command.make(
+  "check",
+  {},
+  Effect.fnUntraced(function*() {
+    const { globals, out } = yield* Session
+    const config = yield* Configuration.load
+    const counts = summary(config)
+    yield* globals.json ? printJson({ file: config.file, ...counts }) : print([
+      `${config.file}: ${out.palette.good("ok")}, ${counted(counts.services, "service")}, ${
+        counted(counts.groups, "group")
+      }, ${counted(counts.instances, "instance")} to start`
+    ])
+  })
+).pipe(Command.withDescription("Checks the file without starting anything, and tells all that is wrong with it."))
+
+const show = Command.make(
+  "show",
+  {},
+  Effect.fnUntraced(function*() {
+    const { globals } = yield* Session
+    const config = yield* Configuration.load
+    const Show = yield* Effect.promise(() => import("../config/Show.ts"))
+    yield* globals.json
+      ? printJson({ file: config.file, ...Show.toObject(config) })
+      : print([Show.toToml(config).trimEnd()])
+  })
+).pipe(Command.withDescription("Prints the file with every default filled in and every path absolute."))
+
+const schema = Command.make(
+  "schema",
+  {},
+  Effect.fnUntraced(function*() {
+    const { jsonSchema } = yield* Effect.promise(() => import("../config/JsonSchema.ts"))
+    yield* print([JSON.stringify(jsonSchema(), null, 2)])
+  })
+).pipe(Command.withDescription("Prints the JSON Schema of the file, for editors."))
+
+/**
+ * @since 0.1.0
+ * @category commands
+ */
+export const config = Command.make("config").pipe(
+  Command.withDescription("Checks and shows the file; needs no supervisor."),
+  Command.withSubcommands([check, show, schema])
+)
+
+/**
+ * @since 0.1.0
+ * @category commands
+ */
+export const below: ReadonlyArray<Node> = [{ command: check }, { command: show }, { command: schema }]
