@@ -11,12 +11,13 @@ import * as HttpApiMiddleware from "@effect/platform/HttpApiMiddleware"
 import * as HttpApiSchema from "@effect/platform/HttpApiSchema"
 import * as HttpApiSecurity from "@effect/platform/HttpApiSecurity"
 import * as OpenApi from "@effect/platform/OpenApi"
+import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import * as Refusals from "../actors/Errors.ts"
 import * as ConfigErrors from "../config/Errors.ts"
 import { InstanceId, InstanceName, ServiceName } from "../domain/Names.ts"
 import * as Views from "../domain/Views.ts"
-import { LogsFailed } from "../layers/Errors.ts"
+import * as LayerErrors from "../layers/Errors.ts"
 import * as Errors from "./Errors.ts"
 import * as Queries from "./Queries.ts"
 
@@ -29,6 +30,7 @@ const ConfigInvalid = Errors.onWire(ConfigErrors.ConfigInvalid, 422)
 const ConfigNotFound = Errors.onWire(ConfigErrors.ConfigNotFound, 422)
 const Busy = Errors.onWire(Refusals.Busy, 429)
 const ActorLost = Errors.onWire(Refusals.ActorLost, 500)
+const LogsFailed = Errors.onWire(LayerErrors.LogsFailed, 500)
 const ShuttingDown = Errors.onWire(Refusals.ShuttingDown, 503)
 
 /**
@@ -66,7 +68,7 @@ export type Health = typeof Health.Type
  * @category errors
  */
 export const StreamFailure = Schema.Union(
-  Errors.onWire(LogsFailed, 500),
+  LogsFailed,
   NoSuchInstance,
   ShuttingDown,
   Errors.onWire(Errors.InternalError, 500)
@@ -91,7 +93,13 @@ export const ConfigView = Schema.Struct({
 /** @since 0.1.0 */
 export type ConfigView = typeof ConfigView.Type
 
-const Spawn = Schema.Struct({ service: ServiceName, id: Schema.optional(InstanceId) }).annotations({
+/**
+ * What `POST /api/instances` takes.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const Spawn = Schema.Struct({ service: ServiceName, id: Schema.optional(InstanceId) }).annotations({
   identifier: "Spawn",
   parseOptions: { onExcessProperty: "error" }
 })
@@ -130,7 +138,7 @@ const instances = HttpApiGroup.make("instances")
   .add(HttpApiEndpoint.get("list", "/").addSuccess(Schema.Array(Views.InstanceView)))
   .add(
     HttpApiEndpoint.post("spawn", "/").setPayload(Spawn).addSuccess(Views.Outcome)
-      .addError(NoSuchService).addError(NotReady)
+      .addError(NoSuchService).addError(NoSuchInstance).addError(NotReady)
       .annotateContext(
         describing("Creates the instance if there is none of that name, starts it, waits until it is ready")
       )
@@ -138,13 +146,16 @@ const instances = HttpApiGroup.make("instances")
   .add(HttpApiEndpoint.get("describe", "/:name").setPath(ByName).addSuccess(Views.Description).addError(NoSuchInstance))
   .add(
     HttpApiEndpoint.del("remove", "/:name").setPath(ByName).setUrlParams(Queries.Removal)
-      .addError(NoSuchInstance).annotateContext(describing("Stops the instance and forgets it"))
+      .addError(NoSuchInstance).addError(NotReady).annotateContext(describing("Stops the instance and forgets it"))
   )
   .add(
     HttpApiEndpoint.post("start", "/:name/start").setPath(ByName).addSuccess(Views.Outcome)
       .addError(NoSuchInstance).addError(NotReady)
   )
-  .add(HttpApiEndpoint.post("stop", "/:name/stop").setPath(ByName).addSuccess(Views.Outcome).addError(NoSuchInstance))
+  .add(
+    HttpApiEndpoint.post("stop", "/:name/stop").setPath(ByName).addSuccess(Views.Outcome)
+      .addError(NoSuchInstance).addError(NotReady)
+  )
   .add(
     HttpApiEndpoint.post("restart", "/:name/restart").setPath(ByName).addSuccess(Views.Outcome)
       .addError(NoSuchInstance).addError(NotReady)
@@ -155,7 +166,7 @@ const instances = HttpApiGroup.make("instances")
   )
   .add(
     HttpApiEndpoint.get("logs", "/:name/logs").setPath(ByName).setUrlParams(Queries.Selection).addSuccess(EventStream)
-      .addError(NoSuchInstance).annotateContext(streaming("LogLine"))
+      .addError(NoSuchInstance).addError(LogsFailed).annotateContext(streaming("LogLine"))
   )
   .addError(Busy).addError(ActorLost).addError(ShuttingDown)
   .prefix("/api/instances")
@@ -164,7 +175,7 @@ const instances = HttpApiGroup.make("instances")
 const tree = HttpApiGroup.make("tree")
   .add(
     HttpApiEndpoint.get("logs", "/logs").setUrlParams(Queries.LogSelection).addSuccess(EventStream)
-      .addError(NoSuchInstance).annotateContext(streaming("LogLine"))
+      .addError(NoSuchInstance).addError(LogsFailed).annotateContext(streaming("LogLine"))
   )
   .add(
     HttpApiEndpoint.get("events", "/events").setUrlParams(Queries.Selection).addSuccess(EventStream)
@@ -174,11 +185,23 @@ const tree = HttpApiGroup.make("tree")
   .add(HttpApiEndpoint.get("config", "/config").addSuccess(ConfigView))
   .add(
     HttpApiEndpoint.post("reload", "/reload").setUrlParams(Queries.Reload).addSuccess(Views.ReloadPlan)
-      .addError(ConfigInvalid).addError(ConfigNotFound).addError(ReloadRefused).addError(Busy).addError(ActorLost).addError(ShuttingDown)
+      .addError(ConfigInvalid).addError(ConfigNotFound).addError(ReloadRefused).addError(Busy).addError(ActorLost)
+      .addError(ShuttingDown)
   )
   .add(HttpApiEndpoint.get("openapi", "/openapi.json").addSuccess(Schema.Unknown))
   .prefix("/api")
   .middleware(Authorization)
+
+// HttpApi adds an error of its own to every route. Requests that it would name are answered with BadRequest.
+const foreign = new Set(["HttpApiDecodeError", "Issue", "PropertyKey"])
+const isForeign = (item: unknown): boolean =>
+  Predicate.hasProperty(item, "$ref") && item.$ref === "#/components/schemas/HttpApiDecodeError"
+const withoutForeign = (document: Record<string, unknown>): Record<string, unknown> =>
+  JSON.parse(JSON.stringify(
+    document,
+    (key, value: unknown) =>
+      foreign.has(key) ? undefined : Array.isArray(value) ? value.filter((item) => !isForeign(item)) : value
+  ))
 
 /**
  * @since 0.1.0
@@ -197,5 +220,9 @@ export const Api = HttpApi.make("tenement")
   .addError(Errors.onWire(Errors.InternalError, 500))
   .annotate(HttpApi.AdditionalSchemas, [Views.LogLine, Views.EventRecord])
   .annotateContext(
-    OpenApi.annotations({ title: "tenement", description: "A supervisor for many services on one machine" })
+    OpenApi.annotations({
+      title: "tenement",
+      description: "A supervisor for many services on one machine",
+      transform: withoutForeign
+    })
   )

@@ -13,9 +13,11 @@ import * as Schema from "effect/Schema"
  * @since 0.1.0
  * @category models
  */
-export const Issue = Schema.Struct({ at: Schema.String, message: Schema.String }).annotations({ identifier: "Issue" })
+export const RequestIssue = Schema.Struct({ at: Schema.String, message: Schema.String }).annotations({
+  identifier: "RequestIssue"
+})
 /** @since 0.1.0 */
-export type Issue = typeof Issue.Type
+export type RequestIssue = typeof RequestIssue.Type
 
 /**
  * The request is understood by its route, and what it says is not.
@@ -24,7 +26,7 @@ export type Issue = typeof Issue.Type
  * @category errors
  */
 export class BadRequest extends Schema.TaggedError<BadRequest>("tenement/BadRequest")("BadRequest", {
-  issues: Schema.NonEmptyArray(Issue)
+  issues: Schema.NonEmptyArray(RequestIssue)
 }) {
   override get message() {
     return this.issues.map(({ at, message }) => (at === "" ? message : `${at}: ${message}`)).join("; ")

@@ -1,0 +1,152 @@
+/**
+ * The two places where the supervisor listens, and how they are opened so that nobody else comes in.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import * as Crypto from "node:crypto"
+import * as Fs from "node:fs"
+import * as Http from "node:http"
+import type * as Net from "node:net"
+import * as Path from "node:path"
+
+/**
+ * It is not possible to listen there.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class ListenFailed extends Schema.TaggedError<ListenFailed>("tenement/ListenFailed")("ListenFailed", {
+  key: Schema.Literal("socket", "listen"),
+  where: Schema.String,
+  code: Schema.String,
+  problem: Schema.String
+}) {
+  override get message() {
+    return `cannot listen on ${this.where}: ${this.problem} (${this.code}); ` +
+      `end what is in the way, or change \`${this.key}\` in [settings]`
+  }
+}
+
+const problems: Readonly<Record<string, string>> = {
+  EADDRINUSE: "another program listens there",
+  EADDRNOTAVAIL: "this machine has no such address",
+  ENOTFOUND: "there is no host of that name",
+  EACCES: "this user may not",
+  EROFS: "it lies on a read-only file system"
+}
+
+const failed = (key: "socket" | "listen", where: string) => (error: NodeJS.ErrnoException) => {
+  const code = error.code ?? "EUNKNOWN"
+  return new ListenFailed({ key, where, code, problem: problems[code] ?? error.message })
+}
+
+const attempt = <A>(call: () => A) => Effect.try({ try: call, catch: (error) => error as NodeJS.ErrnoException })
+
+const listen = (server: Net.Server, options: Net.ListenOptions) =>
+  Effect.async<void, NodeJS.ErrnoException>((resume) => {
+    const onError = (error: NodeJS.ErrnoException) => resume(Effect.fail(error))
+    server.once("error", onError)
+    server.listen(options, () => {
+      server.off("error", onError)
+      resume(Effect.void)
+    })
+  })
+
+/** Who listens on a socket: a supervisor tells its pid, anybody else is "another program"; `null` when nobody does. */
+const holderOf = (path: string) =>
+  Effect.async<string | null>((resume) => {
+    const request = Http.get({ socketPath: path, path: "/health" }, (response) => {
+      response.once("data", (chunk: Buffer) => {
+        const [, pid] = /"pid":(\d+)/.exec(chunk.toString("latin1")) ?? []
+        resume(Effect.succeed(pid === undefined ? stranger : `the supervisor with pid ${pid}`))
+        request.destroy()
+      })
+      response.once("end", () => resume(Effect.succeed(stranger)))
+    })
+    request.on("error", (error: NodeJS.ErrnoException) =>
+      resume(Effect.succeed(error.code === "ECONNREFUSED" || error.code === "ENOENT" ? null : stranger)))
+    return Effect.sync(() =>
+      request.destroy()
+    )
+  }).pipe(
+    Effect.timeoutTo({ duration: "1 second", onSuccess: (holder) => holder, onTimeout: () => stranger })
+  )
+
+const stranger = "another program"
+
+/** Binds where nobody else can come and go, and moves the socket to its place when it has its permissions. */
+const bind = (server: Net.Server, path: string) =>
+  Effect.gen(function*() {
+    const hidden = yield* Effect.acquireRelease(
+      attempt(() => Fs.mkdtempSync(Path.join(Path.dirname(path), ".tenement-"))),
+      (hidden) => Effect.sync(() => Fs.rmSync(hidden, { recursive: true, force: true }))
+    )
+    // Through /proc a path is short, however deep the folder lies: a socket's path must not be longer than 107 bytes.
+    const fd = yield* Effect.acquireRelease(
+      attempt(() => Fs.openSync(hidden, Fs.constants.O_RDONLY | Fs.constants.O_DIRECTORY)),
+      (fd) => Effect.sync(() => Fs.closeSync(fd))
+    )
+    const name = Crypto.randomBytes(8).toString("hex")
+    yield* listen(server, { path: `/proc/self/fd/${fd}/${name}` })
+    return yield* attempt(() => {
+      Fs.chmodSync(Path.join(hidden, name), 0o600)
+      Fs.renameSync(Path.join(hidden, name), path)
+      return Fs.lstatSync(path)
+    })
+  }).pipe(Effect.scoped)
+
+/**
+ * Opens the control socket: mode 0600 from its first moment whatever the umask, in a folder that is made 0700 if there
+ * is none. A socket that nobody listens on any more is replaced; anything else in its place is left alone. When the
+ * scope closes the socket is taken away, if it is still ours.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const openSocket = Effect.fn("Doors.openSocket")(function*(server: Net.Server, path: string) {
+  const place = yield* attempt(() => {
+    Fs.mkdirSync(Path.dirname(path), { recursive: true, mode: 0o700 })
+    const found = Fs.lstatSync(path, { throwIfNoEntry: false })
+    return found === undefined ? "free" : found.isSocket() ? "socket" : "other"
+  }).pipe(Effect.mapError(failed("socket", path)))
+  if (place === "other") {
+    return yield* new ListenFailed({
+      key: "socket",
+      where: path,
+      problem: "there is something that is not a socket",
+      code: "ENOTSOCK"
+    })
+  }
+  const holder = place === "socket" ? yield* holderOf(path) : null
+  if (holder !== null) {
+    return yield* new ListenFailed({
+      key: "socket",
+      where: path,
+      problem: `${holder} listens there`,
+      code: "EADDRINUSE"
+    })
+  }
+  const { dev, ino } = yield* Effect.mapError(bind(server, path), failed("socket", path))
+  yield* Effect.addFinalizer(() =>
+    Effect.sync(() => {
+      const found = Fs.lstatSync(path, { throwIfNoEntry: false })
+      if (found?.dev === dev && found.ino === ino) Fs.unlinkSync(path)
+    })
+  )
+})
+
+/**
+ * Opens the door for TCP.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const openTcp = Effect.fn("Doors.openTcp")(
+  function*(server: Net.Server, { host, port }: { readonly host: string; readonly port: number }) {
+    yield* Effect.mapError(listen(server, { host, port }), failed("listen", `${host}:${port}`))
+    const address = server.address()
+    return { host, port: typeof address === "object" && address !== null ? address.port : port }
+  }
+)

@@ -1,0 +1,128 @@
+/**
+ * What each route does: hardly more than to ask the tree.
+ *
+ * @since 0.1.0
+ */
+import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
+import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import * as OpenApi from "@effect/platform/OpenApi"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as ParseResult from "effect/ParseResult"
+import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
+import { Tenement } from "../actors/Tenement.ts"
+import { defaultId, type InstanceName } from "../domain/Names.ts"
+import type { EventRecord, LogLine } from "../domain/Views.ts"
+import { Api, Spawn } from "./Api.ts"
+import { Body } from "./Body.ts"
+import { ConfigSource } from "./ConfigSource.ts"
+import * as ConfigView from "./ConfigView.ts"
+import { BadRequest } from "./Errors.ts"
+import * as Follow from "./Follow.ts"
+import { badRequest } from "./Gate.ts"
+import { type Selection, sinceMillis } from "./Queries.ts"
+import * as Sse from "./Sse.ts"
+
+const supervisor = (version: string) =>
+  HttpApiBuilder.group(Api, "supervisor", (handlers) =>
+    Effect.gen(function*() {
+      const tenement = yield* Tenement
+      const startedAt = yield* Clock.currentTimeMillis
+      return handlers
+        .handle("health", () =>
+          Effect.gen(function*() {
+            const instances: Record<string, number> = {}
+            for (const { state } of yield* tenement.list) instances[state] = (instances[state] ?? 0) + 1
+            const uptimeSeconds = ((yield* Clock.currentTimeMillis) - startedAt) / 1000
+            return { status: "ok", version, pid: process.pid, uptimeSeconds, instances }
+          }))
+        .handleRaw("metrics", () =>
+          Effect.map(
+            tenement.metrics,
+            ({ body, contentType }) => HttpServerResponse.text(body, { contentType })
+          ))
+    }))
+
+/** The query in the terms of the layers. */
+const resolve = Effect.fnUntraced(function*({ follow, grep, since, tail }: Selection) {
+  const now = yield* Clock.currentTimeMillis
+  return {
+    tail: tail ?? null,
+    sinceMs: since === undefined ? null : Option.getOrNull(sinceMillis(since, now)),
+    grep: grep === undefined ? null : yield* Effect.try({
+      try: () => new RegExp(grep),
+      catch: () => new BadRequest({ issues: [{ at: "grep", message: "this is not a regular expression" }] })
+    }),
+    follow: follow ?? false
+  }
+})
+
+const lineFrame = (line: LogLine) => Sse.encode({ event: "LogLine", data: JSON.stringify(line) })
+const eventFrame = (event: EventRecord) => Sse.encode({ event: event._tag, id: event.seq, data: JSON.stringify(event) })
+
+const logs = Effect.fnUntraced(function*(instances: ReadonlyArray<InstanceName>, selection: Selection) {
+  const tenement = yield* Tenement
+  const query = yield* resolve(selection)
+  // A stream that follows has begun before it can fail: so this is asked first.
+  for (const name of instances) yield* tenement.describe(name)
+  return yield* Follow.respond(tenement.logs({ instances, ...query }), { follow: query.follow, frame: lineFrame })
+})
+
+const events = Effect.fnUntraced(function*(selection: Selection) {
+  const tenement = yield* Tenement
+  const { grep, ...query } = yield* resolve(selection)
+  const all = tenement.events(query)
+  const items = grep === null ? all : Stream.filter(all, (event) => grep.test(JSON.stringify(event)))
+  return yield* Follow.respond(items, { follow: query.follow, frame: eventFrame })
+})
+
+const decodeSpawn = Schema.decodeUnknown(Spawn)
+
+const instances = HttpApiBuilder.group(Api, "instances", (handlers) =>
+  Effect.gen(function*() {
+    const tenement = yield* Tenement
+    return handlers
+      .handle("list", () => tenement.list)
+      // The gate has read the body: HttpApi would read one of any size, and take a broken one for a defect.
+      .handleRaw("spawn", () =>
+        Effect.gen(function*() {
+          const { id, service } = yield* Effect.flatMap(Body, decodeSpawn).pipe(
+            Effect.catchTag("ParseError", (error) => badRequest(ParseResult.ArrayFormatter.formatErrorSync(error)))
+          )
+          return yield* tenement.spawn(service, id ?? defaultId)
+        }))
+      .handle("describe", ({ path }) => tenement.describe(path.name))
+      .handle("remove", ({ path, urlParams }) => tenement.remove(path.name, { data: urlParams.data ?? false }))
+      .handle("start", ({ path }) => tenement.start(path.name))
+      .handle("stop", ({ path }) => tenement.stop(path.name))
+      .handle("restart", ({ path }) => tenement.restart(path.name))
+      .handle("probe", ({ path }) => tenement.probe(path.name))
+      .handleRaw("logs", ({ path, urlParams }) => logs([path.name], urlParams))
+  }))
+
+const tree = HttpApiBuilder.group(Api, "tree", (handlers) =>
+  Effect.gen(function*() {
+    const tenement = yield* Tenement
+    const source = yield* ConfigSource
+    return handlers
+      .handleRaw("logs", ({ urlParams: { instance, ...selection } }) => logs(instance ?? [], selection))
+      .handleRaw("events", ({ urlParams }) => events(urlParams))
+      .handle("tree", () => tenement.tree)
+      .handle("config", () => Effect.map(tenement.config, ConfigView.make))
+      .handle("reload", ({ urlParams }) =>
+        Effect.flatMap(source.load, (next) =>
+          tenement.reload(next, { dryRun: urlParams.dryRun ?? false })))
+      .handle("openapi", () =>
+        Effect.sync(() => OpenApi.fromApi(Api)))
+  }))
+
+/**
+ * All routes. `version` is what `/health` tells.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer = (version: string) => Layer.mergeAll(supervisor(version), instances, tree)

@@ -1,0 +1,135 @@
+/**
+ * The server of the API, on the control socket and on TCP.
+ *
+ * @since 0.1.0
+ */
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
+import * as HttpServer from "@effect/platform/HttpServer"
+import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Runtime from "effect/Runtime"
+import * as Http from "node:http"
+import type * as Net from "node:net"
+import { ShuttingDown } from "../actors/Errors.ts"
+import type { Tenement } from "../actors/Tenement.ts"
+import { bounded } from "../layers/internal/bounded.ts"
+import * as Access from "./Access.ts"
+import { Api } from "./Api.ts"
+import type { ConfigSource } from "./ConfigSource.ts"
+import * as Doors from "./Doors.ts"
+import { Closing } from "./Follow.ts"
+import * as Gate from "./Gate.ts"
+import * as Handlers from "./Handlers.ts"
+
+/**
+ * Where to listen and what to say.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Options {
+  /** The control socket. */
+  readonly socket: string
+  /** `null` for no TCP. */
+  readonly listen: { readonly host: string; readonly port: number } | null
+  /** A host name that requests over TCP may use, with all names below it. */
+  readonly domain: string
+  /** Where the tokens are. */
+  readonly dataDir: string
+  readonly version: string
+}
+
+/**
+ * The server, and where it listens; `port` is the one that was had when the options left it open with 0.
+ *
+ * @since 0.1.0
+ * @category tags
+ */
+export class Server extends Context.Tag("tenement/control/Server")<Server, {
+  readonly socket: string
+  readonly listen: { readonly host: string; readonly port: number } | null
+}>() {}
+
+/** How long answers may take that are under way when the server goes down. */
+const patience = "2 seconds"
+
+const unparsable: Readonly<Record<string, string>> = {
+  HPE_HEADER_OVERFLOW: "431 Request Header Fields Too Large",
+  ERR_HTTP_REQUEST_TIMEOUT: "408 Request Timeout"
+}
+
+/** What is not HTTP never reaches the API, and is answered as the API would. */
+const onClientError = (error: NodeJS.ErrnoException, socket: Net.Socket) => {
+  if (!socket.writable || error.code === "ECONNRESET") return socket.destroy()
+  const status = unparsable[error.code ?? ""] ?? "400 Bad Request"
+  const body = JSON.stringify({
+    _tag: "BadRequest",
+    issues: [{ at: "", message: status.slice(4) }],
+    message: status.slice(4)
+  })
+  return socket.end(
+    `HTTP/1.1 ${status}\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`
+  )
+}
+
+/** The control socket needs no watch over slow clients, which costs a timer: only those who may do everything reach it. */
+const trusting: Http.ServerOptions = { connectionsCheckingInterval: 2 ** 31 - 1, requestTimeout: 0 }
+
+const makeServer = (options: Http.ServerOptions, handler: Http.RequestListener) =>
+  Effect.gen(function*() {
+    const run = Runtime.runFork(yield* Effect.runtime())
+    return yield* Effect.acquireRelease(
+      Effect.sync(() =>
+        Http.createServer(options, handler)
+          .on("clientError", onClientError)
+          .on("connect", (_, socket: Net.Socket) => onClientError(new Error("CONNECT"), socket))
+          // Once it listens, such as when no file descriptor is left for a connection that comes in.
+          .on("error", (error) => run(Effect.logError("the API's server met an error", error)))
+      ),
+      (server) =>
+        Effect.async<void>((resume) => {
+          if (!server.listening) return resume(Effect.void)
+          server.close(() => resume(Effect.void))
+        }).pipe(bounded(patience), Effect.zipRight(Effect.sync(() => server.closeAllConnections())))
+    )
+  })
+
+const make = (options: Options) =>
+  Effect.gen(function*() {
+    const closing = yield* Closing
+    const app = yield* HttpApiBuilder.httpApp
+    const through = (door: "socket" | "tcp") =>
+      NodeHttpServer.makeHandler(Effect.provideService(app, Access.Door, door))
+
+    const local = yield* makeServer(trusting, yield* through("socket"))
+    yield* Doors.openSocket(local, options.socket)
+    const listen = options.listen === null
+      ? null
+      : yield* Doors.openTcp(yield* makeServer({}, yield* through("tcp")), options.listen)
+    // Before the servers, which wait for the streams that this ends.
+    yield* Effect.addFinalizer(() => Deferred.fail(closing, new ShuttingDown()))
+    return Server.of({ socket: options.socket, listen })
+  })
+
+/**
+ * Serves the API as long as its scope lives.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer = (options: Options): Layer.Layer<Server, Doors.ListenFailed, Tenement | ConfigSource> =>
+  Layer.scoped(Server, make(options)).pipe(
+    Layer.provide(HttpApiBuilder.api(Api)),
+    Layer.provide(Handlers.layer(options.version)),
+    Layer.provide(Gate.layer(["localhost", options.domain, ...(options.listen === null ? [] : [options.listen.host])])),
+    Layer.provide([
+      Access.layer(options.dataDir),
+      Layer.effect(Closing, Deferred.make()),
+      HttpApiBuilder.Router.Live,
+      HttpApiBuilder.Middleware.layer,
+      HttpServer.layerContext
+    ])
+  )
