@@ -103,8 +103,10 @@ export const make = Effect.fn("Group.make")(function*(options: Options) {
       failures.set(service.name, failure)
       const instances = yield* service.instances
       yield* Effect.addFinalizer(() =>
-        Effect.flatMap(service.instances, (current) =>
-          Effect.forEach(current, stopInstance, { concurrency: stopsAtOnce, discard: true }))
+        Effect.flatMap(
+          service.instances,
+          (current) => Effect.forEach(current, stopInstance, { concurrency: stopsAtOnce, discard: true })
+        )
       )
       if (watching === "start") yield* Effect.forEach(instances, startInstance, { discard: true })
       return Deferred.await(failure)

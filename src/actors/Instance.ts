@@ -259,7 +259,12 @@ export const make = Effect.fn("Instance.make")(function*(options: Options) {
       Effect.gen(function*() {
         waitingFor = missing
         const current = label(state.phase, parts.policy.health)
-        yield* publish({ _tag: "Publish", from: current, to: current, cause: { _tag: "WaitingFor", services: missing } })
+        yield* publish({
+          _tag: "Publish",
+          from: current,
+          to: current,
+          cause: { _tag: "WaitingFor", services: missing }
+        })
         if (down.length === 0) return
         // Whoever waits for this start would wait until somebody starts the others.
         const reason = `it waits for ${down.join(", ")}, which is not running; start that first`
@@ -341,13 +346,16 @@ export const make = Effect.fn("Instance.make")(function*(options: Options) {
             })
           })
         case "AwaitReadiness":
-          return start("readiness", () =>
-            run === null ? Effect.void : run.ready((detail) =>
-              tell({ _tag: "NotReadyYet", incarnation: command.incarnation, detail })
-            ).pipe(
-              Effect.tap(() => publishSocket),
-              Effect.flatMap((by) => tell({ _tag: "Ready", incarnation: command.incarnation, by }))
-            ))
+          return start(
+            "readiness",
+            () =>
+              run === null ?
+                Effect.void :
+                run.ready((detail) => tell({ _tag: "NotReadyYet", incarnation: command.incarnation, detail })).pipe(
+                  Effect.tap(() => publishSocket),
+                  Effect.flatMap((by) => tell({ _tag: "Ready", incarnation: command.incarnation, by }))
+                )
+          )
         case "StopReadiness":
           return Effect.zipRight(
             cancel("readiness"),

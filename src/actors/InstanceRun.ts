@@ -117,6 +117,8 @@ export const launch = Effect.fn("InstanceRun.launch")(function*(options: RunOpti
   ).pipe(Scope.extend(scope))
   const { env, ready } = yield* Scope.extend(readiness.prepare(endpoint), scope)
   const values = wordsOfRun(settings, name, endpoint)
+  // After the process tree is gone, and before anybody is told so: its last words are kept.
+  yield* Scope.addFinalizer(scope, log.end)
   const process = yield* Effect.scoped(Effect.gen(function*() {
     const { stderr, stdout } = yield* log.begin(incarnation)
     const spec = yield* isolation.prepare({

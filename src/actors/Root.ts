@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
@@ -39,6 +40,18 @@ const lastLines = 20
  * @category layers
  */
 export const layer = (
+  config: TenementConfig,
+  layers: LayersFor
+): Layer.Layer<Tenement, never, Instance.Needs | Usage> =>
+  Layer.tap(layerAtRest(config, layers), (context) => Context.get(context, Tenement).boot)
+
+/**
+ * The same, but nothing is started before `boot` is called.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerAtRest = (
   config: TenementConfig,
   layers: LayersFor
 ): Layer.Layer<Tenement, never, Instance.Needs | Usage> =>
@@ -189,7 +202,6 @@ export const layer = (
       })
 
       yield* notice("info", `supervisor started with ${config.file}`)
-      yield* tree.boot
       // Last to be added, so the first to happen: everything that the tree needs is still there.
       yield* Effect.addFinalizer(() =>
         Effect.suspend(() => {
@@ -211,6 +223,8 @@ export const layer = (
           Stream.unwrap(Effect.as(Effect.forEach(query.instances, find, { discard: true }), logs.read(query))),
         events: events.read,
         tree: tree.print,
+        boot: tree.boot,
+        attach: tree.attach,
         config: tree.config,
         reload,
         metrics: Effect.flatMap(views, ({ all, used }) =>

@@ -64,7 +64,10 @@ export const make = Effect.fn("Service.make")(function*(options: Options) {
   const context = yield* Effect.context<Instance.Needs>()
   const { name } = options.config
   let { config, group } = options
-  const instances = new Map<InstanceId, { readonly instance: Instance.Instance; readonly scope: Scope.CloseableScope }>()
+  const instances = new Map<
+    InstanceId,
+    { readonly instance: Instance.Instance; readonly scope: Scope.CloseableScope }
+  >()
 
   const supervisor = yield* Supervisor.make({
     name,

@@ -71,7 +71,9 @@ export interface Supervisor {
   /** Stops a child and forgets it. */
   readonly remove: (id: string) => Effect.Effect<void>
   /** The children in start order, and how often each was started again. */
-  readonly children: Effect.Effect<ReadonlyArray<{ readonly id: string; readonly up: boolean; readonly restarts: number }>>
+  readonly children: Effect.Effect<
+    ReadonlyArray<{ readonly id: string; readonly up: boolean; readonly restarts: number }>
+  >
   /** The supervising itself: answers failures for ever, or fails when it gives up. */
   readonly run: Effect.Effect<never, GaveUp>
 }

@@ -30,6 +30,7 @@ import type {
   ReloadRefused,
   ShuttingDown
 } from "./Errors.ts"
+import type { ChildSpec } from "./Supervisor.ts"
 
 /**
  * Why a change was not made, or did not come to its end.
@@ -65,6 +66,10 @@ export class Tenement extends Context.Tag("tenement/actors/Tenement")<Tenement, 
     readonly follow: boolean
   }) => Stream.Stream<EventRecord>
   readonly tree: Effect.Effect<TreeNode>
+  /** Starts everything that the configuration lists, in dependency order; does not wait until it is up. */
+  readonly boot: Effect.Effect<void>
+  /** Puts an actor of the supervisor's own under the tree's `system`, beside the services. */
+  readonly attach: (actor: ChildSpec) => Effect.Effect<void>
   readonly config: Effect.Effect<TenementConfig>
   /** Goes over to another configuration: everything that differs and nothing else, or, with `dryRun`, just says what. */
   readonly reload: (

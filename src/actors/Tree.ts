@@ -49,6 +49,8 @@ export interface Tree {
   readonly shutdown: Effect.Effect<void>
   /** Goes over to another configuration, and waits for what it restarts to settle. */
   readonly adopt: (next: TenementConfig, diff: ConfigDiff) => Effect.Effect<void>
+  /** Another actor under `system`. */
+  readonly attach: (actor: Supervisor.ChildSpec) => Effect.Effect<void>
   readonly print: Effect.Effect<TreeNode>
 }
 
@@ -69,11 +71,14 @@ export const make = Effect.fn("Tree.make")(function*(options: {
   let config = options.config
 
   const root = yield* Supervisor.make({ name: "root", strategy: "one-for-one", intensity: unlimited })
+  const system = yield* Supervisor.make({ name: "system", strategy: "one-for-one", intensity: unlimited })
   const trunk = yield* Supervisor.make({ name: "services", strategy: "one-for-one", intensity: unlimited })
-  yield* root.add({ id: trunk.name, start: Effect.succeed(trunk.run) })
+  for (const branch of [system, trunk]) yield* root.add({ id: branch.name, start: Effect.succeed(branch.run) })
   // Above the root is nobody who could start it again: a defect in it is logged, and it goes on.
   yield* root.run.pipe(
-    Effect.catchAllCause((cause) => Effect.delay(Effect.logError("the root supervisor had a defect", cause), "1 second")),
+    Effect.catchAllCause((cause) =>
+      Effect.delay(Effect.logError("the root supervisor had a defect", cause), "1 second")
+    ),
     Effect.forever,
     Effect.interruptible,
     Effect.forkScoped
@@ -158,7 +163,9 @@ export const make = Effect.fn("Tree.make")(function*(options: {
       Effect.map(Effect.forEach([...services.values()], ({ value }) => value.instances), (all) => all.flat())
     ),
     find: (name) =>
-      Effect.suspend(() => services.get(parts(name).service)?.value.get(parts(name).id) ?? Effect.succeed(Option.none())),
+      Effect.suspend(() =>
+        services.get(parts(name).service)?.value.get(parts(name).id) ?? Effect.succeed(Option.none())
+      ),
     obtain: (service, id) =>
       Effect.gen(function*() {
         const owned = services.get(service)
@@ -242,8 +249,11 @@ export const make = Effect.fn("Tree.make")(function*(options: {
             Effect.flatMap(value.config, (current) =>
               value.reconfigure(current, groupNameOf(next, value.name))), { discard: true })
         }
-        yield* Effect.forEach(waits, (wait) => wait, { concurrency: stopsAtOnce, discard: true })
+        yield* Effect.forEach(waits, (wait) =>
+          wait, { concurrency: stopsAtOnce, discard: true })
       }),
+
+    attach: system.add,
 
     print: Effect.gen(function*() {
       const serviceNode = (name: ServiceName) =>
@@ -268,13 +278,22 @@ export const make = Effect.fn("Tree.make")(function*(options: {
           children: yield* Effect.forEach(group.services, serviceNode)
         })
       }
-      return {
-        name: trunk.name,
+      const actors = (yield* system.children).map(({ id, restarts, up }): TreeNode => ({
+        name: id,
+        kind: "actor",
+        state: up ? "running" : "down",
+        detail: restarts === 0 ? "" : `${restarts} restarts`,
+        children: []
+      }))
+      const branch = (name: string, detail: string, below: ReadonlyArray<TreeNode>): TreeNode => ({
+        name,
         kind: "supervisor",
-        state: trunk.strategy,
-        detail: `${config.services.size} services`,
-        children
-      } satisfies TreeNode
+        state: "one-for-one",
+        detail,
+        children: below
+      })
+      const count = `${config.services.size} service${config.services.size === 1 ? "" : "s"}`
+      return branch(root.name, "", [branch(system.name, "", actors), branch(trunk.name, count, children)])
     })
   }
   return tree

@@ -95,7 +95,9 @@ export const describeCause = (cause: Cause): string => {
     case "GroupRound":
       return `${cause.failed} failed, and group ${cause.group} is restarted together`
     case "GroupGaveUp":
-      return `group ${cause.group} needed more than ${cause.rounds} rounds within ${duration(cause.windowMs)} and gave up`
+      return `group ${cause.group} needed more than ${cause.rounds} rounds within ${
+        duration(cause.windowMs)
+      } and gave up`
     case "ActorRestarted":
       return `its actor had a defect and was restarted; the process went on (${cause.defect})`
   }

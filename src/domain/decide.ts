@@ -373,7 +373,14 @@ const replaceNext = (
   cause: Cause
 ): Step => stay(policy, state, { ...phase, shown: "stopping", next }, cause, [])
 
-const callOff = (next: Next): Phase => ({ _tag: "Ending", run: null, end: null, forced: false, shown: "stopping", next })
+const callOff = (next: Next): Phase => ({
+  _tag: "Ending",
+  run: null,
+  end: null,
+  forced: false,
+  shown: "stopping",
+  next
+})
 
 /** What a person asks for lifts a failure and begins the backoff anew. */
 const forgiven = (state: InstanceState): InstanceState => ({

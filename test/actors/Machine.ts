@@ -11,8 +11,8 @@ import * as TestClock from "effect/TestClock"
 import * as Fs from "node:fs"
 import * as Os from "node:os"
 import * as Path from "node:path"
-import type { LayersFor } from "../../src/actors/InstanceParts.ts"
 import * as Directory from "../../src/actors/Directory.ts"
+import type { LayersFor } from "../../src/actors/InstanceParts.ts"
 import * as Root from "../../src/actors/Root.ts"
 import * as StartSlots from "../../src/actors/StartSlots.ts"
 import { Tenement } from "../../src/actors/Tenement.ts"
@@ -180,7 +180,12 @@ export class Machine {
           retire: () => Effect.void
         }),
         Layer.succeed(Logs, {
-          open: () => Effect.succeed({ begin: () => Effect.succeed({ stdout: 1, stderr: 2 }) }),
+          open: () =>
+            Effect.succeed({
+              begin: () => Effect.succeed({ stdout: 1, stderr: 2 }),
+              resume: () => Effect.void,
+              end: Effect.void
+            }),
           read: () => Stream.empty,
           last: () => Effect.succeed([]),
           remove: () => Effect.void
@@ -204,6 +209,7 @@ export const service = (name: string, options: Partial<ServiceConfig> = {}): Ser
   argv: [name],
   cwd: "/",
   env: {},
+  envFiles: [],
   secrets: {},
   user: null,
   group: null,

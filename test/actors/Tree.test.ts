@@ -58,8 +58,10 @@ describe("an instance", () => {
       machine.of("api").healthy = true
       yield* pass("5 seconds")
       assert.strictEqual(yield* stateOf("api"), "healthy")
-      const attempt = Effect.flatMap(Tenement, ({ describe }) =>
-        Effect.map(describe(named("api")), ({ restart }) => restart.attempt))
+      const attempt = Effect.flatMap(
+        Tenement,
+        ({ describe }) => Effect.map(describe(named("api")), ({ restart }) => restart.attempt)
+      )
       assert.strictEqual(yield* attempt, 1)
       yield* pass("10 seconds")
       assert.strictEqual(yield* attempt, 0)

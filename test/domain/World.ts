@@ -128,7 +128,10 @@ export class World {
         must(this.live === undefined, "a run was released while it lives")
         break
       case "ArmTimer":
-        must(Number.isFinite(command.delayMs) && command.delayMs >= 0, `timer ${command.timer} of ${command.delayMs} ms`)
+        must(
+          Number.isFinite(command.delayMs) && command.delayMs >= 0,
+          `timer ${command.timer} of ${command.delayMs} ms`
+        )
         this.timers.set(command.timer, {
           due: this.now + command.delayMs,
           event: { _tag: "Elapsed", incarnation: command.incarnation, timer: command.timer }
@@ -180,14 +183,23 @@ export class World {
         const process = this.live
         if (process?.alive === true) {
           const code = this.choose(3)
-          this.exit(process, code === 2 ? { code: null, signal: "SIGSEGV" } : { code, signal: null }, this.choose(4) === 0)
+          this.exit(
+            process,
+            code === 2 ? { code: null, signal: "SIGSEGV" } : { code, signal: null },
+            this.choose(4) === 0
+          )
         }
         return
       }
       case 4:
         if (this.launching !== null) {
           if (this.choose(4) === 0) {
-            this.inFlight.push({ _tag: "LaunchFailed", incarnation: this.launching, code: "ENOENT", message: "no such file" })
+            this.inFlight.push({
+              _tag: "LaunchFailed",
+              incarnation: this.launching,
+              code: "ENOENT",
+              message: "no such file"
+            })
             this.launching = null
           } else this.launched()
         }
