@@ -9,6 +9,6 @@ import { main } from "./cli/main.ts"
 NodeRuntime.runMain(main(process.argv.slice(2)), {
   disableErrorReporting: true,
   disablePrettyLogger: true,
-  // An open connection or a timer of a library's must not keep a command that has done its work.
-  teardown: (exit) => process.exit(exit._tag === "Success" && typeof exit.value === "number" ? exit.value : 1)
+  // An open connection or a library's timer must not keep a command that has done its work.
+  teardown: () => process.exit()
 })

@@ -35,6 +35,7 @@ import { reload } from "./reload.ts"
 import { restart } from "./restart.ts"
 import { rm } from "./rm.ts"
 import { complain, ofProcess, print, Session } from "./Session.ts"
+import { serve } from "./serve.ts"
 import { spawn } from "./spawn.ts"
 import { start } from "./start.ts"
 import { stop } from "./stop.ts"
@@ -59,6 +60,7 @@ const globals = {
 }
 
 const commands = [
+  serve,
   init,
   spawn,
   start,
@@ -193,7 +195,7 @@ const settle = (
   const failure = Cause.failureOrCause(exit.cause)
   if (Either.isRight(failure)) {
     return Cause.isInterruptedOnly(failure.right)
-      ? Effect.succeed(ExitCode.codes.interrupted)
+      ? Effect.succeed(Number(process.exitCode ?? ExitCode.codes.interrupted))
       : Effect.as(
         complain({ _tag: "Defect", message: `this is a bug of tenement's: ${Cause.pretty(failure.right)}` }),
         ExitCode.codes.failed
@@ -207,14 +209,23 @@ const settle = (
 }
 
 /**
- * Does what the words ask for, and answers the exit code. It never fails: what went wrong has been told.
+ * Does what the words ask for, and leaves the exit code with the process: the fiber's own result says nothing once it
+ * was interrupted. A command for which Ctrl-C is a good end sets the code before. What goes wrong is told here.
  *
  * @since 0.1.0
  * @category constructors
  */
-export const main = (argv: ReadonlyArray<string>): Effect.Effect<number> =>
+export const main = (argv: ReadonlyArray<string>): Effect.Effect<void> =>
   Effect.uninterruptibleMask((restore) =>
-    restore(answer(argv)).pipe(Effect.scoped, Effect.provide(environment), Effect.exit, Effect.flatMap(settle))
+    restore(answer(argv)).pipe(
+      Effect.scoped,
+      Effect.provide(environment),
+      Effect.exit,
+      Effect.flatMap(settle),
+      Effect.map((code) => {
+        process.exitCode = code
+      })
+    )
   ).pipe(
     // Errors of the words themselves are told before the options among them could be understood.
     Effect.provideService(
