@@ -4,12 +4,21 @@
  * @since 0.1.0
  */
 import * as Command from "@effect/cli/Command"
+import * as Options from "@effect/cli/Options"
 import * as Effect from "effect/Effect"
 import * as Logger from "effect/Logger"
 import manifest from "../../package.json" with { type: "json" }
 import * as Configuration from "./Configuration.ts"
-import { codes } from "./ExitCode.ts"
-import { Session } from "./Session.ts"
+import { print, Session } from "./Session.ts"
+
+/** What the supervisor says of itself goes to stderr: for a person, for a log, or for a program. */
+const logging = Effect.map(Session, ({ err, globals }) =>
+  Logger.replace(
+    Logger.defaultLogger,
+    Logger.withConsoleError(
+      globals.json ? Logger.jsonLogger : err.columns() === null ? Logger.logfmtLogger : Logger.stringLogger
+    )
+  ))
 
 /**
  * @since 0.1.0
@@ -17,20 +26,25 @@ import { Session } from "./Session.ts"
  */
 export const serve = Command.make(
   "serve",
-  {},
-  Effect.fnUntraced(function*() {
-    const session = yield* Session
-    const config = yield* Configuration.load
-    const load = Effect.provideService(Configuration.load, Session, session)
-    const daemon = yield* Effect.promise(() => import("../daemon.ts"))
-    yield* daemon.serve({ config, load, version: manifest.version }).pipe(
-      // Asked to end, and everything is stopped: that is success.
-      Effect.onInterrupt(() =>
-        Effect.sync(() => {
-          process.exitCode = codes.done
-        })
-      ),
-      Effect.provide(Logger.replace(Logger.defaultLogger, Logger.withConsoleError(Logger.logfmtLogger)))
+  {
+    check: Options.boolean("check").pipe(
+      Options.withDescription("checks the file as config check does, and starts nothing")
     )
+  },
+  Effect.fnUntraced(function*({ check }) {
+    const config = yield* Configuration.load
+    if (check) return yield* print([`${config.file}: ok`])
+    const load = yield* Configuration.reading(config.file)
+    const daemon = yield* Effect.promise(() => import("../daemon.ts"))
+    const layer = yield* logging
+    yield* Effect.sync(() => {
+      // To be told to end is how a supervisor is meant to end.
+      process.exitCode = 0
+    })
+    yield* Effect.provide(daemon.serve({ config, load, version: manifest.version }), layer)
   })
-).pipe(Command.withDescription("Runs the supervisor in the foreground; SIGTERM stops everything, SIGHUP reloads."))
+).pipe(
+  Command.withDescription(
+    "The supervisor, in the foreground. SIGTERM and SIGINT stop everything in order, SIGHUP reloads."
+  )
+)
