@@ -194,7 +194,19 @@ try {
 if (withLib) fs.writeFileSync(`${out}/.built-from`, built)
 
 const old = `${out}.old`
-if (fs.existsSync("dist")) fs.renameSync("dist", old)
-fs.renameSync(out, "dist")
-fs.rmSync(old, { recursive: true, force: true })
+for (let tries = 0;; tries++) {
+  try {
+    fs.renameSync(out, "dist")
+    break
+  } catch (error) {
+    // There is one, perhaps since a moment ago, from another build.
+    if (!["ENOTEMPTY", "EEXIST"].includes(error.code) || tries === 10) throw error
+    try {
+      fs.renameSync("dist", old)
+    } catch (gone) {
+      if (gone.code !== "ENOENT") throw gone
+    }
+    fs.rmSync(old, { recursive: true, force: true })
+  }
+}
 console.log(`build: ${sizes}, in ${((performance.now() - started) / 1000).toFixed(1)} s`)
