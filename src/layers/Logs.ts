@@ -9,7 +9,7 @@ import * as Effect from "effect/Effect"
 import * as FiberSet from "effect/FiberSet"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as fs from "node:fs"
 import * as os from "node:os"
@@ -118,7 +118,7 @@ export const layer = (options: LogsOptions): Layer.Layer<Logs> =>
         maxBytes: options.maxBytes,
         keep: options.keep,
         run: yield* FiberSet.makeRuntime<never, void, never>(),
-        makeFifo: yield* Fifo.makeMaker,
+        makeFifos: Fifo.makeMaker(),
         written: (instance) => {
           for (const tell of followers) tell(instance)
         },
@@ -136,19 +136,29 @@ export const layer = (options: LogsOptions): Layer.Layer<Logs> =>
         written: () => pumps.get(instance)?.written ?? null
       })
 
-      const open = Effect.fn("Logs.open")((instance: InstanceName) =>
-        Effect.map(
-          Effect.acquireRelease(
-            Effect.tap(Pump.make(instance, directoryOf(instance), shared), (pump) => pumps.set(instance, pump)),
-            (pump) => Effect.sync(() => pumps.get(instance) === pump && pumps.delete(instance))
-          ),
-          (pump): InstanceLog => ({
-            begin: (incarnation) => Effect.zipRight(pump.begin(incarnation), pump.descriptors),
-            resume: pump.begin,
-            end: pump.end
+      // The finalizer is added by hand: `acquireRelease` would keep the fiber's state with it, for each instance.
+      const open = Effect.fn("Logs.open")(function*(instance: InstanceName) {
+        const scope = yield* Effect.scope
+        const pump = yield* Pump.make(instance, directoryOf(instance), shared)
+        yield* Scope.addFinalizer(
+          scope,
+          Effect.suspend(() => {
+            if (pumps.get(instance) === pump) pumps.delete(instance)
+            return pump.close()
           })
         )
-      )
+        pumps.set(instance, pump)
+        const log: InstanceLog = {
+          begin: (incarnation) =>
+            Effect.suspend(() => {
+              pump.begin(incarnation)
+              return pump.descriptors()
+            }),
+          resume: (incarnation) => Effect.sync(() => pump.begin(incarnation)),
+          end: Effect.sync(() => pump.end())
+        }
+        return log
+      }, Effect.uninterruptible)
 
       const listFolder = (directory: string) =>
         Effect.sync(() => unless(["ENOENT", "ENOTDIR"], () => fs.readdirSync(directory)) ?? [])
@@ -163,13 +173,21 @@ export const layer = (options: LogsOptions): Layer.Layer<Logs> =>
         return names
       })
 
-      /** A log as it is now, with all in it that was said until now. */
-      const extent = Effect.fnUntraced(function*(instance: InstanceName) {
-        const source = sourceOf(instance)
-        const pump = pumps.get(instance)
-        if (pump !== undefined) yield* bounded(pump.settled, "2 seconds")
-        const until = yield* Effect.mapError(Reader.end(source), Query.explain(instance, source.directory))
-        return { instance, source, until, partial: pump?.partial ?? [] }
+      /** The logs as they are now, with all in them that was said until now. */
+      const extentsOf = Effect.fnUntraced(function*(instances: ReadonlyArray<InstanceName>) {
+        const settled = Effect.forEach(instances, (instance) => pumps.get(instance)?.settled() ?? Effect.void, {
+          concurrency: "unbounded",
+          discard: true
+        })
+        yield* bounded(settled, "2 seconds")
+        return yield* Effect.forEach(instances, (instance) => {
+          const source = sourceOf(instance)
+          const partial = pumps.get(instance)?.partial ?? []
+          return Effect.mapBoth(Reader.end(source), {
+            onSuccess: (until): Query.Extent => ({ instance, source, until, partial }),
+            onFailure: Query.explain(instance, source.directory)
+          })
+        }, { concurrency: 16 })
       })
 
       const read = (query: LogQuery): Stream.Stream<LogLine, LogsFailed> =>
@@ -190,8 +208,7 @@ export const layer = (options: LogsOptions): Layer.Layer<Logs> =>
               () => Effect.sync(() => followers.delete(tell))
             )
           }
-          const names = wanted.size === 0 ? yield* all : [...wanted]
-          const extents = yield* Effect.forEach(names, extent, { concurrency: 16 })
+          const extents = yield* extentsOf(wanted.size === 0 ? yield* all : [...wanted])
           if (!query.follow) return Query.history(extents, filter)
           // A line that has not ended is told when it has.
           const past = Query.history(extents.map((extent) => ({ ...extent, partial: [] })), filter)

@@ -18,28 +18,35 @@ const mode = "622"
  * Makes FIFOs. Node has no call for it, and a process for each would be what a start of many instances spends its time
  * with: those asked for while one runs are made together by the next.
  */
-export const makeMaker = Effect.gen(function*() {
-  const turn = yield* Effect.makeSemaphore(1)
-  const waiting: Array<{ readonly path: string; readonly made: Deferred.Deferred<void, ToolFailed> }> = []
-  const makeBatch = Effect.suspend(() => {
-    const batch = waiting.splice(0, batchSize)
-    if (batch.length === 0) return Effect.void
-    return Effect.flatMap(
-      Effect.exit(LauncherExec.exec("mkfifo", "-m", mode, ...batch.map(({ path }) => path))),
-      // One that cannot be made does not keep mkfifo from making the others: each is looked for by who asked for it.
-      (exit) =>
-        Effect.forEach(
-          batch,
-          ({ made, path }) => Deferred.done(made, fs.existsSync(path) ? Exit.void : Exit.asVoid(exit))
-        )
-    )
+export const makeMaker = (): (paths: ReadonlyArray<string>) => Effect.Effect<void, ToolFailed> => {
+  let waiting: Array<{ readonly path: string; readonly made: Deferred.Deferred<void, ToolFailed> }> = []
+  let busy = false
+  const makeAll = Effect.gen(function*() {
+    busy = true
+    // Who is first in a tick waits for the others of that tick.
+    yield* Effect.yieldNow()
+    while (waiting.length > 0) {
+      const batch = waiting.slice(0, batchSize)
+      waiting = waiting.slice(batchSize)
+      const exit = yield* Effect.exit(LauncherExec.exec("mkfifo", "-m", mode, ...batch.map(({ path }) => path)))
+      // One that cannot be made does not keep mkfifo from making the others: each is looked for by itself.
+      for (const { made, path } of batch) {
+        yield* Deferred.done(made, fs.existsSync(path) ? Exit.void : Exit.asVoid(exit))
+      }
+    }
+    busy = false
   })
-  return (path: string): Effect.Effect<void, ToolFailed> =>
-    Effect.flatMap(Deferred.make<void, ToolFailed>(), (made) => {
-      waiting.push({ path, made })
-      return Effect.zipRight(turn.withPermits(1)(Effect.uninterruptible(makeBatch)), Deferred.await(made))
-    })
-})
+  return Effect.fnUntraced(function*(paths) {
+    const made: Array<Deferred.Deferred<void, ToolFailed>> = []
+    for (const path of paths) {
+      const one = yield* Deferred.make<void, ToolFailed>()
+      waiting.push({ path, made: one })
+      made.push(one)
+    }
+    if (!busy) yield* Effect.uninterruptible(makeAll)
+    yield* Effect.forEach(made, Deferred.await, { discard: true })
+  })
+}
 
 /** What is opened for reading is opened for writing as well, so that the end of a writer is no end of file. */
 export const openForReading = (path: string): number => fs.openSync(path, O_RDWR | O_NONBLOCK | O_NOFOLLOW)

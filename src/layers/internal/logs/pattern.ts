@@ -26,8 +26,9 @@ const withDeadline = (timeout: number): unknown => {
   return timed(timeout)
 }
 
+// The error is of the script's own realm, where `Error` is another.
 const isTimeout = (error: unknown): boolean =>
-  error instanceof Error && "code" in error && error.code === "ERR_SCRIPT_EXECUTION_TIMEOUT"
+  typeof error === "object" && error !== null && "code" in error && error.code === "ERR_SCRIPT_EXECUTION_TIMEOUT"
 
 /** Which of the texts the pattern matches. */
 export const matches = (

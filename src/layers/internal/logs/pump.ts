@@ -6,7 +6,7 @@ import * as fs from "node:fs"
 import * as net from "node:net"
 import * as path from "node:path"
 import type { InstanceName } from "../../../domain/Names.ts"
-import { LogsFailed } from "../../Errors.ts"
+import { LogsFailed, type ToolFailed } from "../../Errors.ts"
 import { bounded } from "../bounded.ts"
 import { codeOf, unless } from "../errno.ts"
 import * as Fifo from "./fifo.ts"
@@ -28,8 +28,7 @@ export interface Shared {
   readonly keep: number
   /** Runs a write. */
   readonly run: (effect: Effect.Effect<void>) => Fiber.RuntimeFiber<void>
-  /** Makes a FIFO. */
-  readonly makeFifo: (path: string) => Effect.Effect<void, { readonly code: string; readonly message: string }>
+  readonly makeFifos: (paths: ReadonlyArray<string>) => Effect.Effect<void, ToolFailed>
   /** Something new can be read. */
   readonly written: (instance: InstanceName) => void
   /** One for all: libuv fills it and hands it over in one go. */
@@ -65,7 +64,7 @@ export class Pump {
   constructor(instance: InstanceName, directory: string, shared: Shared) {
     this.instance = instance
     this.shared = shared
-    this.appender = new Appender(directory, shared)
+    this.appender = new Appender(directory, shared, this)
   }
 
   /** Opens the FIFOs. Nothing is read before it is known which run it comes from. */
@@ -121,18 +120,18 @@ export class Pump {
     this.shared.pendingBytes += records.length
     if (this.writing) return
     this.writing = true
-    this.shared.run(this.write)
+    this.shared.run(this.write())
   }
 
   /** Writes until nothing waits. There is at most one of it. */
-  private readonly write: Effect.Effect<void> = Effect.gen(this, function*() {
+  private readonly write = Effect.fnUntraced(function*(this: Pump) {
     while (this.pending.length > 0) {
       const [first, ...more] = this.pending
       const batch = first !== undefined && more.length === 0 ? first : Buffer.concat(this.pending)
       const waiting = this.waiting
       this.pending = []
       this.waiting = []
-      yield* this.appender.append(batch, this.remark)
+      yield* this.appender.append(batch)
       this.pendingBytes -= batch.length
       this.shared.pendingBytes -= batch.length
       for (const resume of waiting) resume()
@@ -142,8 +141,10 @@ export class Pump {
     this.writing = false
   })
 
-  private readonly remark = (lost: number, problem: string): Buffer =>
-    Record.encode(this.stamp("stderr"), "L", `[tenement: ${lost} lines were lost here: ${problem}]`)
+  /** The record that stands for lines that could not be written. */
+  remark(lost: number, problem: string): Buffer {
+    return Record.encode(this.stamp("stderr"), "L", `[tenement: ${lost} lines were lost here: ${problem}]`)
+  }
 
   private resume(): void {
     for (const channel of this.channels) {
@@ -166,41 +167,39 @@ export class Pump {
   }
 
   /** The run is over: what it said is read to its end, and a last line without newline is a line. */
-  readonly end: Effect.Effect<void> = Effect.sync(() => {
+  end(): void {
     if (this.incarnation === 0) return
     this.drain()
     for (const { splitter, stream } of this.channels) {
       const rest = splitter.end(this.stamp(stream))
       if (rest !== null) this.enqueue(rest)
     }
-  })
+  }
 
   /** What is read from now on was said by this run. */
-  readonly begin = (incarnation: number): Effect.Effect<void> =>
-    Effect.zipRight(
-      this.end,
-      Effect.sync(() => {
-        this.incarnation = incarnation
-        this.resume()
-      })
-    )
+  begin(incarnation: number): void {
+    this.end()
+    this.incarnation = incarnation
+    this.resume()
+  }
 
   /** Descriptors for a process. */
-  readonly descriptors: Effect.Effect<{ readonly stdout: number; readonly stderr: number }, LogsFailed, Scope.Scope> =
-    Effect.gen(this, function*() {
-      const [stdout = -1, stderr = -1] = yield* Effect.forEach(this.channels, ({ path }) =>
+  descriptors(): Effect.Effect<{ readonly stdout: number; readonly stderr: number }, LogsFailed, Scope.Scope> {
+    return Effect.map(
+      Effect.forEach(this.channels, ({ path }) =>
         Effect.acquireRelease(
           Effect.try({
             try: () => Fifo.openForProcess(path),
             catch: (cause) => failed(this.instance, path, codeOf(cause), "its FIFO cannot be opened")
           }),
           (fd) => Effect.sync(() => fs.closeSync(fd))
-        ))
-      return { stdout, stderr }
-    })
+        )),
+      ([stdout = -1, stderr = -1]) => ({ stdout, stderr })
+    )
+  }
 
   /** Waits until all that was said before can be read. */
-  readonly settled: Effect.Effect<void> = Effect.suspend(() => {
+  settled(): Effect.Effect<void> {
     if (this.incarnation > 0) this.drain()
     if (!this.writing) return Effect.void
     return Effect.async<void>((resume) => {
@@ -208,7 +207,7 @@ export class Pump {
       // What is being written was taken already: an empty batch behind it tells when it is done.
       if (this.pending.length === 0) this.pending.push(Buffer.alloc(0))
     })
-  })
+  }
 
   /** Lines whose end has not come yet. */
   get partial(): ReadonlyArray<Record.LogRecord> {
@@ -217,9 +216,9 @@ export class Pump {
     )
   }
 
-  readonly close: Effect.Effect<void> = Effect.gen(this, function*() {
-    yield* this.end
-    yield* bounded(this.settled, "5 seconds")
+  readonly close = Effect.fnUntraced(function*(this: Pump) {
+    this.end()
+    yield* bounded(this.settled(), "5 seconds")
     for (const { socket } of this.channels) socket.destroy()
     yield* this.appender.release()
   })
@@ -228,26 +227,26 @@ export class Pump {
 const failed = (instance: InstanceName, path: string, code: string, problem: string) =>
   new LogsFailed({ instance, path, code, problem })
 
-/** A pump over the FIFOs in `directory`, which are made if they are not there. */
-export const make = Effect.fn("Pump.make")(function*(instance: InstanceName, directory: string, shared: Shared) {
+/** A pump over the FIFOs in `directory`, which are made if they are not there. It is the caller's to close. */
+export const make = Effect.fnUntraced(function*(instance: InstanceName, directory: string, shared: Shared) {
   const paths = { stdout: path.join(directory, "stdout"), stderr: path.join(directory, "stderr") }
   yield* Effect.try({
     try: () => fs.mkdirSync(directory, { recursive: true, mode: 0o700 }),
     catch: (cause) => failed(instance, directory, codeOf(cause), "its folder cannot be made")
   })
   const missing = Object.values(paths).filter((path) => !fs.existsSync(path))
-  yield* Effect.forEach(missing, shared.makeFifo, { concurrency: "unbounded", discard: true }).pipe(
-    Effect.mapError(({ code, message }) => failed(instance, directory, code, message))
-  )
-  return yield* Effect.acquireRelease(
-    Effect.try({
-      try: () => {
-        const pump = new Pump(instance, directory, shared)
-        pump.connect(paths)
-        return pump
-      },
-      catch: (cause) => failed(instance, directory, codeOf(cause), "its FIFOs cannot be opened")
-    }),
-    (pump) => pump.close
-  )
+  if (missing.length > 0) {
+    yield* Effect.mapError(
+      shared.makeFifos(missing),
+      ({ code, message }) => failed(instance, directory, code, message)
+    )
+  }
+  return yield* Effect.try({
+    try: () => {
+      const pump = new Pump(instance, directory, shared)
+      pump.connect(paths)
+      return pump
+    },
+    catch: (cause) => failed(instance, directory, codeOf(cause), "its FIFOs cannot be opened")
+  })
 })

@@ -77,8 +77,8 @@ class Cursor {
       this.position ??= yield* this.beginning
       const page = yield* Reader.forward(source, this.position, until, chunk)
       this.position = page.next
-      this.ended = page.records.length === 0
-      this.lines = yield* select(instance, filter, this.ended ? partial : page.records)
+      this.ended = !Reader.isBefore(page.next, until)
+      this.lines = yield* select(instance, filter, this.ended ? [...page.records, ...partial] : page.records)
     }
   }).pipe(Effect.mapError((error) => explain(this.extent.instance, this.extent.source.directory)(error)))
 

@@ -39,40 +39,34 @@ const decodeAll = (bytes: Buffer, base: number): Array<Located> => {
   return found
 }
 
+/** A file may be gone by now: rotation waits for no reader. */
+const unlessGone = <A, R>(effect: Effect.Effect<A, IoError, R>): Effect.Effect<A | null, IoError, R> =>
+  Effect.catchIf(effect, ({ code }) => code === "ENOENT", () => Effect.succeed(null))
+
 const readAt = (file: string, offset: number, length: number) =>
-  Effect.acquireUseRelease(
-    attempt(file, () => fs.open(file, "r")),
-    (handle) =>
-      Effect.map(
-        attempt(file, () => handle.read(Buffer.allocUnsafe(length), 0, length, offset)),
-        ({ buffer, bytesRead }) => buffer.subarray(0, bytesRead)
-      ),
-    (handle) => Effect.ignore(attempt(file, () => handle.close()))
-  )
+  unlessGone(attempt(file, async () => {
+    const handle = await fs.open(file, "r")
+    try {
+      const { buffer, bytesRead } = await handle.read(Buffer.allocUnsafe(length), 0, length, offset)
+      return buffer.subarray(0, bytesRead)
+    } finally {
+      await handle.close()
+    }
+  }))
 
-const sizeOf = (source: Source, segment: number): Effect.Effect<number, IoError> => {
-  const written = source.written()
-  if (written !== null && written.segment === segment) return Effect.succeed(written.offset)
-  const file = pathOf(source.directory, segment)
-  return Effect.map(attempt(file, () => fs.stat(file)), ({ size }) => size)
-}
-
-const isGone = (error: IoError): boolean => error.code === "ENOENT"
-
-// What rotation took away between the look and the read is looked for no more.
-const retryWhenRotated = <A, R>(effect: Effect.Effect<A, IoError | PatternTooSlow, R>) =>
-  Effect.retry(effect, { times: 3, while: (error) => error._tag === "IoError" && isGone(error) })
+const sizeOf = (file: string) =>
+  Effect.map(unlessGone(attempt(file, () => fs.stat(file))), (stat) => stat?.size ?? null)
 
 /** The end of a log as it is now. */
-export const end = (source: Source): Effect.Effect<Position, IoError> =>
-  Effect.gen(function*() {
-    const written = source.written()
-    if (written !== null) return written
-    const last = (yield* list(source.directory)).at(-1)
-    return last === undefined ? origin : { segment: last, offset: yield* sizeOf(source, last) }
-  }).pipe(Effect.catchIf(isGone, () => Effect.succeed(origin)))
+export const end = Effect.fnUntraced(function*({ directory, written }: Source) {
+  const known = written()
+  if (known !== null) return known
+  const segment = (yield* list(directory)).at(-1)
+  if (segment === undefined) return origin
+  return { segment, offset: (yield* sizeOf(pathOf(directory, segment))) ?? 0 }
+})
 
-/** Records from a position on, and where to go on; none when there is nothing more yet. */
+/** Records from a position on, and where to go on. */
 export interface Page {
   readonly records: ReadonlyArray<Record.LogRecord>
   readonly next: Position
@@ -80,33 +74,44 @@ export interface Page {
   readonly skipped: number
 }
 
-/** Reads at most `chunk` bytes, which must be more than a record has. */
-export const forward = Effect.fnUntraced(function*(source: Source, from: Position, until: Position, chunk: number) {
-  // A log that is shorter than it was is another one: the instance was removed and came again.
-  let position = isBefore(until, from) ? origin : from
-  let skipped = 0
-  for (const segment of yield* list(source.directory)) {
-    if (segment < position.segment) continue
-    if (segment > until.segment) break
-    if (segment > position.segment) {
-      if (position.segment > 0) skipped += segment - position.segment - 1
-      position = { segment, offset: 0 }
-    }
-    const limit = segment === until.segment ? until.offset : yield* sizeOf(source, segment)
-    while (position.offset < limit) {
-      const length = Math.min(chunk, limit - position.offset)
-      const bytes = yield* readAt(pathOf(source.directory, segment), position.offset, length)
-      if (bytes.length === 0) break
+/**
+ * Reads at most `chunk` bytes, which must be more than a record has, and nothing that is not before `until`. There is
+ * more if the page does not end there.
+ */
+export const forward = Effect.fnUntraced(
+  function*({ directory }: Source, from: Position, until: Position, chunk: number) {
+    // A log that is shorter than it was is another one: the instance was removed and came again.
+    let position = isBefore(until, from) ? origin : from
+    let skipped = 0
+    while (isBefore(position, until)) {
+      const { offset, segment } = position
+      const file = pathOf(directory, segment)
+      const limit = segment === until.segment ? until.offset : segment === 0 ? null : yield* sizeOf(file)
+      if (limit !== null && offset >= limit) {
+        position = { segment: segment + 1, offset: 0 }
+        continue
+      }
+      const bytes = limit === null ? null : yield* readAt(file, offset, Math.min(chunk, limit - offset))
+      if (bytes === null || bytes.length === 0) {
+        const oldest = (yield* list(directory)).find((number) => number > segment)
+        if (oldest === undefined) break
+        if (segment > 0) skipped += oldest - segment
+        position = { segment: oldest, offset: 0 }
+        continue
+      }
       const complete = bytes.lastIndexOf(Record.newline) + 1
       // Without a newline it is no record of ours, or torn.
-      const offset = position.offset + (complete === 0 ? bytes.length : complete)
-      const records = decodeAll(bytes.subarray(0, complete), position.offset).map(({ record }) => record)
-      position = { segment, offset }
-      if (records.length > 0) return { records, next: position, skipped }
+      position = { segment, offset: offset + (complete === 0 ? bytes.length : complete) }
+      const records = decodeAll(bytes.subarray(0, complete), offset).map(({ record }) => record)
+      if (records.length > 0) {
+        const page: Page = { records, next: position, skipped }
+        return page
+      }
     }
+    const page: Page = { records: [], next: until, skipped }
+    return page
   }
-  return { records: [], next: position, skipped }
-}, retryWhenRotated)
+)
 
 /** What to look back for: the last `count` records that `matches` likes, none of them older than `since`. */
 export interface Search {
@@ -116,27 +121,32 @@ export interface Search {
 }
 
 /** Where those records begin, going back from `until`. */
-export const lookBack = Effect.fnUntraced(function*(source: Source, until: Position, search: Search, chunk: number) {
-  let begin = until
-  let missing = search.count
-  const segments = (yield* list(source.directory)).filter((segment) => segment <= until.segment)
-  for (const segment of segments.reverse()) {
-    let to = segment === until.segment ? until.offset : yield* sizeOf(source, segment)
-    while (to > 0) {
-      const from = Math.max(0, to - chunk)
-      const bytes = yield* readAt(pathOf(source.directory, segment), from, to - from)
-      // The first line began before the chunk, unless the file does.
-      const skip = from === 0 ? 0 : bytes.indexOf(Record.newline) + 1
-      const located = decodeAll(bytes.subarray(skip), from + skip)
-      const wanted = yield* search.matches(located.map(({ record }) => record))
-      for (let i = located.length - 1; i >= 0; i--) {
-        const { offset, record } = located[i] as Located
-        if (missing === 0 || record.at < search.since) return begin
-        if (wanted[i] === true) missing--
-        begin = { segment, offset }
+export const lookBack = Effect.fnUntraced(
+  function*({ directory }: Source, until: Position, search: Search, chunk: number) {
+    let begin = until
+    let missing = search.count
+    for (let segment = until.segment; segment > 0; segment--) {
+      const file = pathOf(directory, segment)
+      const size = segment === until.segment ? until.offset : yield* sizeOf(file)
+      if (size === null) break
+      let to: number = size
+      while (to > 0) {
+        const from: number = Math.max(0, to - chunk)
+        const bytes: Buffer | null = yield* readAt(file, from, to - from)
+        if (bytes === null) return begin
+        // The first line began before the chunk, unless the file does.
+        const skip: number = from === 0 ? 0 : bytes.indexOf(Record.newline) + 1
+        const located = decodeAll(bytes.subarray(skip), from + skip)
+        const wanted = yield* search.matches(located.map(({ record }) => record))
+        for (let i = located.length - 1; i >= 0; i--) {
+          const { offset, record } = located[i] as Located
+          if (missing === 0 || record.at < search.since) return begin
+          if (wanted[i] === true) missing--
+          begin = { segment, offset }
+        }
+        to = skip > 0 && from + skip < to ? from + skip : from
       }
-      to = skip > 0 && from + skip < to ? from + skip : from
     }
+    return begin
   }
-  return begin
-}, retryWhenRotated)
+)

@@ -43,11 +43,21 @@ const countLines = (buffer: Buffer): number => {
   return count
 }
 
+export interface AppenderOptions {
+  readonly maxBytes: number
+  readonly keep: number
+}
+
+/** Words the record that stands for lines that could not be written. */
+export interface Remarks {
+  remark(lost: number, problem: string): Buffer
+}
+
 /** Writes a log. One call at a time. */
 export class Appender {
   private readonly directory: string
-  private readonly maxBytes: number
-  private readonly keep: number
+  private readonly options: AppenderOptions
+  private readonly remarks: Remarks
   private handle: fs.FileHandle | null = null
   private oldest = 0
   private lost = 0
@@ -56,19 +66,19 @@ export class Appender {
   segment = 0
   size = 0
 
-  constructor(directory: string, options: { readonly maxBytes: number; readonly keep: number }) {
+  constructor(directory: string, options: AppenderOptions, remarks: Remarks) {
     this.directory = directory
-    this.maxBytes = options.maxBytes
-    this.keep = options.keep
+    this.options = options
+    this.remarks = remarks
   }
 
   /**
-   * Appends whole records. What cannot be written is dropped and counted; as soon as something can be, `remark`
-   * is asked for the record that tells how many lines are missing there.
+   * Appends whole records. What cannot be written is dropped and counted, and the count is written as soon as anything
+   * can be.
    */
-  append(records: Buffer, remark: (lost: number, problem: string) => Buffer): Effect.Effect<void> {
+  append(records: Buffer): Effect.Effect<void> {
     return Effect.suspend(() => {
-      const report = this.lost === 0 ? null : remark(this.lost, this.problem)
+      const report = this.lost === 0 ? null : this.remarks.remark(this.lost, this.problem)
       const batch = report === null ? records : Buffer.concat([report, records])
       let written = 0
       return this.write(batch, (bytes) => {
@@ -102,7 +112,7 @@ export class Appender {
       let rest = batch
       while (rest.length > 0) {
         const handle = this.handle ?? (yield* this.open(this.segment))
-        const room = this.maxBytes - this.size
+        const room = this.options.maxBytes - this.size
         let cut = rest.length <= room ? rest.length : room <= 0 ? 0 : rest.lastIndexOf(newline, room - 1) + 1
         if (cut === 0 && this.size > 0) {
           yield* this.rotate()
@@ -140,7 +150,7 @@ export class Appender {
   private readonly rotate = Effect.fnUntraced(function*(this: Appender) {
     yield* this.release()
     yield* this.open(this.segment + 1)
-    for (; this.oldest < this.segment - this.keep; this.oldest++) {
+    for (; this.oldest < this.segment - this.options.keep; this.oldest++) {
       const file = pathOf(this.directory, this.oldest)
       yield* Effect.catchIf(attempt(file, () => fs.unlink(file)), isCode("ENOENT"), () => Effect.void)
     }
