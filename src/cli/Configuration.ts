@@ -19,6 +19,27 @@ export const choice = Effect.map(Session, ({ globals }) => ({
   socket: globals.socket ?? named(process.env["TENEMENT_SOCKET"])
 }))
 
+// Only a few commands read the file; the others need not wait for what it takes.
+const rooms = Effect.promise(() =>
+  Promise.all([
+    import("../config/Find.ts"),
+    import("../config/Load.ts"),
+    import("@effect/platform-node-shared/NodeFileSystem")
+  ])
+)
+
+/**
+ * A way to read this file, now and later.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const reading = Effect.fnUntraced(function*(file: string) {
+  const { socket } = yield* choice
+  const [, Load, NodeFileSystem] = yield* rooms
+  return Effect.provide(Load.load(file, { socket }), NodeFileSystem.layer)
+})
+
 /**
  * The configuration, read and checked.
  *
@@ -26,17 +47,8 @@ export const choice = Effect.map(Session, ({ globals }) => ({
  * @category constructors
  */
 export const load = Effect.gen(function*() {
-  const { config, socket } = yield* choice
-  // Only a few commands read the file; the others need not wait for what it takes.
-  const [Find, Load, NodeFileSystem] = yield* Effect.promise(() =>
-    Promise.all([
-      import("../config/Find.ts"),
-      import("../config/Load.ts"),
-      import("@effect/platform-node-shared/NodeFileSystem")
-    ])
-  )
-  return yield* Find.find(config).pipe(
-    Effect.flatMap((file) => Load.load(file, { socket })),
-    Effect.provide(NodeFileSystem.layer)
-  )
+  const { config } = yield* choice
+  const [Find, , NodeFileSystem] = yield* rooms
+  const file = yield* Effect.provide(Find.find(config), NodeFileSystem.layer)
+  return yield* Effect.flatten(reading(file))
 })
