@@ -5,6 +5,7 @@ import * as Either from "effect/Either"
 import * as FC from "effect/FastCheck"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
+import * as TestClock from "effect/TestClock"
 import * as Fs from "node:fs"
 import * as Http from "node:http"
 import * as Net from "node:net"
@@ -242,12 +243,29 @@ describe("HealthCheck", () => {
       )
     }))
 
-  it.effect("a check of one's own has its deadline too", () =>
+  it.effect("a check of one's own", () =>
     Effect.gen(function*() {
       const endpoint = { publicPath: "/p", privatePath: "/q", port: null }
       const path = HealthCheck.make(({ privatePath }) => Effect.succeed(privatePath))
       assert.deepStrictEqual(yield* probe(endpoint, path), Either.right("/q"))
-      const never = HealthCheck.make(() => Effect.fail(new Unhealthy({ detail: "asleep" })))
-      assert.strictEqual(seen(yield* probe(endpoint, never)), "asleep")
+      const asleep = HealthCheck.make(() => Effect.fail(new Unhealthy({ detail: "asleep" })))
+      assert.strictEqual(seen(yield* probe(endpoint, asleep)), "asleep")
+    }))
+
+  it.effect("a check of one's own that never answers is interrupted at its deadline", () =>
+    Effect.gen(function*() {
+      let interrupted = false
+      const never = Effect.onInterrupt(Effect.never, () =>
+        Effect.sync(() => {
+          interrupted = true
+        }))
+      const fiber = yield* Effect.fork(
+        probe({ publicPath: "/p", privatePath: "/q", port: null }, HealthCheck.make(() => never))
+      )
+      yield* TestClock.adjust("4999 millis")
+      assert.isFalse(interrupted)
+      yield* TestClock.adjust("1 millis")
+      assert.strictEqual(seen(yield* Fiber.join(fiber)), "no answer within 5 s")
+      assert.isTrue(interrupted)
     }))
 })

@@ -228,6 +228,25 @@ layer(Launcher.layer, { excludeTestServices: true })("Launcher", (it) => {
       assert.deepStrictEqual(processes.filter(({ pid }) => isLive(pid)), [])
     }))
 
+  it.scoped("is not confused by a program's name", () =>
+    Effect.gen(function*() {
+      const { launch } = yield* Launcher.Launcher
+      const dir = yield* folder
+      const name = ") S 1 (2"
+      Fs.symlinkSync("/bin/sleep", Path.join(dir, name))
+      const child = yield* launch(yield* silent([`./${name}`, "600"], { cwd: dir }))
+      assert.strictEqual(Procfs.stat(child.pid)?.session, child.pid)
+      yield* child.killTree
+      assert.isFalse(isLive(child.pid))
+    }))
+
+  it.scoped.skipIf(process.getuid?.() === 0)("only root may run as somebody else", () =>
+    Effect.gen(function*() {
+      const { launch } = yield* Launcher.Launcher
+      const error = yield* Effect.flip(launch(yield* silent(["true"], { user: "root" })))
+      assert.strictEqual(error.code, "EPERM")
+    }))
+
   it.scoped.skipIf(!isRoot)(
     "runs as a user with the groups that are the user's, and nobody else's",
     () =>

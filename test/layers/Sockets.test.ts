@@ -213,6 +213,26 @@ describe("Sockets", () => {
       })
   )
 
+  it.scopedLive.skipIf(!isRoot)(
+    "a socket that another user bound at the public path is not taken for the run's",
+    () =>
+      Effect.gen(function*() {
+        const { publicPath, request, runDir } = yield* setup
+        yield* withSockets(runDir, ({ prepare, publish }) =>
+          Effect.gen(function*() {
+            const endpoint = yield* prepare({ ...request, user: "nobody" })
+            yield* listening(publicPath)
+            Fs.chmodSync(publicPath, 0o600)
+            const error = yield* Effect.flip(publish({ instance, endpoint, mode: 0o666 }))
+            assert.include(error.message, "somebody else's socket")
+            assert.strictEqual(mode(publicPath), 0o600)
+            Fs.chownSync(publicPath, Fs.statSync(Path.dirname(endpoint.privatePath)).uid, 0)
+            yield* publish({ instance, endpoint, mode: 0o666 })
+            assert.strictEqual(mode(publicPath), 0o666)
+          }))
+      })
+  )
+
   it.scopedLive("ports: each its own when automatic, refused when somebody listens", () =>
     Effect.gen(function*() {
       const { publicPath, request, runDir } = yield* setup

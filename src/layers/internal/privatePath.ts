@@ -9,8 +9,10 @@ import { unless } from "./errno.ts"
 // What `sun_path` holds, without its final NUL.
 const longest = 107
 
-/** A folder that somebody else could have prepared for us. */
-export class Untrusted extends Error {}
+/** A path that is not what it should be, or could be somebody else's work. */
+export class Untrusted extends Error {
+  readonly code = "EPERM"
+}
 
 // No instance's name has a dot in it: no two share a folder.
 const folderName = (instance: InstanceName): string => {
@@ -59,9 +61,17 @@ export const make = (path: string, owner: { readonly uid: number; readonly gid: 
   unless(["ENOENT"], () => Fs.unlinkSync(path))
 }
 
-/** Whether there is a socket at `path`, after giving it its permission bits. */
-export const grant = (path: string, mode: number): boolean =>
-  chmodSocket(path, mode, (uid) => uid === process.getuid?.() || uid === Fs.lstatSync(Path.dirname(path)).uid)
+/**
+ * Who may own a run's socket: its user, as whom its private path's folder is owned. A run of the supervisor's own user
+ * may hand its socket to anybody.
+ */
+export const trusts = (path: string) => {
+  const owner = Fs.lstatSync(Path.dirname(path)).uid
+  return (uid: number): boolean => uid === owner || owner === process.getuid?.()
+}
+
+/** Whether there is a socket of the run at `path`; it has its permission bits then. */
+export const grant = (path: string, mode: number): boolean => chmodSocket(path, mode, trusts(path))
 
 /** Takes a run's socket away, and the folder with it if nothing else is there. */
 export const remove = (path: string): void => {

@@ -1,6 +1,5 @@
 /** @internal */
 import * as Fs from "node:fs"
-import * as Path from "node:path"
 import { chmodSocket } from "./chmodSocket.ts"
 import { unless } from "./errno.ts"
 import * as PrivatePath from "./privatePath.ts"
@@ -33,14 +32,13 @@ export const removeStale = (path: string, found: Found): void => {
 }
 
 /**
- * Makes the public path lead to a private one, in one step. A socket that is there was bound by the program itself: it
- * stays, and gets its permission bits where nobody but us could have exchanged it.
+ * Makes the public path lead to a private one, in one step. A socket of the run that is there was bound by the program
+ * itself: it stays, and gets its permission bits.
  */
 export const point = (path: string, target: string, mode: number): void => {
   if (look(path)._tag === "Socket") {
-    const folder = Fs.lstatSync(Path.dirname(path))
-    if (folder.isDirectory() && folder.uid === process.getuid?.()) chmodSocket(path, mode, () => true)
-    return
+    if (chmodSocket(path, mode, PrivatePath.trusts(target))) return
+    throw new PrivatePath.Untrusted("somebody else's socket is at this path")
   }
   const temporary = `${path}.${process.pid}`
   unless(["ENOENT"], () => Fs.unlinkSync(temporary))
