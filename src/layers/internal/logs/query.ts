@@ -90,14 +90,22 @@ class Cursor {
     return Reader.lookBack(source, until, { count, since: filter.since, matches }, chunk)
   }
 
-  /** Takes the lines that are not later than `horizon`, which is not later than the last of them all. */
+  /** Nothing that is still to be read of this log is earlier. */
+  get horizon(): string {
+    return this.ended ? endOfTime : this.lines.at(-1)?.at ?? ""
+  }
+
+  /** Takes the lines that are not later than `horizon`, at least one if it is this log's own. */
   take(horizon: string): ReadonlyArray<LogLine> {
     const { lines } = this
-    const later = lines.at(-1)?.at === horizon ? -1 : lines.findIndex(({ at }) => at > horizon)
+    const later = this.horizon === horizon ? -1 : lines.findIndex(({ at }) => at > horizon)
     this.lines = later < 0 ? [] : lines.slice(later)
     return later < 0 ? lines : lines.slice(0, later)
   }
 }
+
+/** Later than any record. */
+const endOfTime = "~"
 
 const byTime = (a: LogLine, b: LogLine): number => a.at < b.at ? -1 : a.at > b.at ? 1 : 0
 
@@ -109,13 +117,13 @@ export const history = (
   Stream.suspend(() => {
     const chunk = chunkFor(extents.length)
     let cursors = extents.map((extent) => new Cursor(extent, filter, chunk))
-    // Nothing that is still to be read is earlier than the earliest of the last lines read.
     const merged = Stream.repeatEffectChunkOption(
       Effect.gen(function*() {
-        yield* Effect.forEach(cursors, (cursor) => cursor.fill, { concurrency: 8, discard: true })
+        const empty = cursors.filter(({ lines }) => lines.length === 0)
+        yield* Effect.forEach(empty, (cursor) => cursor.fill, { concurrency: 8, discard: true })
         cursors = cursors.filter(({ lines }) => lines.length > 0)
-        const horizon = cursors.map(({ lines }) => lines.at(-1)?.at ?? "").sort()[0]
-        if (horizon === undefined) return yield* Effect.fail(Option.none())
+        if (cursors.length === 0) return yield* Effect.fail(Option.none())
+        const horizon = cursors.reduce((min, cursor) => cursor.horizon < min ? cursor.horizon : min, endOfTime)
         const taken = cursors.map((cursor) => cursor.take(horizon))
         const [first, ...more] = taken
         return Chunk.unsafeFromArray(first !== undefined && more.length === 0 ? first : taken.flat().sort(byTime))
