@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import * as Either from "effect/Either"
-import type { ServiceTable } from "./FileSchema.ts"
+import type * as FileSchema from "./FileSchema.ts"
 import type { Path } from "./Problem.ts"
 import * as Words from "./Words.ts"
 
@@ -26,7 +26,7 @@ export interface Word {
  * @category combinators
  */
 export const words = (
-  { args, command }: Pick<ServiceTable, "command" | "args">
+  { args, command }: Pick<FileSchema.Service, "command" | "args">
 ): Either.Either<ReadonlyArray<Word>, string> => {
   if (typeof command !== "string" && args !== undefined) {
     return Either.left("an array is the whole command; leave out args, or make command one text")

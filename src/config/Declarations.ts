@@ -5,7 +5,7 @@
  */
 import type { GroupName, InstanceId, ServiceName } from "../domain/Names.ts"
 import type { Decoded } from "./Decode.ts"
-import type { GroupTable, ServiceTable } from "./FileSchema.ts"
+import * as FileSchema from "./FileSchema.ts"
 import { atBoth, type Path, type Place, type Problem } from "./Problem.ts"
 import { isTable, type Source } from "./Source.ts"
 
@@ -27,9 +27,9 @@ export interface Declaration<A> extends Place {
  * @category models
  */
 export interface Declarations {
-  readonly services: ReadonlyMap<ServiceName, Declaration<ServiceTable>>
+  readonly services: ReadonlyMap<ServiceName, Declaration<FileSchema.Service>>
   readonly serviceNames: ReadonlySet<string>
-  readonly groups: ReadonlyMap<GroupName, Declaration<GroupTable>>
+  readonly groups: ReadonlyMap<GroupName, Declaration<FileSchema.Group>>
   readonly instances: ReadonlyMap<ServiceName, Declaration<ReadonlyArray<InstanceId>>>
   readonly problems: ReadonlyArray<Problem>
 }
@@ -63,14 +63,15 @@ export const within = ({ path, source }: Place, ...keys: Path): Place => ({ sour
 export const collect = (files: ReadonlyArray<Decoded>): Declarations => {
   const problems: Array<Problem> = []
 
-  const section = <N extends string, A>(
+  const section = <N extends string, A, B>(
     name: string,
-    tableOf: (file: Decoded["file"]) => Readonly<Record<N, A>> | undefined
-  ): ReadonlyMap<N, Declaration<A>> => {
-    const all = new Map<N, Declaration<A>>()
+    tableOf: (file: FileSchema.File) => Readonly<Record<N, A>> | undefined,
+    complete: (written: A) => B
+  ): ReadonlyMap<N, Declaration<B>> => {
+    const all = new Map<N, Declaration<B>>()
     for (const { file, source } of files) {
       for (const [key, value] of Object.entries<A>(tableOf(file) ?? {})) {
-        const declaration = { source, path: [name, key], value }
+        const declaration = { source, path: [name, key], value: complete(value) }
         const earlier = all.get(key as N)
         if (earlier === undefined) all.set(key as N, declaration)
         else problems.push(atBoth(declaration, earlier, "declared twice"))
@@ -80,12 +81,12 @@ export const collect = (files: ReadonlyArray<Decoded>): Declarations => {
   }
 
   return {
-    services: section("service", (file) => file.service),
+    services: section("service", ({ service }) => service, (written) => ({ ...FileSchema.service, ...written })),
     serviceNames: new Set(
       files.flatMap(({ source }) => isTable(source.table["service"]) ? Object.keys(source.table["service"]) : [])
     ),
-    groups: section("group", (file) => file.group),
-    instances: section("instances", (file) => file.instances),
+    groups: section("group", ({ group }) => group, (written) => ({ ...FileSchema.group, ...written })),
+    instances: section("instances", ({ instances }) => instances, (written) => written),
     problems
   }
 }

@@ -40,7 +40,7 @@ export const decode = (source: Source): Decoded => {
   const result = decodeFile(source.table)
   if (Either.isRight(result)) return { source, file: result.right, problems: [] }
   const found = [...findings(result.left.issue, [])]
-  const rest = decodeFile(without(source.table, found.map(({ path }) => path)))
+  const rest = decodeFile(without(source.table, cutsOf(source.table, found.map(({ path }) => path))))
   return {
     source,
     file: Either.getOrElse(rest, () => ({})),
@@ -89,14 +89,36 @@ const allowed = (ast: AST.AST): string =>
     }
   )
 
-/** The table without what is at these paths. An array goes as a whole, and so does a table that lacks a key. */
-const without = (table: Table, paths: ReadonlyArray<Path>): Table =>
+/** What to leave out: a key as a whole, or some of the keys inside it. */
+interface Cuts extends Map<string, Cuts | "whole"> {}
+
+/** An array goes as a whole, and so does a table that lacks a key. */
+const cutsOf = (table: Table, paths: Iterable<Path>): Cuts => {
+  const cuts: Cuts = new Map()
+  for (const path of paths) {
+    let inside = cuts
+    let value: unknown = table
+    for (const [index, key] of path.entries()) {
+      value = isTable(value) ? value[key] : undefined
+      const next = path[index + 1]
+      const known = inside.get(String(key))
+      if (known === "whole") break
+      if (typeof next !== "string" || (index === path.length - 2 && isTable(value) && !Object.hasOwn(value, next))) {
+        inside.set(String(key), "whole")
+        break
+      }
+      if (known === undefined) inside.set(String(key), inside = new Map())
+      else inside = known
+    }
+  }
+  return cuts
+}
+
+const without = (table: Table, cuts: Cuts): Table =>
   Object.fromEntries(
     Object.entries(table).flatMap(([key, value]) => {
-      const inside = paths.filter(([first]) => first === key).map((path) => path.slice(1))
-      if (inside.length === 0) return [[key, value]]
-      const gone = !isTable(value) ||
-        inside.some(([next, ...rest]) => next === undefined || (rest.length === 0 && !Object.hasOwn(value, next)))
-      return gone ? [] : [[key, without(value, inside)]]
+      const cut = cuts.get(key)
+      if (cut === undefined) return [[key, value]]
+      return cut === "whole" || !isTable(value) ? [] : [[key, without(value, cut)]]
     })
   )

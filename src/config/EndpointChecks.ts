@@ -5,10 +5,10 @@
  */
 import * as Path from "node:path"
 import type { ServiceConfig, Settings } from "../domain/Config.ts"
-import { defaultId, type InstanceId, instanceName } from "../domain/Names.ts"
+import { defaultId, instanceName } from "../domain/Names.ts"
 import * as Places from "../domain/Places.ts"
 import { type Declaration, within } from "./Declarations.ts"
-import type { ServiceTable } from "./FileSchema.ts"
+import type * as FileSchema from "./FileSchema.ts"
 import { atValue, type Place, type Problem, type Text } from "./Problem.ts"
 
 // What the kernel's `sun_path` holds, without its final NUL.
@@ -41,7 +41,7 @@ export const ofSettings = ({ runDir, socket }: Settings, source: Text): Readonly
  * @category models
  */
 export interface Resolved {
-  readonly declaration: Declaration<ServiceTable>
+  readonly declaration: Declaration<FileSchema.Service>
   readonly config: ServiceConfig
 }
 
@@ -54,48 +54,20 @@ interface Claim {
 
 const port = (number: number): string => `port ${number}`
 
-const claimsOf = ({ config, declaration }: Resolved, settings: Settings): ReadonlyArray<Claim> =>
-  idsOf(config).flatMap((id) => {
+const claimsOf = ({ config, declaration }: Resolved, settings: Settings): ReadonlyArray<Claim> => {
+  const socket = within(declaration, "socket")
+  // A service that starts none can be given one at any time.
+  return (config.instances.length === 0 ? [defaultId] : config.instances).flatMap((id) => {
     const owner = instanceName(config.name, id)
-    const claims = [{ what: pathOf(settings, config, id), owner, place: within(declaration, "socket") }]
+    const claims = [{ what: Path.normalize(Places.publicSocket(settings, config, id)), owner, place: socket }]
     return typeof config.port === "number"
       ? [...claims, { what: port(config.port), owner, place: within(declaration, "port") }]
       : claims
   })
-
-// A service that starts none can be given one at any time.
-const idsOf = ({ instances }: ServiceConfig): ReadonlyArray<InstanceId> =>
-  instances.length === 0 ? [defaultId] : instances
-
-const pathOf = (settings: Settings, config: ServiceConfig, id: InstanceId): string =>
-  Path.normalize(Places.publicSocket(settings, config, id))
-
-const paths = ({ config, declaration }: Resolved, settings: Settings): ReadonlyArray<Problem> => {
-  const { path, source } = within(declaration, "socket")
-  return idsOf(config).flatMap((id) => {
-    const socket = pathOf(settings, config, id)
-    const message = socket.endsWith("/")
-      ? `${socket} names a folder, allowed: the path of a file`
-      : tooLong(socket, longest)
-    return message === undefined ? [] : [atValue(source, path, message)]
-  })
 }
 
-const taken = (services: ReadonlyArray<Resolved>, settings: Settings): ReadonlyArray<Problem> => {
-  const owners = new Map([[settings.socket, "the control socket"]])
-  if (settings.listen !== null && settings.listen.port !== 0) owners.set(port(settings.listen.port), "settings.listen")
-  return services.flatMap((service) =>
-    claimsOf(service, settings).flatMap(({ owner, place, what }) => {
-      const earlier = owners.get(what)
-      if (earlier === undefined) {
-        owners.set(what, owner)
-        return []
-      }
-      const advice = what.startsWith("/") ? "" : "; \"auto\" takes one that is free"
-      return [atValue(place.source, place.path, `${what} of ${owner} is taken by ${earlier}${advice}`)]
-    })
-  )
-}
+const misshapen = (path: string): string | undefined =>
+  path.endsWith("/") ? `${path} names a folder, allowed: the path of a file` : tooLong(path, longest)
 
 /**
  * What is wrong with the sockets and ports of the instances that the file declares.
@@ -103,7 +75,20 @@ const taken = (services: ReadonlyArray<Resolved>, settings: Settings): ReadonlyA
  * @since 0.1.0
  * @category combinators
  */
-export const ofServices = (services: ReadonlyArray<Resolved>, settings: Settings): ReadonlyArray<Problem> => [
-  ...services.flatMap((service) => paths(service, settings)),
-  ...taken(services, settings)
-]
+export const ofServices = (services: ReadonlyArray<Resolved>, settings: Settings): ReadonlyArray<Problem> => {
+  const owners = new Map([[settings.socket, "the control socket"]])
+  if (settings.listen !== null && settings.listen.port !== 0) owners.set(port(settings.listen.port), "settings.listen")
+  return services.flatMap((service) =>
+    claimsOf(service, settings).flatMap(({ owner, place, what }) => {
+      const isPath = what.startsWith("/")
+      const earlier = owners.get(what)
+      if (earlier === undefined) owners.set(what, owner)
+      const message = earlier !== undefined
+        ? `${what} of ${owner} is taken by ${earlier}${isPath ? "" : "; \"auto\" takes one that is free"}`
+        : isPath
+        ? misshapen(what)
+        : undefined
+      return message === undefined ? [] : [atValue(place.source, place.path, message)]
+    })
+  )
+}

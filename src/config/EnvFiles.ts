@@ -9,7 +9,7 @@ import * as Path from "node:path"
 import type { ServiceName } from "../domain/Names.ts"
 import { type Declaration, within } from "./Declarations.ts"
 import * as EnvFile from "./EnvFile.ts"
-import type { ServiceTable } from "./FileSchema.ts"
+import type * as FileSchema from "./FileSchema.ts"
 import { atLine, atValue, type Problem } from "./Problem.ts"
 import { readText } from "./ReadText.ts"
 
@@ -30,7 +30,7 @@ export interface Secrets {
  * @since 0.1.0
  * @category combinators
  */
-export const pathsOf = ({ source, value }: Declaration<ServiceTable>): ReadonlyArray<string> =>
+export const pathsOf = ({ source, value }: Declaration<FileSchema.Service>): ReadonlyArray<string> =>
   (value.env_file ?? []).map((file) => Path.resolve(Path.dirname(source.path), file))
 
 /**
@@ -40,7 +40,7 @@ export const pathsOf = ({ source, value }: Declaration<ServiceTable>): ReadonlyA
  * @category constructors
  */
 export const read = Effect.fn("EnvFiles.read")(function*(
-  services: ReadonlyMap<ServiceName, Declaration<ServiceTable>>
+  services: ReadonlyMap<ServiceName, Declaration<FileSchema.Service>>
 ) {
   const problems: Array<Problem> = []
   const of = new Map<ServiceName, Readonly<Record<string, string>>>()
@@ -56,7 +56,7 @@ export const read = Effect.fn("EnvFiles.read")(function*(
     }
     const variables = EnvFile.parse(text.right)
     if (Either.isLeft(variables)) {
-      problems.push(...variables.left.map(({ line, message }) => atLine(path, message, line)))
+      for (const { line, message } of variables.left) problems.push(atLine(path, message, line))
     }
     const found = Either.getOrElse(variables, () => new Map<string, string>())
     parsed.set(path, found)

@@ -13,28 +13,42 @@ import * as Values from "./Values.ts"
 const described = <A, I>(schema: Schema.Schema<A, I>, description: string): Schema.Schema<A, I> =>
   schema.annotations({ description })
 
+const optional = <A, I>(schema: Schema.Schema<A, I>) => Schema.optionalWith(schema, { exact: true })
+
+/** A key that must be there. */
+const needed = <A, I>(schema: Schema.Schema<A, I>, description: string) => ({ field: described(schema, description) })
+
 /** A key that may be left out; its description says what holds then. */
-const maybe = <A, I>(schema: Schema.Schema<A, I>, description: string) =>
-  Schema.optionalWith(described(schema, description), { exact: true })
+const maybe = <A, I>(schema: Schema.Schema<A, I>, description: string) => ({
+  field: optional(described(schema, description))
+})
 
 /** A key with a default, given as the file would write it. */
-const key = <A, I>(schema: Schema.Schema<A, I>, standard: I, description: string) => {
-  const value = Either.getOrThrow(Schema.decodeEither(schema)(standard))
-  return Schema.optionalWith(
-    described(schema, description).annotations({ [AST.DefaultAnnotationId]: standard }),
-    { exact: true, default: () => value }
-  )
+const key = <A, I>(schema: Schema.Schema<A, I>, standard: I, description: string) => ({
+  field: optional(described(schema, description).annotations({ [AST.DefaultAnnotationId]: standard })),
+  standard: Either.getOrThrow(Schema.decodeEither(schema)(standard))
+})
+
+type Keys = Readonly<Record<string, { readonly field: Schema.Struct.Field; readonly standard?: unknown }>>
+
+type FieldsOf<K extends Keys> = { readonly [N in keyof K]: K[N]["field"] }
+
+type StandardsOf<K extends Keys> = {
+  readonly [N in keyof K as K[N] extends { readonly standard: unknown } ? N : never]: K[N]["standard"]
 }
+
+// Defaults are no part of the schema: it would check each of them again for each service.
+const fieldsOf = <K extends Keys>(keys: K): FieldsOf<K> => mapped(keys, ({ field }) => [field]) as FieldsOf<K>
+
+const standardsOf = <K extends Keys>(keys: K): StandardsOf<K> =>
+  mapped(keys, (key) => "standard" in key ? [key.standard] : []) as StandardsOf<K>
+
+const mapped = <K extends Keys>(keys: K, pick: (key: Keys[string]) => ReadonlyArray<unknown>): object =>
+  Object.fromEntries(Object.entries(keys).flatMap(([name, key]) => pick(key).map((picked) => [name, picked])))
 
 const { milliseconds, seconds } = Values
 
-/**
- * `[settings]`
- *
- * @since 0.1.0
- * @category schemas
- */
-export const SettingsTable = Schema.Struct({
+const settingsKeys = {
   data_dir: maybe(
     Values.someText,
     "State, logs, and a folder for each instance: {data_dir}/{service}/{id}. " +
@@ -80,9 +94,25 @@ export const SettingsTable = Schema.Struct({
   ),
   log_max_mb: key(Values.number(0.001, 1_000_000), 10, "An instance's log is rotated at this size, in MiB."),
   log_keep: key(Values.int(0, 10_000), 5, "Rotated logs that are kept for each instance.")
-})
-/** @since 0.1.0 */
-export type SettingsTable = typeof SettingsTable.Type
+}
+
+export const SettingsTable = Schema.Struct(fieldsOf(settingsKeys))
+
+/**
+ * `[settings]`, defaults filled in.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Settings = typeof SettingsTable.Type & typeof settings
+
+/**
+ * The defaults of `[settings]`.
+ *
+ * @since 0.1.0
+ * @category defaults
+ */
+export const settings = standardsOf(settingsKeys)
 
 const accountKeys = {
   user: maybe(Values.account, "Run as this user. Default: the supervisor's."),
@@ -185,14 +215,8 @@ const trafficKeys = {
   weight: key(Values.int(0, 10_000), 100, "Share of the service's traffic.")
 }
 
-/**
- * `[service.NAME]`
- *
- * @since 0.1.0
- * @category schemas
- */
-export const ServiceTable = Schema.Struct({
-  command: described(
+const serviceKeys = {
+  command: needed(
     Values.command,
     "What to run. A text is split into words as a POSIX shell does it, but nothing is expanded and no shell is run; an " +
       "array is taken as it is. With args, it is one word."
@@ -215,44 +239,70 @@ export const ServiceTable = Schema.Struct({
   ...limitKeys,
   ...trafficKeys,
   schedule: maybe(Values.someText, "A cron expression: run to completion at these times, instead of always.")
-})
-/** @since 0.1.0 */
-export type ServiceTable = typeof ServiceTable.Type
+}
+
+export const ServiceTable = Schema.Struct(fieldsOf(serviceKeys))
 
 /**
- * `[group.NAME]`
+ * `[service.NAME]`, defaults filled in.
  *
  * @since 0.1.0
- * @category schemas
+ * @category models
  */
-export const GroupTable = Schema.Struct({
-  services: described(Schema.NonEmptyArray(Values.serviceName), "Its members, in start order."),
+export type Service = typeof ServiceTable.Type & typeof service
+
+/**
+ * The defaults of `[service.NAME]`.
+ *
+ * @since 0.1.0
+ * @category defaults
+ */
+export const service = standardsOf(serviceKeys)
+
+const groupKeys = {
+  services: needed(Schema.NonEmptyArray(Values.serviceName), "Its members, in start order."),
   strategy: key(Values.literal(Strategy), "one-for-one", "Who else is restarted when a member fails."),
   max_restarts: maybe(
     Values.restarts,
     "Rounds of restarts borne within restart_window. Default: settings.max_restarts."
   ),
   restart_window: maybe(seconds(1), "The window that max_restarts counts in. Default: settings.restart_window.")
-})
-/** @since 0.1.0 */
-export type GroupTable = typeof GroupTable.Type
+}
 
-const RoutingTable = Schema.Struct({
+export const GroupTable = Schema.Struct(fieldsOf(groupKeys))
+
+/**
+ * `[group.NAME]`, defaults filled in.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Group = typeof GroupTable.Type & typeof group
+
+/**
+ * The defaults of `[group.NAME]`.
+ *
+ * @since 0.1.0
+ * @category defaults
+ */
+export const group = standardsOf(groupKeys)
+
+const routingKeys = {
   default: maybe(Values.serviceName, "The service that answers when nothing else fits."),
   subdomain: maybe(Schema.Record({ key: Values.someText, value: Values.serviceName }), "Services by subdomain."),
   path: maybe(
     Schema.Record({ key: Values.someText, value: Values.serviceName }),
     "Services by the beginning of the path."
   )
-})
+}
 
 /**
- * The names of the top level's tables: sections are told apart by them, keys of a table by its schema.
+ * The whole file.
  *
  * @since 0.1.0
  * @category schemas
  */
-export const File = Schema.Struct({
+export const File = Schema.Struct(fieldsOf({
   include: maybe(
     Values.list(Values.someText),
     "More files to read: names, or patterns with * and ?, from this file's folder."
@@ -270,7 +320,7 @@ export const File = Schema.Struct({
     Schema.Record({ key: Values.serviceName, value: Values.list(Values.instanceId) }),
     "Instances to start, by service: the same as the service's own key `instances`."
   ),
-  routing: maybe(RoutingTable, "Which service answers which request.")
-}).annotations({ title: "tenement.toml" })
+  routing: maybe(Schema.Struct(fieldsOf(routingKeys)), "Which service answers which request.")
+})).annotations({ title: "tenement.toml" })
 /** @since 0.1.0 */
 export type File = typeof File.Type

@@ -36,7 +36,7 @@ const mainOnly = ["settings", "routing"]
 export const read = Effect.fn("Includes.read")(function*(main: string) {
   const fs = yield* FileSystem.FileSystem
   const files: Array<Decode.Decoded> = []
-  const problems: Array<Problem> = []
+  const problems: Array<ReadonlyArray<Problem>> = []
   const seen = new Set<string>()
 
   // `chain` leads from the main file to the one that includes this one.
@@ -48,26 +48,26 @@ export const read = Effect.fn("Includes.read")(function*(main: string) {
     const path = yield* Effect.orElseSucceed(fs.realPath(file), () => Path.resolve(file))
     if (chain.includes(path)) {
       const cycle = [...chain.slice(chain.indexOf(path)), path].join(" → ")
-      return void problems.push(refuse({ message: `the files include each other: ${cycle}`, line: 1, column: 1 }))
+      return void problems.push([refuse({ message: `the files include each other: ${cycle}`, line: 1, column: 1 })])
     }
     if (seen.has(path)) return
     seen.add(path)
     const text = yield* Effect.either(readText(file))
-    if (Either.isLeft(text)) return void problems.push(refuse(text.left))
+    if (Either.isLeft(text)) return void problems.push([refuse(text.left)])
     const source = Source.parse(file, text.right)
-    if (Either.isLeft(source)) return void problems.push(source.left)
+    if (Either.isLeft(source)) return void problems.push([source.left])
     const decoded = Decode.decode(source.right)
     files.push(decoded)
-    problems.push(...source.right.problems, ...decoded.problems)
+    problems.push(source.right.problems, decoded.problems)
     if (chain.length > 0) {
       for (const section of mainOnly.filter((name) => Object.hasOwn(source.right.table, name))) {
-        problems.push(atKey(source.right, [section], `belongs in ${main}, which includes this file`))
+        problems.push([atKey(source.right, [section], `belongs in ${main}, which includes this file`)])
       }
     }
     for (const [index, pattern] of (decoded.file.include ?? []).entries()) {
       const at = (message: string) => atValue(source.right, ["include", index], message)
       const matches = yield* Effect.either(Glob.matches(Path.dirname(file), pattern))
-      if (Either.isLeft(matches)) problems.push(at(matches.left))
+      if (Either.isLeft(matches)) problems.push([at(matches.left)])
       else {
         for (const match of matches.right) {
           yield* visit(match, [...chain, path], ({ message }) => at(`${match}: ${message}`))
@@ -77,5 +77,5 @@ export const read = Effect.fn("Includes.read")(function*(main: string) {
   })
 
   yield* visit(main, [], ({ column, line, message }) => atLine(main, message, line, column))
-  return { files, problems }
+  return { files, problems: problems.flat() }
 })

@@ -12,6 +12,7 @@ import * as Declarations from "./Declarations.ts"
 import * as EndpointChecks from "./EndpointChecks.ts"
 import * as EnvFiles from "./EnvFiles.ts"
 import { ConfigInvalid } from "./Errors.ts"
+import * as FileSchema from "./FileSchema.ts"
 import * as Host from "./Host.ts"
 import * as Includes from "./Includes.ts"
 import * as NotYet from "./NotYet.ts"
@@ -56,7 +57,7 @@ export const load = Effect.fn("Load.load")(function*(
   if (main === undefined) return yield* invalid(problems)
   const declared = Declarations.collect(files)
   const secrets = yield* EnvFiles.read(declared.services)
-  const inherited = main.file.settings ?? Resolve.noSettings
+  const inherited = { ...FileSchema.settings, ...main.file.settings }
   const settings = Resolve.settings(inherited, {
     folder: Path.dirname(main.source.path),
     host: options.host ?? Host.current(),

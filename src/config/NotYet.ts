@@ -6,10 +6,9 @@
 import type { Decoded } from "./Decode.ts"
 import { found } from "./Found.ts"
 import { atKey, type Path, type Problem } from "./Problem.ts"
-import { isTable } from "./Source.ts"
+import { isTable, type Table } from "./Source.ts"
 
 interface Row {
-  /** `*` stands for any name. */
   readonly key: string
   /** Values that mean what this version does anyway. */
   readonly except?: ReadonlyArray<unknown>
@@ -21,28 +20,34 @@ interface Row {
 
 const leaveOut = "leave it out"
 
-const rows: ReadonlyArray<Row> = [
-  {
-    key: "service.*.isolation",
-    except: ["process"],
-    standard: "namespace",
-    instead: "set isolation = \"process\""
-  },
-  { key: "service.*.network", except: ["host"], instead: leaveOut },
-  { key: "service.*.private_tmp", except: [false], instead: leaveOut },
-  { key: "service.*.capabilities", instead: leaveOut },
-  { key: "service.*.sandbox_runtime", instead: leaveOut },
-  { key: "service.*.memory_limit_mb", instead: leaveOut },
-  { key: "service.*.cpu_shares", instead: leaveOut },
-  { key: "service.*.cpu_limit", instead: leaveOut },
-  { key: "service.*.pids_limit", instead: leaveOut },
-  { key: "service.*.socket_activation", except: [false], instead: leaveOut },
-  { key: "service.*.idle_timeout", except: [0], instead: leaveOut },
-  { key: "service.*.restart_mode", except: ["sequential"], instead: "set restart_mode = \"sequential\"" },
-  { key: "service.*.schedule", instead: leaveOut },
-  { key: "settings.cgroup_root", instead: leaveOut },
-  { key: "routing", instead: leaveOut }
+const inService: ReadonlyArray<Row> = [
+  { key: "isolation", except: ["process"], standard: "namespace", instead: "set isolation = \"process\"" },
+  { key: "network", except: ["host"], instead: leaveOut },
+  { key: "private_tmp", except: [false], instead: leaveOut },
+  { key: "capabilities", instead: leaveOut },
+  { key: "sandbox_runtime", instead: leaveOut },
+  { key: "memory_limit_mb", instead: leaveOut },
+  { key: "cpu_shares", instead: leaveOut },
+  { key: "cpu_limit", instead: leaveOut },
+  { key: "pids_limit", instead: leaveOut },
+  { key: "socket_activation", except: [false], instead: leaveOut },
+  { key: "idle_timeout", except: [0], instead: leaveOut },
+  { key: "restart_mode", except: ["sequential"], instead: "set restart_mode = \"sequential\"" },
+  { key: "schedule", instead: leaveOut }
 ]
+
+const inSettings: ReadonlyArray<Row> = [{ key: "cgroup_root", instead: leaveOut }]
+
+const inFile: ReadonlyArray<Row> = [{ key: "routing", instead: leaveOut }]
+
+const objection = ({ except, key, standard }: Row, written: Table, decoded: Table): string | undefined => {
+  if (!Object.hasOwn(written, key)) {
+    return standard === undefined ? undefined : `unset, it is ${JSON.stringify(standard)}, which is`
+  }
+  if (except === undefined) return "this is"
+  // What could not be understood has its problem already.
+  return !Object.hasOwn(decoded, key) || except.includes(decoded[key]) ? undefined : `${found(decoded[key])} is`
+}
 
 /**
  * What a file asks for and this version does not have.
@@ -50,44 +55,23 @@ const rows: ReadonlyArray<Row> = [
  * @since 0.1.0
  * @category combinators
  */
-export const check = ({ file, problems, source }: Decoded): ReadonlyArray<Problem> => {
-  const refused = new Set(
-    problems.flatMap((problem) => problem._tag === "AtPath" ? [JSON.stringify(problem.path)] : [])
-  )
-  const isRefused = (path: Path) => path.some((_, index) => refused.has(JSON.stringify(path.slice(0, index + 1))))
-  return rows.flatMap(({ except, instead, key, standard }) =>
-    placesOf(source.table, key.split("."), []).flatMap((path) => {
-      const written = valueAt(source.table, path)
-      const value = valueAt(file, path) ?? written
-      const message = written === undefined
-        ? standard && `unset, it is ${JSON.stringify(standard)}, which is`
-        : except === undefined
-        ? "this is"
-        : except.includes(value)
-        ? undefined
-        : `${found(value)} is`
-      return message === undefined || isRefused(path)
+export const check = ({ file, source }: Decoded): ReadonlyArray<Problem> => {
+  const table = (rows: ReadonlyArray<Row>, path: Path, written: unknown, decoded: unknown) =>
+    !isTable(written) ? [] : rows.flatMap((row) => {
+      const message = objection(row, written, isTable(decoded) ? decoded : {})
+      return message === undefined
         ? []
-        : [atKey(source, path, `${message} not available in this version; ${instead}`)]
+        : [atKey(source, [...path, row.key], `${message} not available in this version; ${row.instead}`)]
     })
-  )
+  const { service: services, settings } = source.table
+  return [
+    ...table(inSettings, ["settings"], settings, file.settings),
+    ...Object.entries(isTable(services) ? services : {}).flatMap(([name, service]) =>
+      table(inService, ["service", name], service, own(file.service, name))
+    ),
+    ...table(inFile, [], source.table, file)
+  ]
 }
 
-const valueAt = (table: unknown, [key, ...rest]: Path): unknown =>
-  key === undefined
-    ? table
-    : isTable(table) && Object.hasOwn(table, key)
-    ? valueAt(table[key], rest)
-    : undefined
-
-/** The paths that a row's key stands for, with the last one's key there or not. */
-const placesOf = (table: unknown, [key, ...rest]: ReadonlyArray<string>, path: Path): ReadonlyArray<Path> =>
-  key === undefined
-    ? [path]
-    : !isTable(table)
-    ? []
-    : (key === "*" ? Object.keys(table) : [key]).flatMap((name) =>
-      rest.length === 0
-        ? [[...path, name]]
-        : placesOf(Object.hasOwn(table, name) ? table[name] : undefined, rest, [...path, name])
-    )
+const own = (table: Table | undefined, name: string): unknown =>
+  table !== undefined && Object.hasOwn(table, name) ? table[name] : undefined

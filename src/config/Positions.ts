@@ -124,7 +124,9 @@ export const locate = Effect.fn("Positions.locate")(function*(
     const identity = JSON.stringify(issue)
     if (seen.has(identity)) continue
     seen.add(identity)
-    issues.set(issue.file, [...(issues.get(issue.file) ?? []), issue])
+    const ofFile = issues.get(issue.file)
+    if (ofFile === undefined) issues.set(issue.file, [issue])
+    else ofFile.push(issue)
   }
   return [...issues.values()].flatMap((ofFile) => ofFile.sort(byPlace))
 })

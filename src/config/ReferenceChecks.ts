@@ -70,6 +70,11 @@ const cyclesIn = (graph: Graph<ServiceName>): ReadonlyArray<ReadonlyArray<Servic
   return cycles
 }
 
+const longestShown = 12
+
+const drawn = (cycle: ReadonlyArray<ServiceName>): string =>
+  (cycle.length <= longestShown ? cycle : [...cycle.slice(0, longestShown - 2), "…", ...cycle.slice(-1)]).join(" -> ")
+
 /** Points at a member that says what it depends on. */
 const inCycle = (all: Declarations, cycle: ReadonlyArray<ServiceName>, message: string): ReadonlyArray<Problem> => {
   const links = cycle.slice(1).map((to, index) => ({ service: all.services.get(cycle[index] ?? to), to }))
@@ -83,7 +88,7 @@ const cycles = (all: Declarations): ReadonlyArray<Problem> => {
   const dependsOn = new Map([...all.services].map(([name, { value }]) => [name, value.depends_on] as const))
   const found = cyclesIn(dependsOn)
   if (found.length > 0) {
-    return found.flatMap((cycle) => inCycle(all, cycle, `these wait for each other: ${cycle.join(" -> ")}`))
+    return found.flatMap((cycle) => inCycle(all, cycle, `these wait for each other: ${drawn(cycle)}`))
   }
   const ordered = new Map(dependsOn)
   for (const { value: { services } } of all.groups.values()) {
@@ -93,7 +98,7 @@ const cycles = (all: Declarations): ReadonlyArray<Problem> => {
     }
   }
   return cyclesIn(ordered).flatMap((cycle) =>
-    inCycle(all, cycle, `contradicts the start order of a group: ${cycle.join(" -> ")}, each to start after the next`)
+    inCycle(all, cycle, `contradicts the start order of a group: ${drawn(cycle)}, each to start after the next`)
   )
 }
 

@@ -4,7 +4,6 @@
  * @since 0.1.0
  */
 import * as Either from "effect/Either"
-import * as Schema from "effect/Schema"
 import * as Path from "node:path"
 import type { GroupConfig, ServiceConfig, Settings } from "../domain/Config.ts"
 import { defaultId, type GroupName, type InstanceId, type ServiceName } from "../domain/Names.ts"
@@ -12,16 +11,8 @@ import * as Template from "../domain/Template.ts"
 import * as CommandLine from "./CommandLine.ts"
 import type { Declaration } from "./Declarations.ts"
 import * as EnvFiles from "./EnvFiles.ts"
-import { type GroupTable, type ServiceTable, SettingsTable } from "./FileSchema.ts"
+import type * as FileSchema from "./FileSchema.ts"
 import * as Host from "./Host.ts"
-
-/**
- * `[settings]` where the file has none.
- *
- * @since 0.1.0
- * @category constants
- */
-export const noSettings: SettingsTable = Schema.decodeSync(SettingsTable)({})
 
 /**
  * The settings; `socket` is the control socket's path if a person named it, which counts more than the file's.
@@ -30,7 +21,7 @@ export const noSettings: SettingsTable = Schema.decodeSync(SettingsTable)({})
  * @category combinators
  */
 export const settings = (
-  table: SettingsTable,
+  table: FileSchema.Settings,
   options: { readonly folder: string; readonly host: Host.Host; readonly socket: string | undefined }
 ): Settings => {
   const { folder, host } = options
@@ -54,7 +45,7 @@ const beginsAbsolute = /^(\/|\{(data_dir|instance_dir|run_dir)\})/
 const absolute = (template: string, folder: string): string =>
   beginsAbsolute.test(template) ? template : `${Template.escape(folder)}/${template.replace(/^(\.\/+)+/, "")}`
 
-const readiness = (table: ServiceTable): ServiceConfig["readiness"] =>
+const readiness = (table: FileSchema.Service): ServiceConfig["readiness"] =>
   table.readiness ?? (table.health !== undefined ? "health" : table.socket !== undefined ? "socket" : "started")
 
 /**
@@ -65,11 +56,11 @@ const readiness = (table: ServiceTable): ServiceConfig["readiness"] =>
  * @category combinators
  */
 export const service = (
-  declaration: Declaration<ServiceTable>,
+  declaration: Declaration<FileSchema.Service>,
   options: {
     readonly name: ServiceName
     readonly line: number
-    readonly inherited: SettingsTable
+    readonly inherited: FileSchema.Settings
     readonly instances: ReadonlyArray<InstanceId> | undefined
     readonly secrets: Readonly<Record<string, string>>
   }
@@ -120,7 +111,7 @@ export const service = (
  * @since 0.1.0
  * @category combinators
  */
-export const group = (name: GroupName, table: GroupTable, inherited: SettingsTable): GroupConfig => ({
+export const group = (name: GroupName, table: FileSchema.Group, inherited: FileSchema.Settings): GroupConfig => ({
   name,
   services: table.services,
   strategy: table.strategy,

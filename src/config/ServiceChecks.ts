@@ -6,7 +6,7 @@
 import * as Either from "effect/Either"
 import * as CommandLine from "./CommandLine.ts"
 import { type Declaration, declares, within } from "./Declarations.ts"
-import type { GroupTable, ServiceTable, SettingsTable } from "./FileSchema.ts"
+import type * as FileSchema from "./FileSchema.ts"
 import { atValue, type Path, type Problem } from "./Problem.ts"
 import * as Templates from "./Templates.ts"
 
@@ -25,7 +25,7 @@ const repeats = (declaration: Declaration<unknown>, key: string, list: ReadonlyA
 /**
  * The words of a service's command, and the words in braces of all its templates.
  */
-const templates = (declaration: Declaration<ServiceTable>): ReadonlyArray<Problem> => {
+const templates = (declaration: Declaration<FileSchema.Service>): ReadonlyArray<Problem> => {
   const { value } = declaration
   const words = CommandLine.words(value)
   const hasPort = declares(declaration, "port")
@@ -46,7 +46,7 @@ const needs = {
   port: "the key `port`, a number or \"auto\""
 } as const
 
-const readiness = (declaration: Declaration<ServiceTable>): ReadonlyArray<Problem> => {
+const readiness = (declaration: Declaration<FileSchema.Service>): ReadonlyArray<Problem> => {
   const { readiness } = declaration.value
   return (readiness === "health" || readiness === "port") && !declares(declaration, readiness)
     ? [problemAt(declaration, ["readiness"], `found "${readiness}", which needs ${needs[readiness]}`)]
@@ -54,7 +54,7 @@ const readiness = (declaration: Declaration<ServiceTable>): ReadonlyArray<Proble
 }
 
 const backoff = (
-  declaration: Declaration<Pick<SettingsTable, "backoff_base_ms" | "backoff_max_ms">>
+  declaration: Declaration<Pick<FileSchema.Settings, "backoff_base_ms" | "backoff_max_ms">>
 ): ReadonlyArray<Problem> => {
   const { backoff_base_ms: base, backoff_max_ms: max } = declaration.value
   const key = declares(declaration, "backoff_base_ms") ? "backoff_base_ms" : "backoff_max_ms"
@@ -70,8 +70,8 @@ const backoff = (
  * @category combinators
  */
 export const ofService = (
-  declaration: Declaration<ServiceTable>,
-  inherited: SettingsTable
+  declaration: Declaration<FileSchema.Service>,
+  inherited: FileSchema.Settings
 ): ReadonlyArray<Problem> => {
   const { backoff_base_ms: base, backoff_max_ms: max, depends_on, instances } = declaration.value
   return [
@@ -103,7 +103,7 @@ export const ofSettings = backoff
  * @since 0.1.0
  * @category combinators
  */
-export const ofGroup = (declaration: Declaration<GroupTable>): ReadonlyArray<Problem> =>
+export const ofGroup = (declaration: Declaration<FileSchema.Group>): ReadonlyArray<Problem> =>
   repeats(declaration, "services", declaration.value.services)
 
 /**

@@ -48,11 +48,11 @@ export interface Source extends Text {
  * @category constructors
  */
 export const parse = (file: string, text: string): Either.Either<Source, Problem> =>
-  Either.map(parseToml(file, text), (toml) => {
-    const source = { file, text, path: Path.resolve(file) }
+  Either.map(parseToml(file, text), (table) => {
+    const source = { file, text, path: Path.resolve(file), table }
     const problems: Array<Problem> = []
-    const table = plainTable(toml, [], (path, message) => problems.push(atValue(source, path, message)))
-    return { ...source, table, problems }
+    settle(table, [], (path, message) => problems.push(atValue(source, path, message)))
+    return { ...source, problems }
   })
 
 const parseToml = (file: string, text: string): Either.Either<Table, Problem> =>
@@ -68,37 +68,35 @@ const parseToml = (file: string, text: string): Either.Either<Table, Problem> =>
 // Its first line says what is wrong, the others draw the place.
 const summary = (message: string): string => message.split("\n", 1).join().replace("Invalid TOML document: ", "")
 
-type Report = (path: KeyPath, message: string) => void
-
 // Nothing deeper than this has a meaning; the schema refuses it by what is above.
 const maxDepth = 8
 
-const plainTable = (table: Table, path: KeyPath, report: Report): Table =>
-  Object.fromEntries(Object.entries(table).map(([key, value]) => [key, plain(value, [...path, key], report)]))
-
-const plain = (value: unknown, path: KeyPath, report: Report): unknown => {
-  switch (typeof value) {
-    case "string":
-      if (value.includes("\0")) report(path, "a NUL character cannot be part of any value")
-      return value
-    case "bigint":
-      return Number.isSafeInteger(Number(value)) ? Number(value) : value
-    case "number":
-      if (!isVariable(path)) return value
-      report(path, "write this number in quotes: as a number it would lose how it is written")
-      return 0
-    case "object":
-      if (value instanceof Date) return Symbol(value.toISOString())
-      if (path.length >= maxDepth) return value
-      return Array.isArray(value)
-        ? value.map((element, index) => plain(element, [...path, index], report))
-        : isTable(value)
-        ? plainTable(value, path, report)
-        : value
-    default:
-      return value
+/**
+ * Makes the parser's values, which nobody else has seen yet, those of the rest of the program, in their place: a copy
+ * of a thousand services costs more than all checks.
+ */
+const settle = (
+  container: Table | Array<unknown>,
+  path: Array<string | number>,
+  report: (path: KeyPath, message: string) => void
+): void => {
+  const target: { [key: string]: unknown } = container as Table
+  for (const key of Object.keys(container)) {
+    path.push(Array.isArray(container) ? Number(key) : key)
+    const value = target[key]
+    if (typeof value === "string") {
+      if (value.includes("\0")) report([...path], "a NUL character cannot be part of any value")
+    } else if (typeof value === "bigint") {
+      if (Number.isSafeInteger(Number(value))) target[key] = Number(value)
+    } else if (typeof value === "number") {
+      if (isVariable(path)) {
+        report([...path], "write this number in quotes: as a number it would lose how it is written")
+        target[key] = ""
+      }
+    } else if (value instanceof Date) target[key] = Symbol(value.toISOString())
+    else if ((isTable(value) || Array.isArray(value)) && path.length < maxDepth) settle(value, path, report)
+    path.pop()
   }
 }
 
-const isVariable = ([section, , key, ...rest]: KeyPath): boolean =>
-  section === "service" && key === "env" && rest.length === 1
+const isVariable = (path: KeyPath): boolean => path.length === 4 && path[0] === "service" && path[2] === "env"

@@ -20,25 +20,26 @@ export type Graph<Id extends string> = ReadonlyMap<Id, ReadonlyArray<Id>>
  */
 export const findCycle = <Id extends string>(graph: Graph<Id>): ReadonlyArray<Id> | undefined => {
   const done = new Set<Id>()
-  const path: Array<Id> = []
+  // The way from a root to where the search is; a chain can be longer than a recursion's stack is deep.
+  const path: Array<{ readonly id: Id; readonly rest: Iterator<Id> }> = []
   const onPath = new Set<Id>()
-  const visit = (id: Id): ReadonlyArray<Id> | undefined => {
-    if (onPath.has(id)) return [...path.slice(path.indexOf(id)), id]
-    if (done.has(id)) return undefined
-    path.push(id)
+  const enter = (id: Id): void => {
+    path.push({ id, rest: (graph.get(id) ?? [])[Symbol.iterator]() })
     onPath.add(id)
-    for (const next of graph.get(id) ?? []) {
-      const cycle = visit(next)
-      if (cycle !== undefined) return cycle
-    }
-    path.pop()
-    onPath.delete(id)
-    done.add(id)
-    return undefined
   }
-  for (const id of graph.keys()) {
-    const cycle = visit(id)
-    if (cycle !== undefined) return cycle
+  for (const root of graph.keys()) {
+    if (!done.has(root)) enter(root)
+    for (let current = path.at(-1); current !== undefined; current = path.at(-1)) {
+      const next = current.rest.next()
+      if (next.done === true) {
+        path.pop()
+        onPath.delete(current.id)
+        done.add(current.id)
+      } else if (onPath.has(next.value)) {
+        const names = path.map(({ id }) => id)
+        return [...names.slice(names.indexOf(next.value)), next.value]
+      } else if (!done.has(next.value)) enter(next.value)
+    }
   }
   return undefined
 }

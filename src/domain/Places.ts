@@ -45,6 +45,7 @@ export const publicSocket = (
   id: InstanceId
 ): string => {
   const path = Template.expand(service.socket, wordsOf(settings, service.name, id))
-  const own = Template.wordsOf(service.socket).some((word) => word === "id" || word === "instance_dir")
-  return own || id === defaultId ? path : path.replace(extension, `-${id}$&`)
+  const shared = id !== defaultId &&
+    !Template.wordsOf(service.socket).some((word) => word === "id" || word === "instance_dir")
+  return shared ? path.replace(extension, `-${id}$&`) : path
 }
