@@ -23,12 +23,18 @@ const instances = 10
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), "tenement-bench-"))
 const config = path.join(folder, "tenement.toml")
 const socket = path.join(folder, "control.sock")
+const port = await new Promise((resolve) => {
+  const server = net.createServer().listen(0, "127.0.0.1", () => {
+    const { port } = server.address()
+    server.close(() => resolve(port))
+  })
+})
 const empty = path.join(folder, "empty.cjs")
 fs.writeFileSync(empty, "")
 fs.writeFileSync(
   config,
   [
-    `[settings]\ndata_dir = "${folder}/state"\n`,
+    `[settings]\ndata_dir = "${folder}/state"\nsocket = "${socket}"\nlisten = "127.0.0.1:${port}"\n`,
     ...Array.from(
       { length: instances },
       (_, n) => `[service.s${n}]\ncommand = "sleep 1000000"\nisolation = "process"\n`
@@ -57,7 +63,7 @@ const startDaemon = async () => {
   const started = performance.now()
   const child = spawn(process.execPath, [tenement, "serve", "--config", config], {
     env: environment,
-    stdio: ["ignore", "ignore", "inherit"]
+    stdio: "ignore"
   })
   while (!(await connects())) {
     if (child.exitCode !== null) throw new Error("the supervisor did not start")
@@ -88,6 +94,7 @@ try {
   }
   daemon = await startDaemon()
   await sleep(3000)
+  if (daemon.child.exitCode !== null) throw new Error("the supervisor did not stay")
   const [own, peer] = [memoryOf(daemon.child.pid), memoryOf(bare.pid)]
 
   const taken = Object.fromEntries(Object.keys(commands).map((name) => [name, []]))
