@@ -257,14 +257,12 @@ export const make = Effect.fn("Instance.make")(function*(options: Options) {
   const awaitDependencies = (incarnation: number) =>
     directory.awaitReady(parts.policy.dependsOn, (missing, down) =>
       Effect.gen(function*() {
+        const isNews = missing.join() !== waitingFor.join()
         waitingFor = missing
-        const current = label(state.phase, parts.policy.health)
-        yield* publish({
-          _tag: "Publish",
-          from: current,
-          to: current,
-          cause: { _tag: "WaitingFor", services: missing }
-        })
+        if (isNews) {
+          const shown = label(state.phase, parts.policy.health)
+          yield* publish({ _tag: "Publish", from: shown, to: shown, cause: { _tag: "WaitingFor", services: missing } })
+        }
         if (down.length === 0) return
         // Whoever waits for this start would wait until somebody starts the others.
         const reason = `it waits for ${down.join(", ")}, which is not running; start that first`

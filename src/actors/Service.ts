@@ -60,7 +60,8 @@ const pause = () => {
  */
 export const make = Effect.fn("Service.make")(function*(options: Options) {
   const events = yield* Events
-  const scope = yield* Effect.scope
+  // Made before the supervisor, so closed after it: no actor is left to miss its mailbox.
+  const scope = yield* Scope.fork(yield* Effect.scope, { _tag: "Sequential" })
   const context = yield* Effect.context<Instance.Needs>()
   const { name } = options.config
   let { config, group } = options

@@ -64,7 +64,8 @@ export const make = Effect.fn("Tree.make")(function*(options: {
   readonly config: TenementConfig
   readonly layers: LayersFor
 }) {
-  const scope = yield* Effect.scope
+  // Made before the supervisors, so closed after them: nobody is left to run what is taken away.
+  const branches = yield* Scope.fork(yield* Effect.scope, { _tag: "Sequential" })
   const context = yield* Effect.context<Instance.Needs>()
   const services = new Map<ServiceName, Owned<Service.Service>>()
   const groups = new Map<GroupName, Owned<Group.Group>>()
@@ -89,7 +90,7 @@ export const make = Effect.fn("Tree.make")(function*(options: {
   /** A branch of the tree: made in a scope of its own, and run under the trunk. */
   const grow = <A, R>(id: string, make: Effect.Effect<A, never, R>, run: (made: A) => Effect.Effect<void, unknown>) =>
     Effect.gen(function*() {
-      const own = yield* Scope.fork(scope, { _tag: "Sequential" })
+      const own = yield* Scope.fork(branches, { _tag: "Sequential" })
       const value = yield* Scope.extend(make, own)
       yield* trunk.add({ id, start: Effect.succeed(run(value)) })
       return { value, scope: own }
