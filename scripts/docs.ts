@@ -107,6 +107,7 @@ const meanings: Readonly<Record<string, string>> = {
   ConfigInvalid: "the file is wrong; every error in `issues`; nothing was changed",
   ForeignHost: "`Host` or `Origin` is not this supervisor's",
   InternalError: "a defect of tenement",
+  LogsFailed: "the logs could not be read or written; `path` and `code` say why",
   MethodNotAllowed: "the path exists, with other methods",
   NoSuchInstance: "there is no such instance; `nearest` may be what was meant",
   NoSuchRoute: "nothing is served at this path",

@@ -146,7 +146,7 @@ const allHealthy = async (demo, supervisor) => {
 
 const request = async (service, method, url, body) => {
   const { status, text } = await ask(socketOf(service), method, url, body)
-  console.log(`${socketOf(service)}  ${method} ${url}  →  ${status} ${text}`)
+  console.log(`${socketOf(service).padEnd(18)} ${`${method} ${url}`.padEnd(23)} → ${status} ${text}`)
   check(status === 200, `${service} answered ${status}`)
   return JSON.parse(text)
 }
@@ -167,8 +167,9 @@ const tour = async (demo) => {
     const now = (await instances(demo)).find(({ name }) => name === "api:default")
     return now.state === "healthy" && now.pid !== before.pid ? now : false
   })
-  console.log(`it is back, as process ${after.pid}; tenement says why:\n`)
+  console.log(`It is back, as process ${after.pid}. tenement says why:\n`)
   run(demo, "why", "api:default")
+  console.log()
   const orders = await request("api", "GET", "/api/orders")
   check(orders.length === 2 && orders[0].paid, "the API lost an order")
 }

@@ -1,5 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
+import { spawnSync } from "node:child_process"
 import * as fs from "node:fs"
+import * as os from "node:os"
 import * as path from "node:path"
 import * as ts from "typescript"
 import { files, renew } from "../../scripts/docs.ts"
@@ -42,6 +44,44 @@ describe("the documents", () => {
       }
     }
   })
+
+  it("every tenement.toml is one", () => {
+    const folder = fs.mkdtempSync(path.join(os.tmpdir(), "tenement-docs-"))
+    try {
+      fs.writeFileSync(path.join(folder, "worker.env"), "TOKEN=secret\n")
+      for (const { text, where } of blocks("toml")) {
+        fs.writeFileSync(path.join(folder, "tenement.toml"), text)
+        const check = spawnSync(process.execPath, [path.resolve("dist/tenement.js"), "config", "check"], {
+          cwd: folder,
+          encoding: "utf8"
+        })
+        assert.strictEqual(check.status, 0, `${where}: ${check.stderr}`)
+      }
+    } finally {
+      fs.rmSync(folder, { recursive: true })
+    }
+  }, 60_000)
+
+  it("docs/commands.md names every command and option there is", () => {
+    const help = (...words: ReadonlyArray<string>) => {
+      const run = spawnSync(process.execPath, ["dist/tenement.js", ...words, "--help"], { encoding: "utf8" })
+      const [own = ""] = run.stdout.split("Options of every command")
+      return {
+        commands: [...(/^Commands\n([^]*?)\n\n/m.exec(`${own}\n\n`)?.[1] ?? "").matchAll(/^ {2}(\w+)/gm)].map((
+          [, name]
+        ) => name ?? ""),
+        options: [...own.matchAll(/--[a-z-]+/g)].map(([option]) => option)
+      }
+    }
+    const told = read("docs/commands.md")
+    const walk = (path: ReadonlyArray<string>) => {
+      const { commands, options } = help(...path)
+      if (path.length > 0 && commands.length === 0) assert.include(told, `\`${path.join(" ")}`)
+      for (const option of options) assert.include(told, option, path.join(" "))
+      for (const name of commands) walk([...path, name])
+    }
+    walk([])
+  }, 60_000)
 
   it("every TypeScript example compiles", () => {
     const examples = blocks("ts")
