@@ -9,15 +9,18 @@ import * as Effect from "effect/Effect"
 import * as Logger from "effect/Logger"
 import manifest from "../../package.json" with { type: "json" }
 import * as Configuration from "./Configuration.ts"
+import * as Palette from "./render/Palette.ts"
 import { print, Session } from "./Session.ts"
 
-/** What the supervisor says of itself goes to stderr: for a person, for a log, or for a program. */
+/** What the supervisor says of itself goes to stderr: for a program, for a log, or for a person. */
 const logging = Effect.map(Session, ({ err, globals }) =>
   Logger.replace(
     Logger.defaultLogger,
-    Logger.withConsoleError(
-      globals.json ? Logger.jsonLogger : err.columns() === null ? Logger.logfmtLogger : Logger.stringLogger
-    )
+    globals.json
+      ? Logger.withConsoleError(Logger.jsonLogger)
+      : err.columns() === null
+      ? Logger.withConsoleError(Logger.logfmtLogger)
+      : Logger.prettyLogger({ stderr: true, colors: err.palette !== Palette.plain })
   ))
 
 /**

@@ -50,7 +50,12 @@ export const build = async (): Promise<Program> => {
     logLevel: "error"
   })
   const socket = Path.join(folder, "control.sock")
-  const env = { PATH: process.env["PATH"], HOME: folder, TENEMENT_SOCKET: socket, TENEMENT: `${process.execPath} ${bundle}` }
+  const env = {
+    PATH: process.env["PATH"],
+    HOME: folder,
+    TENEMENT_SOCKET: socket,
+    TENEMENT: `${process.execPath} ${bundle}`
+  }
 
   const start = (command: string, argv: ReadonlyArray<string>) => {
     const child = spawn(command, argv, { cwd: folder, env, stdio: ["ignore", "pipe", "pipe"] })

@@ -15,10 +15,12 @@ import * as Palette from "./Palette.ts"
 export const wrap = (text: string, room: number | null, hang = ""): string => {
   if (room === null) return text
   const result: Array<string> = []
-  let line = ""
-  for (const word of text.split(" ")) {
-    const longer = line === "" ? word : `${line} ${word}`
-    if (line !== "" && Palette.width(longer) > room) {
+  const indent = /^ */.exec(text)?.[0] ?? ""
+  const [first = "", ...words] = text.slice(indent.length).split(" ")
+  let line = indent + first
+  for (const word of words) {
+    const longer = `${line} ${word}`
+    if (Palette.width(longer) > room) {
       result.push(line)
       line = hang + word
     } else {

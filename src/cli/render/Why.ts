@@ -44,6 +44,8 @@ const predicate: Readonly<Record<StateLabel, string>> = {
 export const because = (cause: Cause): string =>
   cause._tag === "Boot"
     ? "the supervisor started, and the file lists it"
+    : cause._tag === "Reload" && cause.keys.length === 0
+    ? "a reload found it new in the file, or gone from it"
     : Palette.harmless(Explain.describeCause(cause)).replace(/\.$/, "")
 
 /** Whether the chain ends here: somebody, or the file, wanted it so. */

@@ -113,5 +113,6 @@ describe("wrap", () => {
   it("breaks between words only, and not at all in a pipe", () => {
     assert.strictEqual(wrap("one two three", 7, "  "), "one two\n  three")
     assert.strictEqual(wrap("one two three", null), "one two three")
+    assert.strictEqual(wrap("  one  two three", 10, "    "), "  one  two\n    three")
   })
 })
