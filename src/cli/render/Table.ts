@@ -44,7 +44,9 @@ const needed = (widths: ReadonlyArray<number>): number =>
 /** The columns that stay, and their widths. */
 const fit = (sizes: ReadonlyArray<Sized>, room: number): ReadonlyArray<{ index: number; width: number }> => {
   let kept = sizes
-  while (kept.length > 1 && needed(kept.map((column) => column.least)) > room) {
+  // A column that is not to be given up is not cut either, as long as another can go.
+  const least = (column: Sized) => column.spare === 0 ? column.natural : column.least
+  while (needed(kept.map(least)) > room) {
     const given = kept.reduce((most, column) => column.spare >= most.spare ? column : most)
     if (given.spare === 0) break
     kept = kept.filter((column) => column !== given)
