@@ -66,7 +66,13 @@ const findings = function*(issue: ParseResult.ParseIssue, path: Path): Generator
     case "Unexpected":
       return yield { path, mark: "key", message: unknownKey(path) }
     case "Missing":
-      return yield { path, mark: "key", message: `this key is missing, allowed: ${allowed(issue.ast.type)}` }
+      return yield typeof path.at(-1) === "number"
+        ? {
+          path: path.slice(0, -1),
+          mark: "value",
+          message: `found an empty array, allowed: ${allowed(issue.ast.type)}`
+        }
+        : { path, mark: "key", message: `this key is missing, allowed: ${allowed(issue.ast.type)}` }
     case "Type":
     case "Forbidden":
       return yield { path, mark: "value", message: `found ${found(issue.actual)}, allowed: ${allowed(issue.ast)}` }

@@ -57,7 +57,7 @@ const port = (number: number): string => `port ${number}`
 const claimsOf = ({ config, declaration }: Resolved, settings: Settings): ReadonlyArray<Claim> => {
   const socket = within(declaration, "socket")
   // A service that starts none can be given one at any time.
-  return (config.instances.length === 0 ? [defaultId] : config.instances).flatMap((id) => {
+  return [...new Set(config.instances.length === 0 ? [defaultId] : config.instances)].flatMap((id) => {
     const owner = instanceName(config.name, id)
     const claims = [{ what: Path.normalize(Places.publicSocket(settings, config, id)), owner, place: socket }]
     return typeof config.port === "number"

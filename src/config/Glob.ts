@@ -45,7 +45,7 @@ export const matches = Effect.fn("Glob.matches")(function*(folder: string, patte
   const fs = yield* FileSystem.FileSystem
   let found: ReadonlyArray<string> = [Path.isAbsolute(pattern) ? "/" : folder]
   let searched = false
-  for (const segment of pattern.split("/").filter((segment) => segment !== "")) {
+  for (const segment of pattern.split("/").filter((segment) => segment !== "" && segment !== ".")) {
     if (isPattern(segment)) {
       const names = found.map((above) =>
         namesIn(above, segment).pipe(

@@ -46,7 +46,7 @@ const objection = ({ except, key, standard }: Row, written: Table, decoded: Tabl
   }
   if (except === undefined) return "this is"
   // What could not be understood has its problem already.
-  return !Object.hasOwn(decoded, key) || except.includes(decoded[key]) ? undefined : `${found(decoded[key])} is`
+  return !Object.hasOwn(decoded, key) || except.includes(decoded[key]) ? undefined : `${found(written[key])} is`
 }
 
 /**
