@@ -112,7 +112,7 @@ const codeOf = (cause: unknown): string | null =>
 const explain =
   (socket: string) => (error: HttpClientError.HttpClientError | ParseError): Effect.Effect<never, Unreachable> => {
     const code = codeOf(error.cause)
-    if (code === null) {
+    if (code === null || code.startsWith("HPE_")) {
       return Effect.fail(new UnexpectedAnswer({ socket, detail: error.message.split("\n").pop()?.trim() ?? "" }))
     }
     if (code === "ENOENT" || code === "ECONNREFUSED") return Effect.fail(new NoSupervisor({ socket, code }))

@@ -88,6 +88,7 @@ export const make = Effect.gen(function*() {
   const states = new Map<InstanceName, StateLabel>([[instanceName(ServiceName.make("api"), defaultId), "running"]])
   const hub = yield* PubSub.bounded<EventRecord>(64)
   const following = yield* Effect.makeLatch()
+  const abandoned = yield* Effect.makeLatch()
   const past = [1, 2, 3].map((seq) => notice(seq, `event ${seq}`))
 
   const known = (name: InstanceName) =>
@@ -145,7 +146,7 @@ export const make = Effect.gen(function*() {
       const kept = Stream.fromIterable(tail === null ? past : past.slice(past.length - Math.min(tail, past.length)))
       const coming = Stream.unwrapScoped(
         Effect.map(Effect.zipLeft(PubSub.subscribe(hub), following.open), (queue) => Stream.fromQueue(queue))
-      )
+      ).pipe(Stream.ensuring(abandoned.open))
       return follow ? Stream.concat(kept, coming) : kept
     },
     tree: Effect.succeed({
@@ -157,12 +158,16 @@ export const make = Effect.gen(function*() {
     }),
     config: Effect.succeed(config),
     reload: (next, { dryRun }) => Effect.succeed({ file: next.file, changes: [], applied: !dryRun }),
+    boot: Effect.void,
+    attach: () => Effect.void,
     metrics: Effect.succeed({ contentType: "text/plain; version=0.0.4; charset=utf-8", body: "up 1\n" })
   })
   return {
     tenement,
     /** Opens when somebody follows the events. */
     following,
+    /** Opens when somebody who followed them is gone. */
+    abandoned,
     publish: (event: EventRecord) => PubSub.publish(hub, event)
   }
 })

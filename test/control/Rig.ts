@@ -51,6 +51,7 @@ export const send = (
     readonly path?: string
     readonly headers?: Http.OutgoingHttpHeaders
     readonly body?: string | Buffer
+    readonly agent?: Http.Agent
   }
 ) =>
   Effect.async<Answer, NodeJS.ErrnoException>((resume) => {
@@ -59,7 +60,7 @@ export const send = (
       method: options.method ?? "GET",
       path: options.path ?? "/",
       headers: options.headers ?? {},
-      agent: false
+      agent: options.agent ?? false
     }, (response) => {
       const chunks: Array<Buffer> = []
       response.on("data", (chunk: Buffer) => chunks.push(chunk))
