@@ -211,7 +211,8 @@ APP=${demo.app} ${path.join(here, "deploy.sh")}`)
       await Promise.race([interrupted, supervisor.exited])
       check(supervisor.child.exitCode === null, "the supervisor ended by itself")
     }
-    await Promise.race([story(), interrupted])
+    const outcome = await Promise.race([story(), interrupted])
+    if (outcome === "interrupted" && !stay) process.exitCode = 130
   } catch (error) {
     failure = error
   }

@@ -61,7 +61,7 @@ describe("examples/microservices", () => {
   it("the demo tells its story and leaves nothing behind", async () => {
     const { stdout } = await promisify(execFile)(process.execPath, [demo])
     assert.match(stdout, /worker:default +healthy/)
-    assert.match(stdout, /\/tmp\/webhook\.sock {2}POST \/webhooks\/payment {2}→ {2}200/)
+    assert.match(stdout, /\/tmp\/webhook\.sock +POST \/webhooks\/payment +→ 200/)
     assert.match(stdout, /SIGKILL/)
     assert.match(stdout, /No process, no socket and no file is left/)
   }, 120_000)
@@ -99,6 +99,12 @@ describe("examples/microservices", () => {
       }
     })
   }, 120_000)
+
+  it("names the package that is missing", () => {
+    const result = spawnSync(process.execPath, [demo], { encoding: "utf8", env: { PATH: "/nonexistent" } })
+    assert.strictEqual(result.status, 1)
+    assert.match(result.stderr, /apt-get install python3/)
+  })
 
   it("says who is in the way when a socket is in use", async () => {
     const server = net.createServer().listen("/tmp/jobs.sock")
