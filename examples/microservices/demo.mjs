@@ -28,6 +28,10 @@ const check = (condition, message) => {
   if (!condition) throw new Failed(message)
 }
 
+// Ctrl-C ends the story where it is.
+let stopping = false
+const goOn = () => check(!stopping, "interrupted")
+
 const ask = (socketPath, method, url, body) =>
   new Promise((resolve, reject) => {
     const request = http.request({ socketPath, method, path: url, timeout: 5000 }, async (response) => {
@@ -124,6 +128,7 @@ const serve = (demo) => {
 }
 
 const run = (demo, ...args) => {
+  goOn()
   console.log(`$ tenement ${args.join(" ")}`)
   const done = spawnSync(process.execPath, [tenement, ...args], {
     cwd: demo.app,
@@ -145,6 +150,7 @@ const allHealthy = async (demo, supervisor) => {
 // --- the story ------------------------------------------------------------------------------------------------------
 
 const request = async (service, method, url, body) => {
+  goOn()
   const { status, text } = await ask(socketOf(service), method, url, body)
   console.log(`${socketOf(service).padEnd(18)} ${`${method} ${url}`.padEnd(23)} → ${status} ${text}`)
   check(status === 200, `${service} answered ${status}`)
@@ -161,6 +167,7 @@ const tour = async (demo) => {
   await request("jobs", "GET", "/last")
 
   const before = (await instances(demo)).find(({ name }) => name === "api:default")
+  goOn()
   say(`Kill the API: kill -9 ${before.pid}`)
   process.kill(before.pid, "SIGKILL")
   const after = await until("api:default is back", 20, async () => {
@@ -189,7 +196,12 @@ const end = async (demo, supervisor) => {
 const main = async () => {
   const demo = await prepare()
   const interrupted = new Promise((resolve) => {
-    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => resolve("interrupted"))
+    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
+      process.on(signal, () => {
+        stopping = true
+        resolve("interrupted")
+      })
+    }
   })
   const supervisor = serve(demo)
   let failure
