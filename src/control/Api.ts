@@ -21,6 +21,7 @@ import * as LayerErrors from "../layers/Errors.ts"
 import * as Errors from "./Errors.ts"
 import * as Queries from "./Queries.ts"
 
+const BadRequest = Errors.onWire(Errors.BadRequest, 400)
 const NoSuchService = Errors.onWire(Refusals.NoSuchService, 404)
 const NoSuchInstance = Errors.onWire(Refusals.NoSuchInstance, 404)
 const NotReady = Errors.onWire(Refusals.NotReady, 409)
@@ -68,6 +69,7 @@ export type Health = typeof Health.Type
  * @category errors
  */
 export const StreamFailure = Schema.Union(
+  BadRequest,
   LogsFailed,
   NoSuchInstance,
   ShuttingDown,
@@ -211,7 +213,7 @@ export const Api = HttpApi.make("tenement")
   .add(supervisor)
   .add(instances)
   .add(tree)
-  .addError(Errors.onWire(Errors.BadRequest, 400))
+  .addError(BadRequest)
   .addError(Errors.onWire(Errors.ForeignHost, 403))
   .addError(Errors.onWire(Errors.NoSuchRoute, 404))
   .addError(Errors.onWire(Errors.MethodNotAllowed, 405))

@@ -6,6 +6,7 @@
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as OpenApi from "@effect/platform/OpenApi"
+import * as Chunk from "effect/Chunk"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -16,6 +17,7 @@ import * as Stream from "effect/Stream"
 import { Tenement } from "../actors/Tenement.ts"
 import { defaultId, type InstanceName } from "../domain/Names.ts"
 import type { EventRecord, LogLine } from "../domain/Views.ts"
+import { matches } from "../layers/internal/logs/pattern.ts"
 import { Api, Spawn } from "./Api.ts"
 import { Body } from "./Body.ts"
 import { ConfigSource } from "./ConfigSource.ts"
@@ -46,16 +48,25 @@ const supervisor = (version: string) =>
           ))
     }))
 
+const wrongPattern = (message: string) => new BadRequest({ issues: [{ at: "grep", message }] })
+const tooSlow = wrongPattern("this pattern takes too long; one without nested repetition is quick")
+
+// A line on which patterns that backtrack without end give themselves away before there is any answer.
+const trial = `${"a".repeat(40)}!`
+
+const compile = (grep: string) =>
+  Effect.try({ try: () => new RegExp(grep), catch: () => wrongPattern("this is not a regular expression") }).pipe(
+    Effect.tap((pattern) => matches(pattern, [trial])),
+    Effect.catchTag("PatternTooSlow", () => tooSlow)
+  )
+
 /** The query in the terms of the layers. */
 const resolve = Effect.fnUntraced(function*({ follow, grep, since, tail }: Selection) {
   const now = yield* Clock.currentTimeMillis
   return {
     tail: tail ?? null,
     sinceMs: since === undefined ? null : Option.getOrNull(sinceMillis(since, now)),
-    grep: grep === undefined ? null : yield* Effect.try({
-      try: () => new RegExp(grep),
-      catch: () => new BadRequest({ issues: [{ at: "grep", message: "this is not a regular expression" }] })
-    }),
+    grep: grep === undefined ? null : yield* compile(grep),
     follow: follow ?? false
   }
 })
@@ -68,14 +79,44 @@ const logs = Effect.fnUntraced(function*(instances: ReadonlyArray<InstanceName>,
   const query = yield* resolve(selection)
   // A stream that follows has begun before it can fail: so this is asked first.
   for (const name of instances) yield* tenement.describe(name)
-  return yield* Follow.respond(tenement.logs({ instances, ...query }), { follow: query.follow, frame: lineFrame })
+  const lines = Stream.mapError(
+    tenement.logs({ instances, ...query }),
+    (error) => error._tag === "LogsFailed" && error.code === "ETIMEDOUT" ? tooSlow : error
+  )
+  return yield* Follow.respond(lines, { follow: query.follow, frame: lineFrame })
+})
+
+const matching = <E>(events: Stream.Stream<EventRecord, E>, grep: RegExp) =>
+  Stream.mapChunksEffect(events, (chunk) => {
+    const all = Chunk.toReadonlyArray(chunk)
+    return matches(grep, all.map((event) => JSON.stringify(event))).pipe(
+      Effect.map((wanted) => Chunk.unsafeFromArray(all.filter((_, index) => wanted[index] === true))),
+      Effect.catchTag("PatternTooSlow", () => tooSlow)
+    )
+  })
+
+/** The newest `tail` of those that match: so all that are kept are looked at, and then those after them. */
+const grepped = Effect.fnUntraced(function*({ follow, grep, sinceMs, tail }: {
+  readonly tail: number | null
+  readonly sinceMs: number | null
+  readonly grep: RegExp
+  readonly follow: boolean
+}) {
+  const tenement = yield* Tenement
+  const kept = yield* Stream.runCollect(tenement.events({ tail: null, sinceMs, follow: false }))
+  const past = yield* Stream.runCollect(matching(Stream.fromChunk(kept), grep))
+  const last = Option.match(Chunk.last(kept), { onNone: () => 0, onSome: ({ seq }) => seq })
+  const coming = Stream.filter(tenement.events({ tail: null, sinceMs, follow }), ({ seq }) => seq > last)
+  return Stream.concat(
+    Stream.fromChunk(tail === null ? past : Chunk.takeRight(past, tail)),
+    follow ? matching(coming, grep) : Stream.empty
+  )
 })
 
 const events = Effect.fnUntraced(function*(selection: Selection) {
   const tenement = yield* Tenement
   const { grep, ...query } = yield* resolve(selection)
-  const all = tenement.events(query)
-  const items = grep === null ? all : Stream.filter(all, (event) => grep.test(JSON.stringify(event)))
+  const items = grep === null ? tenement.events(query) : yield* grepped({ grep, ...query })
   return yield* Follow.respond(items, { follow: query.follow, frame: eventFrame })
 })
 

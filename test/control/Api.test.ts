@@ -83,9 +83,24 @@ describe("the API, through the client that is derived from it", () => {
       assert.strictEqual(missing._tag, "NoSuchInstance")
 
       const seen = yield* Effect.fork(Stream.runCollect(Stream.take(client.events({ follow: true, tail: 1 }), 2)))
+      const past = yield* Stream.runCollect(client.events({ grep: "event [12]", tail: 1 }))
+      assert.deepStrictEqual([...past].map(({ seq }) => seq), [2])
       yield* fake.following.await
       yield* fake.publish(FakeTenement.notice(4, "é\u2028\n\n"))
       assert.deepStrictEqual([...(yield* Fiber.join(seen))].map(({ seq }) => seq), [3, 4])
+    }))
+
+  it.scopedLive("refuses a pattern that would keep everything waiting", () =>
+    Effect.gen(function*() {
+      const { client } = yield* rig()
+      for (const grep of ["(", "(a+)+$", "(.*)*x$"]) {
+        const refusals = [
+          Effect.flip(Stream.runDrain(client.logs({ grep }))),
+          Effect.flip(Stream.runDrain(client.events({ grep }))),
+          Effect.flip(Stream.runDrain(client.events({ grep, follow: true })))
+        ]
+        for (const refusal of refusals) assert.strictEqual((yield* refusal)._tag, "BadRequest", grep)
+      }
     }))
 
   it.scopedLive("reports a stream that broke", () =>
