@@ -1,5 +1,5 @@
 /**
- * The supervisor as a program: the whole graph of layers, wired in this one place. Loaded by `tenement serve` alone.
+ * The supervisor as a program: the tree with its doors, its lock and its signals. Loaded by `tenement serve` alone.
  *
  * @since 0.1.0
  */
@@ -8,23 +8,14 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
-import * as Directory from "./actors/Directory.ts"
-import * as Root from "./actors/Root.ts"
-import * as StartSlots from "./actors/StartSlots.ts"
 import { Tenement } from "./actors/Tenement.ts"
 import { ConfigSource } from "./control/ConfigSource.ts"
 import type { ListenFailed } from "./control/Doors.ts"
 import * as Server from "./control/Server.ts"
 import type { TenementConfig } from "./domain/Config.ts"
-import * as Events from "./layers/Events.ts"
-import { forService } from "./layers/forService.ts"
+import * as Embed from "./embed.ts"
 import * as Launcher from "./layers/Launcher.ts"
 import * as Lock from "./layers/Lock.ts"
-import * as Logs from "./layers/Logs.ts"
-import * as Metrics from "./layers/Metrics.ts"
-import * as Notify from "./layers/Notify.ts"
-import * as Sockets from "./layers/Sockets.ts"
-import * as Usage from "./layers/Usage.ts"
 
 /**
  * `load` reads the configuration again, for a reload.
@@ -37,30 +28,6 @@ export interface Options {
   readonly load: typeof ConfigSource.Service["load"]
   readonly version: string
 }
-
-/** What every instance asks of the machine. */
-const machine = ({ settings }: TenementConfig) =>
-  Layer.mergeAll(
-    Launcher.layer,
-    Sockets.layer({ runDir: settings.runDir }),
-    Logs.layer({ dataDir: settings.dataDir, maxBytes: settings.logMaxBytes, keep: settings.logKeep }),
-    Events.layer,
-    Metrics.layer,
-    Usage.layer,
-    Directory.layer,
-    StartSlots.layer(settings.startConcurrency)
-  )
-
-/** The tree, with nothing started. One `Notify` serves all instances. */
-const tree = (config: TenementConfig) =>
-  Layer.unwrapEffect(
-    Effect.map(Notify.Notify, (notify) =>
-      Root.layerAtRest(config, (service) =>
-        Layer.provide(forService(service), Layer.succeed(Notify.Notify, notify))))
-  ).pipe(
-    Layer.provide(Notify.layer),
-    Layer.provide(machine(config))
-  )
 
 /** The second signal of a kind would end Node at once, and with it the order in which things are stopped. */
 const holdSignals = Effect.acquireRelease(
@@ -132,21 +99,25 @@ const openDoors = (options: Options): Effect.Effect<Server.Server["Type"], Liste
  * @since 0.1.0
  * @category constructors
  */
-export const serve = Effect.fn("daemon.serve")(function*(options: Options) {
-  const { config, version } = options
-  yield* Launcher.closeInherited
-  // What services inherit. Whatever of ours needs less says so itself.
-  yield* Effect.sync(() => process.umask(0o022))
-  yield* holdSignals
-  yield* Lock.hold(config.settings.dataDir)
-  const context = yield* Layer.build(tree(config))
-  return yield* Effect.gen(function*() {
-    const doors = yield* openDoors(options)
-    const { boot } = yield* Tenement
-    yield* Effect.forkScoped(reloadOnHangup(options))
-    yield* boot
-    const web = doors.listen === null ? "" : ` and http://${doors.listen.host}:${doors.listen.port}`
-    yield* Effect.logInfo(`tenement ${version} serves ${config.file} on ${doors.socket}${web}`)
-    return yield* Effect.never
-  }).pipe(Effect.provide(context))
-}, Effect.scoped)
+export const serve = Effect.fn("daemon.serve")(
+  function*(options: Options) {
+    const { config, version } = options
+    yield* Launcher.closeInherited
+    // What services inherit. Whatever of ours needs less says so itself.
+    yield* Effect.sync(() => process.umask(0o022))
+    yield* holdSignals
+    yield* Lock.hold(config.settings.dataDir)
+    const context = yield* Layer.build(Embed.layerAtRest(config))
+    return yield* Effect.gen(function*() {
+      const doors = yield* openDoors(options)
+      const { boot } = yield* Tenement
+      yield* Effect.forkScoped(reloadOnHangup(options))
+      yield* boot
+      const web = doors.listen === null ? "" : ` and http://${doors.listen.host}:${doors.listen.port}`
+      yield* Effect.logInfo(`tenement ${version} serves ${config.file} on ${doors.socket}${web}`)
+      return yield* Effect.never
+    }).pipe(Effect.provide(context))
+  },
+  Effect.scoped,
+  Effect.withTracerEnabled(false)
+)

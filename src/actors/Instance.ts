@@ -42,7 +42,7 @@ import { type Settled, verdict, type Wish } from "./Wish.ts"
  * @since 0.1.0
  * @category models
  */
-export type Needs = Logs | Events | Metrics | Directory | StartSlots | InstanceRun.Needs
+export type Needs = Logs | Events | Metrics | Directory | StartSlots | InstanceRun.Needs | InstanceParts.Shared
 
 /**
  * How much may wait for one instance; callers beyond it are turned away.
@@ -131,7 +131,7 @@ type Task =
  * @since 0.1.0
  * @category constructors
  */
-export const make = Effect.fn("Instance.make")(function*(options: Options) {
+export const make = Effect.fnUntraced(function*(options: Options) {
   const { name } = options
   const { service } = namesOf(name)
   const context = yield* Effect.context<Needs>()
@@ -357,7 +357,11 @@ export const make = Effect.fn("Instance.make")(function*(options: Options) {
         case "StopReadiness":
           return Effect.zipRight(
             cancel("readiness"),
-            Effect.suspend(() => slot === null ? Effect.void : Scope.close(slot, Exit.void))
+            Effect.suspend(() => {
+              const held = slot
+              slot = null
+              return held === null ? Effect.void : Scope.close(held, Exit.void)
+            })
           )
         case "StartProbes": {
           const current = run
@@ -422,7 +426,10 @@ export const make = Effect.fn("Instance.make")(function*(options: Options) {
     const reconfigure = (config: ServiceConfig, group: GroupName | null) =>
       Effect.gen(function*() {
         const nextScope = yield* Scope.fork(scope, { _tag: "Sequential" })
-        parts = yield* Scope.extend(InstanceParts.build(config, group, options.layers), nextScope)
+        parts = yield* InstanceParts.build(config, group, options.layers).pipe(
+          Scope.extend(nextScope),
+          Effect.provide(context)
+        )
         yield* Scope.close(partsScope, Exit.void)
         partsScope = nextScope
         const current = run

@@ -13,16 +13,26 @@ import * as Backoff from "../layers/Backoff.ts"
 import type { InstanceServices } from "../layers/forService.ts"
 import { HealthCheck } from "../layers/HealthCheck.ts"
 import { Isolation } from "../layers/Isolation.ts"
+import type { Launcher } from "../layers/Launcher.ts"
+import type { Notify } from "../layers/Notify.ts"
 import { Readiness } from "../layers/Readiness.ts"
 import { RestartPolicy } from "../layers/RestartPolicy.ts"
 
 /**
- * The layers a service's instances are built from.
+ * What all instances share, and their layers may ask for.
  *
  * @since 0.1.0
  * @category models
  */
-export type LayersFor = (config: ServiceConfig) => Layer.Layer<InstanceServices>
+export type Shared = Launcher | Notify
+
+/**
+ * The layers of a service's instances: `forService`, or what a program makes of it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type LayersFor = (service: ServiceConfig) => Layer.Layer<InstanceServices, never, Shared>
 
 /**
  * @since 0.1.0
@@ -44,10 +54,11 @@ export interface InstanceParts {
  * @since 0.1.0
  * @category constructors
  */
-export const build = Effect.fn("InstanceParts.build")(
+export const build = Effect.fnUntraced(
   function*(config: ServiceConfig, group: GroupName | null, layers: LayersFor) {
-    const context = yield* Layer.build(Layer.fresh(layers(config)))
+    const context = yield* Layer.build(layers(config))
     const restart = Context.get(context, RestartPolicy)
+    const health = Context.get(context, HealthCheck)
     const parts: InstanceParts = {
       config,
       policy: {
@@ -58,13 +69,13 @@ export const build = Effect.fn("InstanceParts.build")(
         startupTimeoutMs: config.startupTimeoutMs,
         stopSignal: config.stopSignal,
         stopTimeoutMs: config.stopTimeoutMs,
-        health: config.health === null ? null : { retries: config.healthRetries },
+        health: health.watches ? { retries: config.healthRetries } : null,
         dependsOn: config.dependsOn,
         group
       },
       restartPolicy: restart.name,
       backoff: Backoff.stepper(Context.get(context, Backoff.Backoff).schedule),
-      health: Context.get(context, HealthCheck),
+      health,
       readiness: Context.get(context, Readiness),
       isolation: Context.get(context, Isolation)
     }

@@ -98,7 +98,7 @@ export const environment = (
  * @since 0.1.0
  * @category constructors
  */
-export const launch = Effect.fn("InstanceRun.launch")(function*(options: RunOptions, scope: Scope.CloseableScope) {
+export const launch = Effect.fnUntraced(function*(options: RunOptions, scope: Scope.CloseableScope) {
   const { config, incarnation, isolation, log, name, readiness, settings } = options
   const launcher = yield* Launcher
   const sockets = yield* Sockets

@@ -45,7 +45,7 @@ export const view = (
     memoryMb: usage === undefined ? null : round(usage.memoryBytes / 1048576, 2),
     cpuPercent: usage === undefined ? null : round(usage.cpuPercent, 1),
     // A path that the file does not name and that no probe uses is one that the service need not listen on.
-    socket: config.socketDeclared || (config.health !== null && config.port === null)
+    socket: config.socketDeclared || (parts.policy.health !== null && config.port === null)
       ? Places.publicSocket(settings, config, id)
       : null,
     port: endpoint?.port ?? (typeof config.port === "number" ? config.port : null),

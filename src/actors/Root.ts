@@ -172,8 +172,8 @@ export const layerAtRest = (
 
       const probe = Effect.fn("Tenement.probe")(function*(name: InstanceName) {
         const { endpoint, parts: made } = yield* Effect.flatMap(find(name), ({ snapshot }) => snapshot)
-        if (made.config.health === null) {
-          const reason = "the file gives it no health check; set `health` to a path"
+        if (!made.health.watches) {
+          const reason = "it has no health check; set `health` to a path in the file"
           return yield* new NotRunning({ instance: name, reason })
         }
         if (endpoint === null) return yield* new NotRunning({ instance: name, reason: "it is not running" })

@@ -58,7 +58,7 @@ const pause = () => {
  * @since 0.1.0
  * @category constructors
  */
-export const make = Effect.fn("Service.make")(function*(options: Options) {
+export const make = Effect.fnUntraced(function*(options: Options) {
   const events = yield* Events
   // Made before the supervisor, so closed after it: no actor is left to miss its mailbox.
   const scope = yield* Scope.fork(yield* Effect.scope, { _tag: "Sequential" })

@@ -8,6 +8,7 @@
  */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
@@ -92,7 +93,7 @@ interface Child {
  * @since 0.1.0
  * @category constructors
  */
-export const make = Effect.fn("Supervisor.make")(function*(options: Options) {
+export const make = Effect.fnUntraced(function*(options: Options) {
   const children = new Map<string, Child>()
   const changed = Effect.unsafeMakeLatch(false)
   // One change at a time: a round, an addition or a removal.
@@ -127,7 +128,13 @@ export const make = Effect.fn("Supervisor.make")(function*(options: Options) {
           yield* ended(started)
           return false
         }
-        yield* started.value.pipe(Effect.interruptible, Effect.onExit(ended), Effect.forkIn(scope))
+        // A child asks nothing of its environment, and there are many: none should keep all of it in memory.
+        yield* started.value.pipe(
+          Effect.interruptible,
+          Effect.onExit(ended),
+          Effect.mapInputContext((_: Context.Context<never>) => Context.empty()),
+          Effect.forkIn(scope)
+        )
         return true
       })
     )

@@ -66,7 +66,7 @@ export const resume = (policy: Policy, state: InstanceState, at: Instant): Reado
       return [
         { _tag: "WatchExit", incarnation },
         ...probes(policy, incarnation),
-        ...(phase.failures === 0 ? [arm("stable", incarnation, policy.stableAfterMs)] : [])
+        ...(phase.failures === 0 ? untilStable(policy, state) : [])
       ]
     case "Ending":
       return phase.run === null
@@ -252,7 +252,7 @@ const onReady = (policy: Policy, state: InstanceState, phase: In<"Starting">, ev
     state,
     { _tag: "Up", run: phase.run, failures: 0 },
     { _tag: "Ready", by: event.by, afterMs: elapsed(phase.run.since, event.at) },
-    [...probes(policy, state.incarnation), arm("stable", state.incarnation, policy.stableAfterMs)]
+    [...probes(policy, state.incarnation), ...untilStable(policy, state)]
   )
 
 const onProbed = (
@@ -260,15 +260,18 @@ const onProbed = (
   state: InstanceState,
   phase: In<"Up">,
   limit: number,
-  { at, detail, healthy }: Event<"Probed">
+  { detail, healthy }: Event<"Probed">
 ): Step => {
-  const { incarnation } = state
   if (healthy) {
     return phase.failures === 0
       ? nothing(state)
-      : stay(policy, state, { ...phase, failures: 0 }, { _tag: "ProbePassed", detail }, [
-        arm("stable", incarnation, policy.stableAfterMs)
-      ])
+      : stay(
+        policy,
+        state,
+        { ...phase, failures: 0 },
+        { _tag: "ProbePassed", detail },
+        untilStable(policy, state)
+      )
   }
   const failures = phase.failures + 1
   const cause: Cause = { _tag: "ProbeFailed", detail, inARow: failures, limit }
@@ -400,6 +403,10 @@ const arm = (timer: "startup" | "stop" | "backoff" | "stable", incarnation: numb
 
 const probes = (policy: Policy, incarnation: number): ReadonlyArray<Command> =>
   policy.health === null ? [] : [{ _tag: "StartProbes", incarnation }]
+
+/** Only a backoff that has begun can begin anew; an instance that never failed needs no timer. */
+const untilStable = (policy: Policy, { attempt, incarnation }: InstanceState): ReadonlyArray<Command> =>
+  attempt === 0 ? [] : [arm("stable", incarnation, policy.stableAfterMs)]
 
 /** Stop signal, SIGCONT in case it is stopped, then a deadline; with no time to wait, the kill at once. */
 const ladder = (policy: Policy, incarnation: number): ReadonlyArray<Command> =>

@@ -16,12 +16,14 @@ import { Launcher, type LaunchSpec } from "./Launcher.ts"
 
 /**
  * One probe. Succeeds with what was seen (`GET /health: 200`), fails with why the instance is not healthy, never
- * outlives its deadline. The actor keeps at most one in flight.
+ * outlives its deadline. The actor keeps at most one in flight. `watches`: whether ready instances are probed at their
+ * interval, and restarted when they fail too often.
  *
  * @since 0.1.0
  * @category tags
  */
 export class HealthCheck extends Context.Tag("tenement/layers/HealthCheck")<HealthCheck, {
+  readonly watches: boolean
   readonly probe: (endpoint: Endpoint.Endpoint) => Effect.Effect<string, Unhealthy>
 }>() {}
 
@@ -38,10 +40,10 @@ const within = (timeoutMs: number) => <R>(probe: Effect.Effect<string, Unhealthy
  *
  * @example
  * ```ts
- * import * as Effect from "effect/Effect"
- * import * as HealthCheck from "tenement/HealthCheck"
+ * import type * as Effect from "effect/Effect"
+ * import { HealthCheck, type Unhealthy } from "tenement"
  *
- * declare const ping: (path: string) => Effect.Effect<"PONG", HealthCheck.Unhealthy>
+ * declare const ping: (path: string) => Effect.Effect<"PONG", Unhealthy>
  *
  * export const askRedis = HealthCheck.make((endpoint) => ping(endpoint.privatePath))
  * ```
@@ -56,6 +58,7 @@ export const make = <R = never>(
   Layer.effect(
     HealthCheck,
     Effect.map(Effect.context<R>(), (context) => ({
+      watches: true,
       probe: (endpoint) => probe(endpoint).pipe(within(options.timeoutMs), Effect.provide(context))
     }))
   )
@@ -65,13 +68,27 @@ export const make = <R = never>(
  * one for everything: connecting, the head of the answer, and its body as far as it is read.
  *
  * @since 0.1.0
+ * @category constructors
+ */
+export const viaHttp = (
+  options: { readonly path: string; readonly timeoutMs: number }
+): Context.Tag.Service<HealthCheck> => ({
+  watches: true,
+  probe: (endpoint) =>
+    Effect.suspend(() => get(Endpoint.address(endpoint), options.path)).pipe(
+      Effect.mapError(unhealthy),
+      within(options.timeoutMs)
+    )
+})
+
+/**
+ * The layer of `viaHttp`.
+ *
+ * @since 0.1.0
  * @category layers
  */
 export const http = (options: { readonly path: string; readonly timeoutMs: number }): Layer.Layer<HealthCheck> =>
-  make(
-    (endpoint) => Effect.mapError(Effect.suspend(() => get(Endpoint.address(endpoint), options.path)), unhealthy),
-    options
-  )
+  Layer.succeed(HealthCheck, viaHttp(options))
 
 /**
  * Connects to the instance, on its port if it has one, else on its socket, and hangs up.
@@ -93,9 +110,37 @@ export const connects = (endpoint: Endpoint.Endpoint): Effect.Effect<string, Unh
  * Healthy as long as the instance accepts connections, on its port if it has one, else on its socket.
  *
  * @since 0.1.0
+ * @category constructors
+ */
+export const viaConnection = (options: { readonly timeoutMs: number }): Context.Tag.Service<HealthCheck> => ({
+  watches: true,
+  probe: (endpoint) => within(options.timeoutMs)(connects(endpoint))
+})
+
+/**
+ * The layer of `viaConnection`.
+ *
+ * @since 0.1.0
  * @category layers
  */
-export const socket = (options: { readonly timeoutMs: number }): Layer.Layer<HealthCheck> => make(connects, options)
+export const socket = (options: { readonly timeoutMs: number }): Layer.Layer<HealthCheck> =>
+  Layer.succeed(HealthCheck, viaConnection(options))
+
+/**
+ * No health checks: an instance is well as long as it runs.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
+export const unwatched: Context.Tag.Service<HealthCheck> = { ...viaConnection({ timeoutMs: 5000 }), watches: false }
+
+/**
+ * The layer of `unwatched`.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const none: Layer.Layer<HealthCheck> = Layer.succeed(HealthCheck, unwatched)
 
 const verdict = (word: string, status: ExitStatus): Effect.Effect<string, Unhealthy> =>
   status.code === 0

@@ -26,9 +26,14 @@ export class Isolation extends Context.Tag("tenement/layers/Isolation")<Isolatio
  * against a hostile program.
  *
  * @since 0.1.0
+ * @category constants
+ */
+export const asProcess: Context.Tag.Service<Isolation> = { level: "process", prepare: Effect.succeed }
+
+/**
+ * The layer of `asProcess`.
+ *
+ * @since 0.1.0
  * @category layers
  */
-export const process: Layer.Layer<Isolation> = Layer.succeed(Isolation, {
-  level: "process",
-  prepare: Effect.succeed
-})
+export const process: Layer.Layer<Isolation> = Layer.succeed(Isolation, asProcess)

@@ -40,7 +40,7 @@ const poll = (look: Effect.Effect<string, Unhealthy>, observe: (detail: string) 
   const again = (delay: number): Effect.Effect<string> =>
     Effect.catchAll(look, ({ detail }) =>
       observe(detail).pipe(
-        Effect.zipRight(Random.nextRange(0.75 * delay, 1.25 * delay)),
+        Effect.zipRight(Random.nextIntBetween(Math.ceil(0.75 * delay), Math.ceil(1.25 * delay))),
         Effect.flatMap(Effect.sleep),
         Effect.zipRight(Effect.suspend(() => again(Math.min(delay * 1.6, 500))))
       ))
@@ -52,33 +52,57 @@ const polling = (look: (endpoint: Endpoint) => Effect.Effect<string, Unhealthy>)
 })
 
 /**
- * Ready as soon as a probe passes.
+ * Ready as soon as a probe of this check passes.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const whenHealthy = ({ probe }: Context.Tag.Service<HealthCheck.HealthCheck>): Wait => polling(probe)
+
+/**
+ * Ready as soon as the instance accepts connections, on its port if it has one, else on its socket.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const whenConnectable: Wait = polling(HealthCheck.connects)
+
+/**
+ * Ready as soon as it runs.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const whenStarted: Wait = {
+  prepare: () => Effect.succeed({ env: {}, ready: () => Effect.succeed("started") })
+}
+
+/**
+ * The layer of `whenHealthy`, with the instance's own health check.
  *
  * @since 0.1.0
  * @category layers
  */
 export const health: Layer.Layer<Readiness, never, HealthCheck.HealthCheck> = Layer.effect(
   Readiness,
-  Effect.map(HealthCheck.HealthCheck, ({ probe }) => polling(probe))
+  Effect.map(HealthCheck.HealthCheck, whenHealthy)
 )
 
 /**
- * Ready as soon as the instance accepts connections, on its port if it has one, else on its socket.
+ * The layer of `whenConnectable`.
  *
  * @since 0.1.0
  * @category layers
  */
-export const socket: Layer.Layer<Readiness> = Layer.succeed(Readiness, polling(HealthCheck.connects))
+export const socket: Layer.Layer<Readiness> = Layer.succeed(Readiness, whenConnectable)
 
 /**
- * Ready as soon as it runs.
+ * The layer of `whenStarted`.
  *
  * @since 0.1.0
  * @category layers
  */
-export const started: Layer.Layer<Readiness> = Layer.succeed(Readiness, {
-  prepare: () => Effect.succeed({ env: {}, ready: () => Effect.succeed("started") })
-})
+export const started: Layer.Layer<Readiness> = Layer.succeed(Readiness, whenStarted)
 
 const hear = (
   listener: Listener,
@@ -94,15 +118,20 @@ const hear = (
  * Ready when the instance says so, as programs written for systemd do: `READY=1` to the socket in `NOTIFY_SOCKET`.
  *
  * @since 0.1.0
+ * @category constructors
+ */
+export const whenNotified = ({ listen }: Context.Tag.Service<Notify>): Wait => ({
+  prepare: (endpoint) =>
+    Effect.map(listen(endpoint), (listener) => ({
+      env: { NOTIFY_SOCKET: listener.path },
+      ready: (observe) => Effect.zipRight(observe("waiting for READY=1"), hear(listener, observe))
+    }))
+})
+
+/**
+ * The layer of `whenNotified`.
+ *
+ * @since 0.1.0
  * @category layers
  */
-export const notify: Layer.Layer<Readiness, never, Notify> = Layer.effect(
-  Readiness,
-  Effect.map(Notify, ({ listen }) => ({
-    prepare: (endpoint) =>
-      Effect.map(listen(endpoint), (listener) => ({
-        env: { NOTIFY_SOCKET: listener.path },
-        ready: (observe) => Effect.zipRight(observe("waiting for READY=1"), hear(listener, observe))
-      }))
-  }))
-)
+export const notify: Layer.Layer<Readiness, never, Notify> = Layer.effect(Readiness, Effect.map(Notify, whenNotified))

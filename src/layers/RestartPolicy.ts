@@ -22,40 +22,21 @@ export class RestartPolicy extends Context.Tag("tenement/layers/RestartPolicy")<
 }>() {}
 
 /**
- * After every end (OTP `permanent`, systemd `Restart=always`).
+ * The three policies of the file.
+ *
+ * - `always`: after every end (OTP `permanent`, systemd `Restart=always`)
+ * - `on-failure`: after every end but exit code 0 (OTP `transient`); a signal from outside is a failure too, unlike in
+ *   systemd
+ * - `never`: OTP `temporary`
  *
  * @since 0.1.0
- * @category layers
+ * @category constants
  */
-export const always: Layer.Layer<RestartPolicy> = Layer.succeed(RestartPolicy, {
-  name: "always",
-  shouldRestart: () => true,
-  revivedByGroup: true
-})
-
-/**
- * After every end but exit code 0 (OTP `transient`). A signal from outside is a failure too, unlike in systemd.
- *
- * @since 0.1.0
- * @category layers
- */
-export const onFailure: Layer.Layer<RestartPolicy> = Layer.succeed(RestartPolicy, {
-  name: "on-failure",
-  shouldRestart: (end) => !isSuccess(end),
-  revivedByGroup: true
-})
-
-/**
- * Never (OTP `temporary`).
- *
- * @since 0.1.0
- * @category layers
- */
-export const never: Layer.Layer<RestartPolicy> = Layer.succeed(RestartPolicy, {
-  name: "never",
-  shouldRestart: () => false,
-  revivedByGroup: false
-})
+export const policies: { readonly [Mode in RestartMode]: Context.Tag.Service<RestartPolicy> } = {
+  always: { name: "always", shouldRestart: () => true, revivedByGroup: true },
+  "on-failure": { name: "on-failure", shouldRestart: (end) => !isSuccess(end), revivedByGroup: true },
+  never: { name: "never", shouldRestart: () => false, revivedByGroup: false }
+}
 
 /**
  * The layer of a `restart` key.
@@ -63,5 +44,22 @@ export const never: Layer.Layer<RestartPolicy> = Layer.succeed(RestartPolicy, {
  * @since 0.1.0
  * @category layers
  */
-export const forMode = (mode: RestartMode): Layer.Layer<RestartPolicy> =>
-  mode === "always" ? always : mode === "never" ? never : onFailure
+export const forMode = (mode: RestartMode): Layer.Layer<RestartPolicy> => Layer.succeed(RestartPolicy, policies[mode])
+
+/**
+ * @since 0.1.0
+ * @category layers
+ */
+export const always: Layer.Layer<RestartPolicy> = forMode("always")
+
+/**
+ * @since 0.1.0
+ * @category layers
+ */
+export const onFailure: Layer.Layer<RestartPolicy> = forMode("on-failure")
+
+/**
+ * @since 0.1.0
+ * @category layers
+ */
+export const never: Layer.Layer<RestartPolicy> = forMode("never")

@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import type * as Context from "effect/Context"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
@@ -11,7 +11,7 @@ import type { ServiceConfig } from "../domain/Config.ts"
 import * as Backoff from "./Backoff.ts"
 import * as HealthCheck from "./HealthCheck.ts"
 import * as Isolation from "./Isolation.ts"
-import type { Notify } from "./Notify.ts"
+import { Notify } from "./Notify.ts"
 import * as Readiness from "./Readiness.ts"
 import * as RestartPolicy from "./RestartPolicy.ts"
 
@@ -29,31 +29,27 @@ export type InstanceServices =
   | RestartPolicy.RestartPolicy
 
 /** What was provided from outside, else what the file says. */
-const unlessGiven = <Id, Service, R>(
-  tag: Context.Tag<Id, Service>,
-  otherwise: Layer.Layer<Id, never, R>
-): Layer.Layer<Id, never, R> =>
-  Layer.unwrapEffect(Effect.map(
-    Effect.serviceOption(tag),
-    Option.match({ onNone: () => otherwise, onSome: (given) => Layer.succeed(tag, given) })
-  ))
+const unlessGiven = <Id, Service>(tag: Context.Tag<Id, Service>, otherwise: () => Service) =>
+  Effect.map(Effect.serviceOption(tag), Option.getOrElse(otherwise))
 
 const healthCheck = ({ health, healthTimeoutMs: timeoutMs }: ServiceConfig) =>
-  health === null ? HealthCheck.socket({ timeoutMs }) : HealthCheck.http({ path: health, timeoutMs })
+  health === null ? HealthCheck.unwatched : HealthCheck.viaHttp({ path: health, timeoutMs })
 
 const readiness = (
-  { readiness }: ServiceConfig
-): Layer.Layer<Readiness.Readiness, never, HealthCheck.HealthCheck | Notify> => {
+  { readiness }: ServiceConfig,
+  check: Context.Tag.Service<HealthCheck.HealthCheck>,
+  notify: Context.Tag.Service<Notify>
+): Context.Tag.Service<Readiness.Readiness> => {
   switch (readiness) {
     case "health":
-      return Readiness.health
+      return Readiness.whenHealthy(check)
     case "notify":
-      return Readiness.notify
+      return Readiness.whenNotified(notify)
     case "started":
-      return Readiness.started
+      return Readiness.whenStarted
     case "socket":
     case "port":
-      return Readiness.socket
+      return Readiness.whenConnectable
   }
 }
 
@@ -64,11 +60,9 @@ const readiness = (
  * ```ts
  * import * as Layer from "effect/Layer"
  * import * as Schedule from "effect/Schedule"
- * import * as Backoff from "tenement/Backoff"
- * import { forService } from "tenement/forService"
- * import type { ServiceConfig } from "tenement/Config"
+ * import { Backoff, type Config, forService } from "tenement"
  *
- * export const layers = (config: ServiceConfig) =>
+ * export const layers = (config: Config.ServiceConfig) =>
  *   forService(config).pipe(Layer.provide(Backoff.fromSchedule(Schedule.fibonacci("50 millis"))))
  * ```
  *
@@ -77,12 +71,27 @@ const readiness = (
  */
 export const forService = (config: ServiceConfig): Layer.Layer<InstanceServices, never, Notify> => {
   const { backoffBaseMs: baseMs, backoffJitter: jitter, backoffMaxMs: maxMs } = config
-  return Layer.mergeAll(
-    unlessGiven(RestartPolicy.RestartPolicy, RestartPolicy.forMode(config.restart)),
-    unlessGiven(Backoff.Backoff, Backoff.exponential({ baseMs, maxMs, jitter })),
-    unlessGiven(Isolation.Isolation, Isolation.process),
-    unlessGiven(Readiness.Readiness, readiness(config)).pipe(
-      Layer.provideMerge(unlessGiven(HealthCheck.HealthCheck, healthCheck(config)))
+  // One layer, and not one merged from five: each instance builds its own, and layers are not small.
+  return Layer.effectContext(Effect.gen(function*() {
+    const notify = yield* Notify
+    const check = yield* unlessGiven(HealthCheck.HealthCheck, () => healthCheck(config))
+    return Context.make(HealthCheck.HealthCheck, check).pipe(
+      Context.add(
+        RestartPolicy.RestartPolicy,
+        yield* unlessGiven(RestartPolicy.RestartPolicy, () => RestartPolicy.policies[config.restart])
+      ),
+      Context.add(
+        Backoff.Backoff,
+        yield* unlessGiven(
+          Backoff.Backoff,
+          () => ({ schedule: Backoff.exponentialSchedule({ baseMs, maxMs, jitter }) })
+        )
+      ),
+      Context.add(Isolation.Isolation, yield* unlessGiven(Isolation.Isolation, () => Isolation.asProcess)),
+      Context.add(
+        Readiness.Readiness,
+        yield* unlessGiven(Readiness.Readiness, () => readiness(config, check, notify))
+      )
     )
-  )
+  }))
 }

@@ -29,6 +29,7 @@ import * as Isolation from "../../src/layers/Isolation.ts"
 import { Launcher, type LaunchSpec } from "../../src/layers/Launcher.ts"
 import { Logs } from "../../src/layers/Logs.ts"
 import * as Metrics from "../../src/layers/Metrics.ts"
+import { Notify } from "../../src/layers/Notify.ts"
 import { Readiness } from "../../src/layers/Readiness.ts"
 import * as RestartPolicy from "../../src/layers/RestartPolicy.ts"
 import { Sockets } from "../../src/layers/Sockets.ts"
@@ -143,6 +144,7 @@ export class Machine {
       Backoff.exponential({ baseMs: config.backoffBaseMs, maxMs: config.backoffMaxMs, jitter: config.backoffJitter }),
       Isolation.process,
       Layer.succeed(HealthCheck, {
+        watches: config.health !== null,
         probe: () =>
           Effect.suspend(() =>
             behaviour.probeDies
@@ -190,6 +192,7 @@ export class Machine {
           last: () => Effect.succeed([]),
           remove: () => Effect.void
         }),
+        Layer.succeed(Notify, { listen: () => Effect.die("nothing here waits for a message") }),
         Layer.succeed(Usage, { sample: () => Effect.succeed(new Map()) }),
         Metrics.layer,
         Events.layer,
