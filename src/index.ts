@@ -1,0 +1,74 @@
+/**
+ * The library: what the supervisor is made of, to be put together differently, or run inside a program of one's own.
+ *
+ * Each module is a namespace, as in effect itself: `Backoff.fromSchedule`, `Tenement.Tenement`. Errors are there by
+ * their own names.
+ *
+ * @since 0.1.0
+ */
+
+// Running the tree inside a program
+export * as Tenement from "./actors/Tenement.ts"
+export * as Embed from "./embed.ts"
+
+// What an instance is made of
+export * as Backoff from "./layers/Backoff.ts"
+export * as Endpoint from "./layers/Endpoint.ts"
+export { forService, type InstanceServices } from "./layers/forService.ts"
+export * as HealthCheck from "./layers/HealthCheck.ts"
+export * as Isolation from "./layers/Isolation.ts"
+export * as Readiness from "./layers/Readiness.ts"
+export * as RestartPolicy from "./layers/RestartPolicy.ts"
+
+// What all instances share
+export * as Directory from "./actors/Directory.ts"
+export * as StartSlots from "./actors/StartSlots.ts"
+export * as Events from "./layers/Events.ts"
+export * as Launcher from "./layers/Launcher.ts"
+export * as Lock from "./layers/Lock.ts"
+export * as Logs from "./layers/Logs.ts"
+export * as Metrics from "./layers/Metrics.ts"
+export * as Notify from "./layers/Notify.ts"
+export * as Sockets from "./layers/Sockets.ts"
+export * as Usage from "./layers/Usage.ts"
+
+// The tree
+export * as Root from "./actors/Root.ts"
+export * as Supervisor from "./actors/Supervisor.ts"
+
+// The pure core
+export * as Cause from "./domain/Cause.ts"
+export * as Config from "./domain/Config.ts"
+export * as ConfigDiff from "./domain/ConfigDiff.ts"
+export { decide, resume } from "./domain/decide.ts"
+export * as Dependencies from "./domain/Dependencies.ts"
+export * as Exit from "./domain/Exit.ts"
+export * as Explain from "./domain/Explain.ts"
+export * as InstanceEvent from "./domain/InstanceEvent.ts"
+export * as InstanceState from "./domain/InstanceState.ts"
+export * as Instant from "./domain/Instant.ts"
+export * as Intensity from "./domain/Intensity.ts"
+export * as Names from "./domain/Names.ts"
+export * as Strategy from "./domain/Strategy.ts"
+export * as Views from "./domain/Views.ts"
+
+// The file, and a supervisor that runs elsewhere
+export * as Load from "./config/Load.ts"
+export * as Api from "./control/Api.ts"
+export * as Client from "./control/Client.ts"
+
+// What can go wrong
+export * from "./actors/Errors.ts"
+export { ConfigInvalid, ConfigIssue, ConfigNotFound } from "./config/Errors.ts"
+export {
+  BadRequest,
+  ForeignHost,
+  InternalError,
+  MethodNotAllowed,
+  NoSuchRoute,
+  NotJson,
+  RequestIssue,
+  TooLarge,
+  Unauthorized
+} from "./control/Errors.ts"
+export * from "./layers/Errors.ts"
