@@ -5,7 +5,7 @@
 // test/examples/docs.test.ts fails when one of them is out of date.
 import * as OpenApi from "@effect/platform/OpenApi"
 import * as Option from "effect/Option"
-import type * as Schema from "effect/Schema"
+import * as Schema from "effect/Schema"
 import * as AST from "effect/SchemaAST"
 import * as fs from "node:fs"
 import * as FileSchema from "../src/config/FileSchema.ts"
@@ -192,6 +192,7 @@ const keys = (schema: Schema.Schema.All) => (): string => {
     ["key", "value", "meaning"],
     file.propertySignatures.map(({ name, type }) => {
       const standard = AST.getAnnotation<unknown>(AST.DefaultAnnotationId)(type).pipe(
+        Option.map(Schema.encodeUnknownSync(Schema.make(type))),
         Option.match({ onNone: () => "", onSome: (value) => ` Default: ${code(JSON.stringify(value))}.` })
       )
       const meaning = Option.getOrElse(AST.getDescriptionAnnotation(type), () => "")

@@ -5,7 +5,6 @@
  */
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
-import * as AST from "effect/SchemaAST"
 import { IsolationLevel, ReadinessMode, RestartMode } from "../domain/Config.ts"
 import { Strategy } from "../domain/Strategy.ts"
 import * as Values from "./Values.ts"
@@ -24,10 +23,10 @@ const maybe = <A, I>(schema: Schema.Schema<A, I>, description: string) => ({
 })
 
 /** A key with a default, given as the file would write it. */
-const key = <A, I>(schema: Schema.Schema<A, I>, standard: I, description: string) => ({
-  field: optional(described(schema, description).annotations({ [AST.DefaultAnnotationId]: standard })),
-  standard: Either.getOrThrow(Schema.decodeEither(schema)(standard))
-})
+const key = <A, I>(schema: Schema.Schema<A, I>, written: I, description: string) => {
+  const standard = Either.getOrThrow(Schema.decodeEither(schema)(written))
+  return { field: optional(described(schema, description).annotations({ default: standard })), standard }
+}
 
 type Keys = Readonly<Record<string, { readonly field: Schema.Struct.Field; readonly standard?: unknown }>>
 

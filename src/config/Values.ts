@@ -38,12 +38,13 @@ const readAs = <A, B, I>(
   from: Schema.Schema<A, I>,
   to: Schema.Schema<B>,
   allowed: string,
-  read: (value: A) => Option.Option<B>
+  read: (value: A) => Option.Option<B>,
+  write: (value: B) => A
 ): Schema.Schema<B, I> =>
   Schema.transformOrFail(from, to, {
     strict: true,
     decode: (value, _, ast) => Either.fromOption(read(value), () => new ParseResult.Type(ast, value, `not ${allowed}`)),
-    encode: (value, _, ast) => ParseResult.fail(new ParseResult.Forbidden(ast, value, "files are only read"))
+    encode: (value) => ParseResult.succeed(write(value))
   }).pipe(allow(allowed))
 
 const listed = (values: ReadonlyArray<string>): string =>
@@ -94,7 +95,8 @@ const duration = (unit: "seconds" | "milliseconds", factor: number, min: number)
       (typeof value === "number" ? Option.some(value * factor) : Durations.parse(value)).pipe(
         Option.map(Math.round),
         Option.filter((ms) => ms >= min && ms <= Durations.maxMs)
-      )
+      ),
+    (ms) => ms / factor
   )
 }
 
@@ -109,7 +111,8 @@ export const restarts = readAs(
   Schema.Union(Schema.Int.pipe(Schema.between(0, 1_000_000)), Schema.Literal("unlimited")),
   Schema.Number,
   "a whole number from 0 to 1000000, or \"unlimited\"",
-  (value) => Option.some(value === "unlimited" ? Infinity : value)
+  (value) => Option.some(value === "unlimited" ? Infinity : value),
+  (max) => max === Infinity ? "unlimited" : max
 )
 
 const hostAndPort = /^(?:\[([0-9a-fA-F:.]+)\]|([A-Za-z0-9.-]+)):(\d{1,5})$/
@@ -126,7 +129,8 @@ export const listen = readAs(
     return address === undefined || Number(port) > 65535
       ? Option.none()
       : Option.some({ host: address, port: Number(port) })
-  }
+  },
+  (at) => at === null ? "off" : `${at.host.includes(":") ? `[${at.host}]` : at.host}:${at.port}`
 )
 
 /** Permission bits, in octal as `chmod` takes them. */
@@ -134,7 +138,8 @@ export const mode = readAs(
   Schema.String.pipe(Schema.pattern(/^0?[0-7]{3}$/)),
   Schema.Number,
   "permission bits in octal, in quotes (\"0660\")",
-  (value) => Option.some(Number.parseInt(value, 8))
+  (value) => Option.some(Number.parseInt(value, 8)),
+  (bits) => bits.toString(8).padStart(4, "0")
 )
 
 // What can neither be caught nor end a process is no way to stop one.
@@ -146,7 +151,8 @@ export const signal = readAs(
   Schema.Literal(...signals, ...shortNames),
   Schema.String,
   "a signal's name (\"SIGTERM\", \"SIGINT\", \"SIGQUIT\", …)",
-  (value) => Option.some(shortNames.includes(value) ? `SIG${value}` : value)
+  (value) => Option.some(shortNames.includes(value) ? `SIG${value}` : value),
+  (name) => name
 )
 
 /** A user or group, by name or number. */
@@ -157,7 +163,8 @@ export const account = readAs(
   ),
   Schema.String,
   "a name or a number",
-  (value) => Option.some(String(value))
+  (value) => Option.some(String(value)),
+  (text) => text
 )
 
 /** A list whose elements say themselves what they may be. */
@@ -168,7 +175,8 @@ export const oneOrMore = readAs(
   Schema.Union(Schema.NonEmptyString, Schema.Array(Schema.NonEmptyString)),
   Schema.Array(Schema.String),
   "text, or an array of texts",
-  (value) => Option.some(typeof value === "string" ? [value] : value)
+  (value) => Option.some(typeof value === "string" ? [value] : value),
+  (texts) => texts
 )
 
 /** A command line, or its words. */
@@ -184,7 +192,8 @@ export const environment = Schema.Record({
     Schema.Union(Schema.String, Schema.Int, Schema.Boolean),
     Schema.String,
     "text in quotes, a whole number, true or false",
-    (value) => Option.some(String(value))
+    (value) => Option.some(String(value)),
+    (text) => text
   )
 })
 
