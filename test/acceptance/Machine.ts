@@ -149,6 +149,8 @@ const bareDescriptors = Effect.runSync(Effect.cached(Effect.scoped(
 /** `before` is done in the folder before the supervisor is started. */
 export interface Options extends Site.RunOptions {
   readonly before?: (root: string) => void
+  /** How many descriptors the supervisor is given that it did not ask for. */
+  readonly inherited?: number
 }
 
 /** A machine for one test, and the sweep after it. */
@@ -159,7 +161,9 @@ export const make = (file: Site.File, options: Options = {}): Effect.Effect<Mach
     options.before?.(site.root)
     const machine = on(site, yield* serve(site, options))
     yield* Effect.addFinalizer((exit) =>
-      Exit.isSuccess(exit) ? Effect.interruptible(Sweep.after(machine, bare)) : report(machine)
+      Exit.isSuccess(exit)
+        ? Effect.interruptible(Sweep.after(machine, bare + (options.inherited ?? 0)))
+        : report(machine)
     )
     return machine
   })

@@ -11,7 +11,8 @@ import { stringify } from "smol-toml"
 import type * as Fx from "./Fx.ts"
 import * as Proc from "./Proc.ts"
 
-const program = path.resolve(import.meta.dirname, "../../dist/tenement.js")
+/** `TENEMENT_PROGRAM` names another build, or one that is installed. */
+const program = process.env["TENEMENT_PROGRAM"] ?? path.resolve(import.meta.dirname, "../../dist/tenement.js")
 
 /** A `tenement.toml`, as tables or as it stands. */
 export type File = string | {
@@ -97,7 +98,12 @@ export const make = (file: File): Effect.Effect<Site, never, Scope.Scope> =>
       Effect.sync(() => fs.mkdtempSync(path.join(os.tmpdir(), "tenement-"))),
       clear
     )
-    const places = { root, file: `${root}/tenement.toml`, dataDir: `${root}/data`, socket: `${root}/run/tenement.sock` }
+    const places = {
+      root,
+      file: `${root}/tenement.toml`,
+      dataDir: `${root}/data`,
+      socket: `${root}/tenement/tenement.sock`
+    }
     // Services that run as another user write here too.
     fs.chmodSync(root, 0o755)
     for (const folder of ["truth", "answers"]) {

@@ -89,7 +89,7 @@ describe("many clients at once", () => {
   it.scopedLive("a client that goes away does not take its command back", () =>
     Effect.gen(function*() {
       const machine = yield* make({
-        service: { web: Fx.service({ instances: [], readiness: "notify" }, "await=go notify") }
+        service: { web: Fx.service({ instances: [], readiness: "socket" }, "await=go serve=200") }
       })
       const impatient = machine.api("/api/instances", { method: "POST", body: { service: "web" } })
       yield* Effect.timeoutOption(impatient, "300 millis")

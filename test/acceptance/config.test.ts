@@ -51,7 +51,7 @@ const mistakes: Readonly<Record<string, Mistake>> = {
 
 const untouched = (site: Site.Site) => {
   assert.isFalse(fs.existsSync(site.dataDir))
-  assert.isFalse(fs.existsSync(`${site.root}/run`))
+  assert.isFalse(fs.existsSync(`${site.root}/tenement`))
 }
 
 const withPlaces = (site: Site.Site) => ({ XDG_STATE_HOME: `${site.root}/state`, TENEMENT_SOCKET: site.socket })
@@ -59,22 +59,24 @@ const withPlaces = (site: Site.Site) => ({ XDG_STATE_HOME: `${site.root}/state`,
 describe("a file that is wrong", () => {
   it.scopedLive("is told by `serve` and `config check` alike, with its place, before anything is touched", () =>
     Effect.gen(function*() {
-      yield* Effect.forEach(Object.entries(mistakes), ([what, { file, says }]) =>
+      yield* Effect.forEach(Object.entries(mistakes), ([what, { file, says }], index) =>
         Effect.scoped(
           Effect.gen(function*() {
             const site = yield* Site.make(file)
             const options = { env: withPlaces(site) }
-            // First, so that a mistake which is not seen does not start a supervisor.
             const check = yield* site.cliWith(options, "config", "check")
             assert.strictEqual(check.code, 2, `${what}: ${check.stderr}`)
-            const serve = yield* site.cliWith(options, "serve")
-            assert.strictEqual(serve.code, 2, `${what}: ${serve.stderr}`)
             for (const word of says) {
               const expected = /^\d+:$/.test(word) ? `tenement.toml:${word}` : word
-              assert.include(serve.stderr, expected, `${what}: ${serve.stderr}`)
-              assert.include(check.stderr, expected, what)
+              assert.include(check.stderr, expected, `${what}: ${check.stderr}`)
             }
-            assert.notMatch(serve.stderr, /\bat .*\.(js|ts):\d+|ParseError|undefined/, `${what}: ${serve.stderr}`)
+            // Both are one piece of code, and each costs a start of the program: some are enough.
+            if (index % 5 === 0) {
+              const serve = yield* site.cliWith(options, "serve")
+              assert.strictEqual(serve.code, 2, `${what}: ${serve.stderr}`)
+              assert.strictEqual(serve.stderr, check.stderr, what)
+            }
+            assert.notMatch(check.stderr, /\bat .*\.(js|ts):\d+|ParseError|undefined/, `${what}: ${check.stderr}`)
             untouched(site)
           })
         ), { concurrency: 2, discard: true })

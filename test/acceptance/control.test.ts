@@ -17,7 +17,7 @@ describe("the control socket", () => {
   it.scopedLive("is for its owner only, whatever the umask", () =>
     Effect.gen(function*() {
       const machine = yield* make(one, { via: ["sh", "-c", "umask 000; exec \"$@\"", "sh"] })
-      assert.strictEqual(mode(`${machine.root}/run`), "700")
+      assert.strictEqual(mode(`${machine.root}/tenement`), "700")
       assert.strictEqual(mode(machine.socket), "600")
       assert.strictEqual(mode(machine.dataDir), "700")
     }))
@@ -34,7 +34,7 @@ describe("the control socket", () => {
   it.scopedLive("takes the place of one that nobody listens on", () =>
     Effect.gen(function*() {
       const site = yield* Site.make(one)
-      fs.mkdirSync(`${site.root}/run`, { mode: 0o700 })
+      fs.mkdirSync(`${site.root}/tenement`, { mode: 0o700 })
       const bind = "socket(S,1,1,0); bind(S,pack('S a108',1,$ARGV[0])) or die $!"
       execFileSync("perl", ["-e", bind, site.socket])
       const supervisor = yield* serve(site)
@@ -45,7 +45,7 @@ describe("the control socket", () => {
   it.scopedLive("does not take the place of a file, or of what another program listens on", () =>
     Effect.gen(function*() {
       const site = yield* Site.make(one)
-      fs.mkdirSync(`${site.root}/run`, { mode: 0o700 })
+      fs.mkdirSync(`${site.root}/tenement`, { mode: 0o700 })
       fs.writeFileSync(site.socket, "mine")
       const refused = yield* site.cli("serve")
       assert.notStrictEqual(refused.code, 0)
@@ -68,8 +68,8 @@ describe("a second supervisor", () => {
       fs.symlinkSync(machine.dataDir, `${machine.root}/same`)
       const others = [
         {},
-        { TENEMENT_SOCKET: `${machine.root}/run/other.sock` },
-        ...Array.from({ length: 4 }, (_, index) => ({ TENEMENT_SOCKET: `${machine.root}/run/${index}.sock` }))
+        { TENEMENT_SOCKET: `${machine.root}/tenement/other.sock` },
+        ...Array.from({ length: 4 }, (_, index) => ({ TENEMENT_SOCKET: `${machine.root}/tenement/${index}.sock` }))
       ]
       yield* Effect.forEach(others, (env) =>
         Effect.gen(function*() {
@@ -82,7 +82,7 @@ describe("a second supervisor", () => {
         fs.readFileSync(machine.file, "utf8").replace(machine.dataDir, `${machine.root}/same`)
       )
       const linked = yield* machine.cliWith(
-        { env: { TENEMENT_SOCKET: `${machine.root}/run/linked.sock` } },
+        { env: { TENEMENT_SOCKET: `${machine.root}/tenement/linked.sock` } },
         "serve",
         "--config",
         `${machine.root}/linked.toml`

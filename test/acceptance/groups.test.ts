@@ -93,7 +93,7 @@ describe("groups", () => {
         service: {
           a: Fx.service(member, "obey=TERM"),
           // The second run fails to become ready.
-          b: Fx.service({ ...member, readiness: "notify" }, "notify", "exit=1", "notify"),
+          b: Fx.service({ ...member, readiness: "socket" }, "serve=200", "exit=1", "serve=200"),
           c: Fx.service({ ...member, depends_on: ["b"] }, "obey=TERM")
         },
         group: { shop: { services: ["a", "b", "c"], strategy: "one-for-all", max_restarts: 2, restart_window: 60 } }

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as fs from "node:fs"
 import * as Fx from "./Fx.ts"
 import * as Http from "./Http.ts"
 import { make } from "./Machine.ts"
@@ -90,7 +91,7 @@ describe("health", () => {
       const machine = yield* make({
         service: {
           ill: Fx.service(
-            { ...keys, startup_timeout: "600 millis", max_restarts: 1, backoff_base_ms: 100 },
+            { ...keys, startup_timeout: "600 millis", max_restarts: 1 },
             "obey=TERM serve=500"
           ),
           silent: Fx.service({ ...keys, startup_timeout: "600 millis", restart: "never" }, "obey=TERM")
@@ -138,6 +139,9 @@ describe("health", () => {
           if (run === 1) assert.strictEqual((yield* machine.ask("restart", name)).status, 200)
         }
       }
+      // What a service made by itself is its own to remove.
+      yield* machine.stop("itself")
+      fs.rmSync(`${machine.root}/itself.sock`, { force: true })
       const { port } = yield* machine.view("tcp")
       assert.isAbove(port!, 1023)
       const body = yield* Effect.promise(() => fetch(`http://127.0.0.1:${port}/`).then((answer) => answer.text()))

@@ -63,7 +63,7 @@ describe("what a service is given", () => {
     Effect.gen(function*() {
       const machine = yield* make(
         { service: { web: Fx.service({}, "child"), other: Fx.service({}, "") } },
-        { via: ["bash", "-c", "exec 9</etc/passwd 10</etc; exec \"$@\"", "bash"] }
+        { inherited: 2, via: ["bash", "-c", "exec 9</etc/passwd 10</etc; exec \"$@\"", "bash"] }
       )
       yield* machine.untilUp("web", "other")
       const inherited = [...Proc.descriptors(machine.supervisor.pid).values()]
@@ -98,6 +98,7 @@ describe("what a service is given", () => {
         Object.keys(environment).filter((name) => ![...promised, "INSTANCE_DIR", "GREETING"].includes(name)),
         []
       )
+      assert.containsAllKeys(environment, ["PATH", "HOME", "USER", "LANG"])
       assert.deepInclude(environment, {
         SERVICE_NAME: "web",
         INSTANCE_ID: "default",

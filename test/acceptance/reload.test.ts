@@ -95,7 +95,7 @@ describe("reload", () => {
       yield* machine.write({ settings: { start_concurrency: 3 }, service: { web: Fx.service({}, "") } })
       const refused = yield* reload(machine)
       assert.strictEqual(refused.status, 409)
-      assert.deepInclude(refused.json, { _tag: "ReloadRefused", keys: ["start_concurrency"] })
+      assert.deepInclude(refused.json, { _tag: "ReloadRefused", keys: ["settings.start_concurrency"] })
       assert.strictEqual((yield* machine.list).length, 3)
     }))
 

@@ -157,6 +157,7 @@ describe("restart policy", () => {
       assert.deepStrictEqual((yield* machine.describe("web")).waitingFor, ["cache"])
       yield* machine.touch("cache-may")
       yield* machine.until("web", "running")
+      yield* machine.untilUp("web")
       const order = (yield* machine.truth()).filter(({ event }) => event === "start").map(({ instance }) => instance)
       assert.deepStrictEqual(order, ["db:default", "cache:default", "web:default"])
     }))
