@@ -37,7 +37,7 @@ const parse = (text: string): { readonly samples: ReadonlyArray<Sample>; readonl
     }
     const sample = /^([a-zA-Z_:][\w:]*)(?:\{((?:[a-zA-Z_]\w*="(?:[^"\\\n]|\\.)*",?)*)\})? (\S+)$/.exec(line)
     assert.isNotNull(sample, line)
-    const [, name, pairs = "", value] = sample!
+    const [, name, pairs = "", value] = sample
     assert.isFalse(seen.has(`${name}{${pairs}}`), line)
     seen.add(`${name}{${pairs}}`)
     assert.isTrue(types.has(name!) || types.has(name!.replace(/_(bucket|sum|count)$/, "")), `${name} has no type`)

@@ -49,7 +49,14 @@ export const makeMaker = (): (paths: ReadonlyArray<string>) => Effect.Effect<voi
 }
 
 /** What is opened for reading is opened for writing as well, so that the end of a writer is no end of file. */
-export const openForReading = (path: string): number => fs.openSync(path, O_RDWR | O_NONBLOCK | O_NOFOLLOW)
+export const openForReading = (path: string): number => open(path, O_RDWR | O_NONBLOCK)
 
 /** The process holds its own reading end: without a supervisor it has no broken pipe, and loses nothing. */
-export const openForProcess = (path: string): number => fs.openSync(path, O_RDWR | O_NOFOLLOW)
+export const openForProcess = (path: string): number => open(path, O_RDWR)
+
+const open = (path: string, flags: number): number => {
+  const fd = fs.openSync(path, flags | O_NOFOLLOW)
+  if (fs.fstatSync(fd).isFIFO()) return fd
+  fs.closeSync(fd)
+  throw Object.assign(new Error(`${path} is no FIFO`), { code: "EEXIST" })
+}

@@ -54,11 +54,12 @@ export class Pump {
   readonly instance: InstanceName
   private readonly shared: Shared
   private readonly appender: Appender
-  private channels: ReadonlyArray<Channel> = []
+  private readonly channels: Array<Channel> = []
   private incarnation = 0
   private pending: Array<Buffer> = []
   private pendingBytes = 0
   private writing = false
+  private closed = false
   private waiting: Array<() => void> = []
 
   constructor(instance: InstanceName, directory: string, shared: Shared) {
@@ -69,7 +70,17 @@ export class Pump {
 
   /** Opens the FIFOs. Nothing is read before it is known which run it comes from. */
   connect(paths: { readonly [S in Record.StreamName]: string }): void {
-    this.channels = [this.channel("stdout", paths.stdout), this.channel("stderr", paths.stderr)]
+    try {
+      this.channels.push(this.channel("stdout", paths.stdout))
+      this.channels.push(this.channel("stderr", paths.stderr))
+    } catch (error) {
+      this.disconnect()
+      throw error
+    }
+  }
+
+  private disconnect(): void {
+    for (const { socket } of this.channels) socket.destroy()
   }
 
   private channel(stream: Record.StreamName, path: string): Channel {
@@ -89,6 +100,7 @@ export class Pump {
         }
       }
     } as net.SocketConstructorOpts)
+    socket.on("error", (error) => shared.run(Effect.logError(`${this.instance}: its ${stream} cannot be read`, error)))
     const channel: Channel = { stream, path, fd, socket, splitter: new Record.Splitter(), paused: true }
     return channel
   }
@@ -147,6 +159,7 @@ export class Pump {
   }
 
   private resume(): void {
+    if (this.closed) return
     for (const channel of this.channels) {
       if (!channel.paused) continue
       channel.paused = false
@@ -217,9 +230,12 @@ export class Pump {
   }
 
   readonly close = Effect.fnUntraced(function*(this: Pump) {
+    this.closed = true
+    for (const { socket } of this.channels) socket.pause()
     this.end()
     yield* bounded(this.settled(), "5 seconds")
-    for (const { socket } of this.channels) socket.destroy()
+    this.pending = []
+    this.disconnect()
     yield* this.appender.release()
   })
 }

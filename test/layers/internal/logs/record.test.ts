@@ -30,7 +30,7 @@ const records = (written: Buffer): Array<Record.LogRecord> => {
     const end = written.indexOf(Record.newline, start)
     const record = Record.decode(written.subarray(start, end))
     assert.isDefined(record)
-    found.push(record!)
+    found.push(record)
     start = end + 1
   }
   return found
