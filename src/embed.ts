@@ -12,6 +12,7 @@ import type { LayersFor } from "./actors/InstanceParts.ts"
 import * as Root from "./actors/Root.ts"
 import * as StartSlots from "./actors/StartSlots.ts"
 import { Tenement } from "./actors/Tenement.ts"
+import * as CommandLine from "./config/CommandLine.ts"
 import * as FileSchema from "./config/FileSchema.ts"
 import * as Host from "./config/Host.ts"
 import * as Resolve from "./config/Resolve.ts"
@@ -79,6 +80,7 @@ export const service = (options: ServiceOptions): ServiceConfig => {
   const resolved = Resolve.service({ source, path: [], value: table }, {
     name: ServiceName.make(name),
     line: 1,
+    command: CommandLine.words(table),
     inherited: FileSchema.settings,
     instances: instances.map((id) => InstanceId.make(id)),
     secrets: {}

@@ -32,7 +32,7 @@ export class Backoff extends Context.Tag("tenement/layers/Backoff")<Backoff, {
  * @example
  * ```ts
  * import * as Schedule from "effect/Schedule"
- * import * as Backoff from "tenement/Backoff"
+ * import { Backoff } from "tenement"
  *
  * // 50 ms, 50 ms, 100 ms, 150 ms, 250 ms, … for 20 restarts in a row
  * export const fibonacci = Backoff.fromSchedule(
