@@ -8,9 +8,9 @@ import * as Command from "@effect/cli/Command"
 import * as Descriptor from "@effect/cli/CommandDescriptor"
 import * as Options from "@effect/cli/Options"
 import type * as ValidationError from "@effect/cli/ValidationError"
-import * as NodeTerminal from "@effect/platform-node-shared/NodeTerminal"
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as Path from "@effect/platform/Path"
+import * as Terminal from "@effect/platform/Terminal"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -176,12 +176,26 @@ const answer = Effect.fnUntraced(function*(argv: ReadonlyArray<string>) {
   }
 })
 
+const noPrompt = Effect.dieMessage("no command asks questions")
+
 /**
- * No option of ours reads a file or asks a question while the words are parsed; @effect/cli wants the means to.
+ * No option of ours reads a file or asks a question while the words are parsed; @effect/cli wants the means to. Node's
+ * terminal would open standard input for it.
  *
  * @internal
  */
-export const environment = Layer.mergeAll(FileSystem.layerNoop({}), Path.layer, NodeTerminal.layer)
+export const environment = Layer.mergeAll(
+  FileSystem.layerNoop({}),
+  Path.layer,
+  Layer.succeed(Terminal.Terminal, {
+    columns: Effect.succeed(80),
+    rows: Effect.succeed(24),
+    isTTY: Effect.succeed(false),
+    readInput: noPrompt,
+    readLine: noPrompt,
+    display: () => noPrompt
+  })
+)
 
 interface Told {
   readonly _tag: string

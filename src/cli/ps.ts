@@ -8,19 +8,16 @@ import * as Options from "@effect/cli/Options"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import { WordsWrong } from "./Errors.ts"
+import { list } from "./Listing.ts"
 import * as Instances from "./render/Instances.ts"
 import { print, printJson, Session } from "./Session.ts"
-import { connect } from "./Supervisor.ts"
 
 const table = Effect.gen(function*() {
   const { globals, out } = yield* Session
-  const { instances } = yield* connect
-  return Effect.gen(function*() {
-    const list = yield* instances.list({})
-    if (globals.json) return { json: list, lines: [] }
-    const now = yield* Clock.currentTimeMillis
-    return { json: list, lines: Instances.lines(list, { now, room: out.columns(), palette: out.palette }) }
-  })
+  const instances = yield* list
+  if (globals.json) return { instances, lines: [] }
+  const now = yield* Clock.currentTimeMillis
+  return { instances, lines: Instances.lines(instances, { now, room: out.columns(), palette: out.palette }) }
 })
 
 const period = "2 seconds"
@@ -31,10 +28,9 @@ const redrawn = (lines: ReadonlyArray<string>, rows: number): string =>
 
 const watching = Effect.gen(function*() {
   const { globals, out } = yield* Session
-  const next = yield* table
   if (globals.json) {
-    return yield* next.pipe(
-      Effect.flatMap(({ json }) => out.write(`${JSON.stringify(json)}\n`)),
+    return yield* table.pipe(
+      Effect.flatMap(({ instances }) => out.write(`${JSON.stringify(instances)}\n`)),
       Effect.zipRight(Effect.sleep(period)),
       Effect.forever
     )
@@ -49,7 +45,7 @@ const watching = Effect.gen(function*() {
     out.write("\u001b[?1049h\u001b[?25l"),
     () => Effect.ignore(out.write("\u001b[?25h\u001b[?1049l"))
   )
-  yield* next.pipe(
+  yield* table.pipe(
     Effect.flatMap(({ lines }) => out.write(redrawn(lines, out.rows()))),
     Effect.zipRight(Effect.sleep(period)),
     Effect.forever
@@ -71,7 +67,7 @@ export const ps = Command.make(
   Effect.fnUntraced(function*({ watch }) {
     if (watch) return yield* watching
     const { globals } = yield* Session
-    const { json, lines } = yield* Effect.flatten(table)
-    yield* globals.json ? printJson(json) : print(lines)
+    const { instances, lines } = yield* table
+    yield* globals.json ? printJson(instances) : print(lines)
   })
 ).pipe(Command.withDescription("Lists all instances: state, health, restarts, memory, CPU, socket."))

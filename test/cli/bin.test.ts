@@ -2,7 +2,7 @@ import { assert } from "@effect/vitest"
 import * as Schema from "effect/Schema"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
-import { afterAll, afterEach, beforeAll, describe, it } from "vitest"
+import { afterAll, afterEach, beforeAll, describe, it, vi } from "vitest"
 import { InstanceView } from "../../src/domain/Views.ts"
 import { build, type FakeSupervisor, json, type Program, supervise } from "./program.ts"
 import { instance } from "./render/views.ts"
@@ -14,6 +14,7 @@ beforeAll(async () => {
   program = await build()
 }, 60_000)
 afterAll(() => program.dispose())
+vi.setConfig({ testTimeout: 30_000 })
 afterEach(async () => {
   await supervisor?.close()
   supervisor = undefined
@@ -50,7 +51,7 @@ describe("exit codes", () => {
     assert.match(stderr, /^tenement: there is no instance "api:prod"; .*`tenement spawn api:prod` creates it\n$/)
   })
 
-  it.each([
+  const senseless: ReadonlyArray<readonly [argv: ReadonlyArray<string>, message: RegExp]> = [
     [["pss"], /there is no command "pss"; did you mean "ps"\?/],
     [["ps", "--jsn"], /there is no option "--jsn" for `tenement ps`; did you mean "--json"\?/],
     [["stop", "../etc"], /a service's name must be .*; found "\.\.\/etc"/],
@@ -65,12 +66,17 @@ describe("exit codes", () => {
     [["ps", "--watch"], /--watch needs a terminal/],
     [["ps", "more"], /there is no room for "more"/],
     [[], /Commands/]
-  ])("2: %j makes no sense, and nobody is asked", async (argv, message) => {
+  ]
+
+  it("2: the words make no sense, and nobody is asked", async () => {
     const { asked } = await answering({})
-    const { code, stderr, stdout } = await program.run(...argv)
-    assert.strictEqual(code, 2)
-    assert.match(stderr, message)
-    assert.strictEqual(stdout, "")
+    const results = await Promise.all(senseless.map(([argv]) => program.run(...argv)))
+    for (const [index, { code, stderr, stdout }] of results.entries()) {
+      const [argv, message] = senseless[index]!
+      assert.strictEqual(code, 2, argv.join(" "))
+      assert.match(stderr, message)
+      assert.strictEqual(stdout, "")
+    }
     assert.deepStrictEqual(asked, [])
   })
 
@@ -106,6 +112,13 @@ describe("ps", () => {
       assert.deepStrictEqual(printed, [prod, dev])
       Schema.decodeUnknownSync(Schema.Array(InstanceView), { onExcessProperty: "error" })(printed)
     }
+  })
+
+  it("lets the client say what is in the way of an answer", async () => {
+    await answering({ "GET /api/instances": json({ _tag: "ShuttingDown", message: "" }, 503) })
+    const { code, stderr, stdout } = await program.run("ps", "--json")
+    assert.deepStrictEqual({ code, stdout }, { code: 1, stdout: "" })
+    assert.strictEqual(JSON.parse(stderr)._tag, "ShuttingDown")
   })
 
   it("prints plain words into a pipe", async () => {

@@ -78,6 +78,14 @@ const byState: Readonly<Record<StateLabel, "good" | "warn" | "bad" | "faint">> =
 }
 
 /**
+ * Whether a word is the state of an instance.
+ *
+ * @since 0.1.0
+ * @category guards
+ */
+export const isState = (word: string): word is StateLabel => Object.hasOwn(byState, word)
+
+/**
  * The colour of a state: what is up, what is under way, what needs somebody.
  *
  * @since 0.1.0

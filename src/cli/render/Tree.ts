@@ -3,15 +3,13 @@
  *
  * @since 0.1.0
  */
-import { StateLabel, type TreeNode } from "../../domain/Views.ts"
+import type { TreeNode } from "../../domain/Views.ts"
 import * as Palette from "./Palette.ts"
 
-const labels: ReadonlySet<string> = new Set(StateLabel.literals)
-
-const isLabel = (state: string): state is StateLabel => labels.has(state)
-
 const describe = (node: TreeNode, palette: Palette.Palette): string => {
-  const paint = node.kind === "actor" && isLabel(node.state) ? Palette.ofState(palette, node.state) : palette.faint
+  const paint = node.kind === "actor" && Palette.isState(node.state)
+    ? Palette.ofState(palette, node.state)
+    : palette.faint
   const name = node.kind === "supervisor" ? palette.strong(node.name) : node.name
   return [name, paint(node.state), palette.faint(node.detail)].filter((part) => part !== "").join("  ")
 }
