@@ -8,7 +8,9 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as AST from "effect/SchemaAST"
 import * as fs from "node:fs"
-import * as FileSchema from "../src/config/FileSchema.ts"
+import * as GroupTable from "../src/config/GroupTable.ts"
+import * as ServiceTable from "../src/config/ServiceTable.ts"
+import * as SettingsTable from "../src/config/SettingsTable.ts"
 import { allowedBy } from "../src/config/Values.ts"
 import { Api } from "../src/control/Api.ts"
 
@@ -206,9 +208,9 @@ const keys = (schema: Schema.Schema.All) => (): string => {
 const parts: Readonly<Record<string, Readonly<Record<string, () => string>>>> = {
   "docs/api.md": { routes, errors, objects },
   "docs/configuration.md": {
-    settings: keys(FileSchema.SettingsTable),
-    service: keys(FileSchema.ServiceTable),
-    group: keys(FileSchema.GroupTable)
+    settings: keys(SettingsTable.schema),
+    service: keys(ServiceTable.schema),
+    group: keys(GroupTable.schema)
   }
 }
 

@@ -13,9 +13,11 @@ import * as Root from "./actors/Root.ts"
 import * as StartSlots from "./actors/StartSlots.ts"
 import { Tenement } from "./actors/Tenement.ts"
 import * as CommandLine from "./config/CommandLine.ts"
-import * as FileSchema from "./config/FileSchema.ts"
+import * as GroupTable from "./config/GroupTable.ts"
 import * as Host from "./config/Host.ts"
 import * as Resolve from "./config/Resolve.ts"
+import * as ServiceTable from "./config/ServiceTable.ts"
+import * as SettingsTable from "./config/SettingsTable.ts"
 import type { GroupConfig, ServiceConfig, Settings, TenementConfig } from "./domain/Config.ts"
 import * as Dependencies from "./domain/Dependencies.ts"
 import { GroupName, InstanceId, ServiceName } from "./domain/Names.ts"
@@ -68,8 +70,8 @@ const program = "the program"
  */
 export const service = (options: ServiceOptions): ServiceConfig => {
   const { command, cwd, dependsOn = [], health, instances = ["default"], name, socket, ...rest } = options
-  const table: FileSchema.Service = {
-    ...FileSchema.service,
+  const table: ServiceTable.ServiceTable = {
+    ...ServiceTable.defaults,
     command,
     ...(cwd === undefined ? {} : { cwd }),
     ...(socket === undefined ? {} : { socket }),
@@ -81,7 +83,7 @@ export const service = (options: ServiceOptions): ServiceConfig => {
     name: ServiceName.make(name),
     line: 1,
     command: CommandLine.words(table),
-    inherited: FileSchema.settings,
+    inherited: SettingsTable.defaults,
     instances: instances.map((id) => InstanceId.make(id)),
     secrets: {}
   })
@@ -113,9 +115,9 @@ export interface GroupOptions extends Partial<Omit<GroupConfig, "name" | "servic
  * @category constructors
  */
 export const group = ({ name, services, ...rest }: GroupOptions): GroupConfig => ({
-  strategy: FileSchema.group.strategy,
-  maxRestarts: FileSchema.settings.max_restarts,
-  restartWindowMs: FileSchema.settings.restart_window,
+  strategy: GroupTable.defaults.strategy,
+  maxRestarts: SettingsTable.defaults.max_restarts,
+  restartWindowMs: SettingsTable.defaults.restart_window,
   ...rest,
   name: GroupName.make(name),
   services: services.map((member) => ServiceName.make(member))
@@ -135,7 +137,7 @@ export const config = (options: {
 }): TenementConfig => {
   const dataDir = Path.resolve(options.settings?.dataDir ?? ".tenement")
   const settings = Resolve.settings(
-    { ...FileSchema.settings, data_dir: dataDir, run_dir: `${dataDir}/run`, listen: null },
+    { ...SettingsTable.defaults, data_dir: dataDir, run_dir: `${dataDir}/run`, listen: null },
     { folder: dataDir, host: Host.current(), socket: `${dataDir}/tenement.sock` }
   )
   return {

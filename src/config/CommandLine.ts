@@ -4,8 +4,8 @@
  * @since 0.1.0
  */
 import * as Either from "effect/Either"
-import type * as FileSchema from "./FileSchema.ts"
 import type { Path } from "./Problem.ts"
+import type { ServiceTable } from "./ServiceTable.ts"
 import * as Words from "./Words.ts"
 
 /**
@@ -23,11 +23,19 @@ export interface Word {
  * The words of a service's command, the program first, or what is wrong with `command`.
  *
  * @since 0.1.0
+ * @category models
+ */
+export type CommandLine = Either.Either<ReadonlyArray<Word>, string>
+
+/**
+ * Reads the words of a service's command.
+ *
+ * @since 0.1.0
  * @category combinators
  */
 export const words = (
-  { args, command }: Pick<FileSchema.Service, "command" | "args">
-): Either.Either<ReadonlyArray<Word>, string> => {
+  { args, command }: Pick<ServiceTable, "command" | "args">
+): CommandLine => {
   if (typeof command !== "string" && args !== undefined) {
     return Either.left("an array is the whole command; leave out args, or make command one text")
   }

@@ -5,8 +5,10 @@
  */
 import type { GroupName, InstanceId, ServiceName } from "../domain/Names.ts"
 import type { Decoded } from "./Decode.ts"
-import * as FileSchema from "./FileSchema.ts"
+import type * as FileSchema from "./FileSchema.ts"
+import * as GroupTable from "./GroupTable.ts"
 import { atBoth, type Path, type Place, type Problem } from "./Problem.ts"
+import * as ServiceTable from "./ServiceTable.ts"
 import { isTable, type Source } from "./Source.ts"
 
 /**
@@ -27,9 +29,9 @@ export interface Declaration<A> extends Place {
  * @category models
  */
 export interface Declarations {
-  readonly services: ReadonlyMap<ServiceName, Declaration<FileSchema.Service>>
+  readonly services: ReadonlyMap<ServiceName, Declaration<ServiceTable.ServiceTable>>
   readonly serviceNames: ReadonlySet<string>
-  readonly groups: ReadonlyMap<GroupName, Declaration<FileSchema.Group>>
+  readonly groups: ReadonlyMap<GroupName, Declaration<GroupTable.GroupTable>>
   readonly instances: ReadonlyMap<ServiceName, Declaration<ReadonlyArray<InstanceId>>>
   readonly problems: ReadonlyArray<Problem>
 }
@@ -81,11 +83,11 @@ export const collect = (files: ReadonlyArray<Decoded>): Declarations => {
   }
 
   return {
-    services: section("service", ({ service }) => service, (written) => ({ ...FileSchema.service, ...written })),
+    services: section("service", ({ service }) => service, (written) => ({ ...ServiceTable.defaults, ...written })),
     serviceNames: new Set(
       files.flatMap(({ source }) => isTable(source.table["service"]) ? Object.keys(source.table["service"]) : [])
     ),
-    groups: section("group", ({ group }) => group, (written) => ({ ...FileSchema.group, ...written })),
+    groups: section("group", ({ group }) => group, (written) => ({ ...GroupTable.defaults, ...written })),
     instances: section("instances", ({ instances }) => instances, (written) => written),
     problems
   }

@@ -8,8 +8,8 @@ import type { ServiceConfig, Settings } from "../domain/Config.ts"
 import { defaultId, instanceName } from "../domain/Names.ts"
 import * as Places from "../domain/Places.ts"
 import { type Declaration, within } from "./Declarations.ts"
-import type * as FileSchema from "./FileSchema.ts"
 import { atValue, type Place, type Problem, type Text } from "./Problem.ts"
+import type { ServiceTable } from "./ServiceTable.ts"
 
 // What the kernel's `sun_path` holds, without its final NUL.
 const longest = 107
@@ -41,7 +41,7 @@ export const ofSettings = ({ runDir, socket }: Settings, source: Text): Readonly
  * @category models
  */
 export interface Resolved {
-  readonly declaration: Declaration<FileSchema.Service>
+  readonly declaration: Declaration<ServiceTable>
   readonly config: ServiceConfig
 }
 

@@ -9,9 +9,9 @@ import * as Path from "node:path"
 import type { ServiceName } from "../domain/Names.ts"
 import { type Declaration, within } from "./Declarations.ts"
 import * as EnvFile from "./EnvFile.ts"
-import type * as FileSchema from "./FileSchema.ts"
 import { atLine, atValue, type Problem } from "./Problem.ts"
 import { readText } from "./ReadText.ts"
+import type { ServiceTable } from "./ServiceTable.ts"
 
 /**
  * The variables that services get from their files.
@@ -30,7 +30,7 @@ export interface Secrets {
  * @since 0.1.0
  * @category combinators
  */
-export const pathsOf = ({ source, value }: Declaration<FileSchema.Service>): ReadonlyArray<string> =>
+export const pathsOf = ({ source, value }: Declaration<ServiceTable>): ReadonlyArray<string> =>
   (value.env_file ?? []).map((file) => Path.resolve(Path.dirname(source.path), file))
 
 /**
@@ -40,7 +40,7 @@ export const pathsOf = ({ source, value }: Declaration<FileSchema.Service>): Rea
  * @category constructors
  */
 export const read = Effect.fn("EnvFiles.read")(function*(
-  services: ReadonlyMap<ServiceName, Declaration<FileSchema.Service>>
+  services: ReadonlyMap<ServiceName, Declaration<ServiceTable>>
 ) {
   const problems: Array<Problem> = []
   const of = new Map<ServiceName, Readonly<Record<string, string>>>()

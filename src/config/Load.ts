@@ -8,11 +8,11 @@ import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as Path from "node:path"
 import type { TenementConfig } from "../domain/Config.ts"
+import * as CommandLine from "./CommandLine.ts"
 import * as Declarations from "./Declarations.ts"
 import * as EndpointChecks from "./EndpointChecks.ts"
 import * as EnvFiles from "./EnvFiles.ts"
 import { ConfigInvalid } from "./Errors.ts"
-import * as FileSchema from "./FileSchema.ts"
 import * as Host from "./Host.ts"
 import * as Includes from "./Includes.ts"
 import * as NotYet from "./NotYet.ts"
@@ -22,6 +22,7 @@ import * as ReferenceChecks from "./ReferenceChecks.ts"
 import * as Resolve from "./Resolve.ts"
 import * as ServiceChecks from "./ServiceChecks.ts"
 import { serviceLines } from "./ServiceLines.ts"
+import * as SettingsTable from "./SettingsTable.ts"
 
 /**
  * `socket`: the control socket, if a person named it; it counts more than the file's. `host`: what defaults depend on.
@@ -57,23 +58,25 @@ export const load = Effect.fn("Load.load")(function*(
   if (main === undefined) return yield* invalid(problems)
   const declared = Declarations.collect(files)
   const secrets = yield* EnvFiles.read(declared.services)
-  const inherited = { ...FileSchema.settings, ...main.file.settings }
+  const inherited = { ...SettingsTable.defaults, ...main.file.settings }
   const settings = Resolve.settings(inherited, {
     folder: Path.dirname(main.source.path),
     host: options.host ?? Host.current(),
     socket: options.socket
   })
   const lines = new Map(files.map(({ source }) => [source, serviceLines(source.text)]))
-  const services = [...declared.services].map(([name, declaration]) => ({
-    declaration,
-    config: Resolve.service(declaration, {
+  const services = [...declared.services].map(([name, declaration]) => {
+    const command = CommandLine.words(declaration.value)
+    const config = Resolve.service(declaration, {
       name,
       line: lines.get(declaration.source)?.get(name) ?? 1,
+      command,
       inherited,
       instances: declared.instances.get(name)?.value,
       secrets: secrets.of.get(name) ?? {}
     })
-  }))
+    return { declaration, command, config }
+  })
   const all: ReadonlyArray<Problem> = [
     ...problems,
     ...files.flatMap(NotYet.check),
@@ -81,7 +84,7 @@ export const load = Effect.fn("Load.load")(function*(
     ...secrets.problems,
     ...ServiceChecks.ofSettings({ source: main.source, path: ["settings"], value: inherited }),
     ...EndpointChecks.ofSettings(settings, main.source),
-    ...services.flatMap(({ declaration }) => ServiceChecks.ofService(declaration, inherited)),
+    ...services.flatMap(({ command, declaration }) => ServiceChecks.ofService(declaration, inherited, command)),
     ...[...declared.groups.values()].flatMap(ServiceChecks.ofGroup),
     ...[...declared.instances.values()].flatMap(ServiceChecks.ofInstances),
     ...ReferenceChecks.check(declared),

@@ -8,11 +8,13 @@ import * as Path from "node:path"
 import type { GroupConfig, ServiceConfig, Settings } from "../domain/Config.ts"
 import { defaultId, type GroupName, type InstanceId, type ServiceName } from "../domain/Names.ts"
 import * as Template from "../domain/Template.ts"
-import * as CommandLine from "./CommandLine.ts"
+import type { CommandLine } from "./CommandLine.ts"
 import type { Declaration } from "./Declarations.ts"
 import * as EnvFiles from "./EnvFiles.ts"
-import type * as FileSchema from "./FileSchema.ts"
+import type { GroupTable } from "./GroupTable.ts"
 import * as Host from "./Host.ts"
+import type { ServiceTable } from "./ServiceTable.ts"
+import type { SettingsTable } from "./SettingsTable.ts"
 
 /**
  * The settings; `socket` is the control socket's path if a person named it, which counts more than the file's.
@@ -21,7 +23,7 @@ import * as Host from "./Host.ts"
  * @category combinators
  */
 export const settings = (
-  table: FileSchema.Settings,
+  table: SettingsTable,
   options: { readonly folder: string; readonly host: Host.Host; readonly socket: string | undefined }
 ): Settings => {
   const { folder, host } = options
@@ -45,7 +47,7 @@ const beginsAbsolute = /^(\/|\{(data_dir|instance_dir|run_dir)\})/
 const absolute = (template: string, folder: string): string =>
   beginsAbsolute.test(template) ? template : `${Template.escape(folder)}/${template.replace(/^(\.\/+)+/, "")}`
 
-const readiness = (table: FileSchema.Service): ServiceConfig["readiness"] =>
+const readiness = (table: ServiceTable): ServiceConfig["readiness"] =>
   table.readiness ?? (table.health !== undefined ? "health" : table.socket !== undefined ? "socket" : "started")
 
 /**
@@ -56,11 +58,12 @@ const readiness = (table: FileSchema.Service): ServiceConfig["readiness"] =>
  * @category combinators
  */
 export const service = (
-  declaration: Declaration<FileSchema.Service>,
+  declaration: Declaration<ServiceTable>,
   options: {
     readonly name: ServiceName
     readonly line: number
-    readonly inherited: FileSchema.Settings
+    readonly command: CommandLine
+    readonly inherited: SettingsTable
     readonly instances: ReadonlyArray<InstanceId> | undefined
     readonly secrets: Readonly<Record<string, string>>
   }
@@ -72,7 +75,7 @@ export const service = (
   return {
     name: options.name,
     source: { file: source.path, line: options.line },
-    argv: Either.getOrElse(CommandLine.words(table), () => []).map(({ text }) => text),
+    argv: Either.getOrElse(options.command, () => []).map(({ text }) => text),
     cwd: absolute(table.cwd ?? "", folder).replace(/(?<=.)\/+$/, ""),
     env: table.env ?? {},
     envFiles: EnvFiles.pathsOf(declaration),
@@ -111,7 +114,7 @@ export const service = (
  * @since 0.1.0
  * @category combinators
  */
-export const group = (name: GroupName, table: FileSchema.Group, inherited: FileSchema.Settings): GroupConfig => ({
+export const group = (name: GroupName, table: GroupTable, inherited: SettingsTable): GroupConfig => ({
   name,
   services: table.services,
   strategy: table.strategy,

@@ -4,10 +4,12 @@
  * @since 0.1.0
  */
 import * as Either from "effect/Either"
-import * as CommandLine from "./CommandLine.ts"
+import type { CommandLine } from "./CommandLine.ts"
 import { type Declaration, declares, within } from "./Declarations.ts"
-import type * as FileSchema from "./FileSchema.ts"
+import type { GroupTable } from "./GroupTable.ts"
 import { atValue, type Path, type Problem } from "./Problem.ts"
+import type { ServiceTable } from "./ServiceTable.ts"
+import type { SettingsTable } from "./SettingsTable.ts"
 import * as Templates from "./Templates.ts"
 
 const problemAt = (declaration: Declaration<unknown>, path: Path, message: string): Problem =>
@@ -25,16 +27,15 @@ const repeats = (declaration: Declaration<unknown>, key: string, list: ReadonlyA
 /**
  * The words of a service's command, and the words in braces of all its templates.
  */
-const templates = (declaration: Declaration<FileSchema.Service>): ReadonlyArray<Problem> => {
+const templates = (declaration: Declaration<ServiceTable>, command: CommandLine): ReadonlyArray<Problem> => {
   const { value } = declaration
-  const words = CommandLine.words(value)
   const hasPort = declares(declaration, "port")
   const check = (path: Path, text: string, early: boolean) =>
     Templates.faults(text, { key: String(path[0]), early, hasPort }).map((fault) => problemAt(declaration, path, fault))
   return [
-    ...(Either.isLeft(words)
-      ? [problemAt(declaration, ["command"], words.left)]
-      : words.right.flatMap(({ path, text }) => check(path, text, false))),
+    ...(Either.isLeft(command)
+      ? [problemAt(declaration, ["command"], command.left)]
+      : command.right.flatMap(({ path, text }) => check(path, text, false))),
     ...Object.entries(value.env ?? {}).flatMap(([name, text]) => check(["env", name], text, false)),
     ...check(["cwd"], value.cwd ?? "", true),
     ...check(["socket"], value.socket ?? "", true)
@@ -46,7 +47,7 @@ const needs = {
   port: "the key `port`, a number or \"auto\""
 } as const
 
-const readiness = (declaration: Declaration<FileSchema.Service>): ReadonlyArray<Problem> => {
+const readiness = (declaration: Declaration<ServiceTable>): ReadonlyArray<Problem> => {
   const { readiness } = declaration.value
   return (readiness === "health" || readiness === "port") && !declares(declaration, readiness)
     ? [problemAt(declaration, ["readiness"], `found "${readiness}", which needs ${needs[readiness]}`)]
@@ -54,7 +55,7 @@ const readiness = (declaration: Declaration<FileSchema.Service>): ReadonlyArray<
 }
 
 const backoff = (
-  declaration: Declaration<Pick<FileSchema.Settings, "backoff_base_ms" | "backoff_max_ms">>
+  declaration: Declaration<Pick<SettingsTable, "backoff_base_ms" | "backoff_max_ms">>
 ): ReadonlyArray<Problem> => {
   const { backoff_base_ms: base, backoff_max_ms: max } = declaration.value
   const key = declares(declaration, "backoff_base_ms") ? "backoff_base_ms" : "backoff_max_ms"
@@ -70,12 +71,13 @@ const backoff = (
  * @category combinators
  */
 export const ofService = (
-  declaration: Declaration<FileSchema.Service>,
-  inherited: FileSchema.Settings
+  declaration: Declaration<ServiceTable>,
+  inherited: SettingsTable,
+  command: CommandLine
 ): ReadonlyArray<Problem> => {
   const { backoff_base_ms: base, backoff_max_ms: max, depends_on, instances } = declaration.value
   return [
-    ...templates(declaration),
+    ...templates(declaration, command),
     ...readiness(declaration),
     ...(base === undefined && max === undefined ? [] : backoff({
       ...declaration,
@@ -103,7 +105,7 @@ export const ofSettings = backoff
  * @since 0.1.0
  * @category combinators
  */
-export const ofGroup = (declaration: Declaration<FileSchema.Group>): ReadonlyArray<Problem> =>
+export const ofGroup = (declaration: Declaration<GroupTable>): ReadonlyArray<Problem> =>
   repeats(declaration, "services", declaration.value.services)
 
 /**

@@ -25,8 +25,8 @@ export const faults = (
     const known: ReadonlyArray<string> = Template.words
     if (!known.includes(word)) {
       return [
-        `${braced(word)} stands for nothing${didYouMean(word, known)}; there are ${known.map(braced).join(" ")}, ` +
-        `and {${braced(word)}} is the text itself`
+        `${braced(word)} stands for nothing${didYouMean(word, known)} ` +
+        `(there are ${known.map(braced).join(" ")}; {${braced(word)}} is the text itself)`
       ]
     }
     if (use.early && !early.includes(word)) {

@@ -1,6 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as FileSchema from "../../src/config/FileSchema.ts"
 import { jsonSchema } from "../../src/config/JsonSchema.ts"
+import * as ServiceTable from "../../src/config/ServiceTable.ts"
+import * as SettingsTable from "../../src/config/SettingsTable.ts"
 
 interface Node {
   readonly description?: string
@@ -18,8 +20,8 @@ const settings = schema.properties?.["settings"]
 describe("JsonSchema.jsonSchema", () => {
   it("has every key of every table, described", () => {
     assert.hasAllKeys(schema.properties, Object.keys(FileSchema.File.fields))
-    assert.hasAllKeys(service?.properties, Object.keys(FileSchema.ServiceTable.fields))
-    assert.hasAllKeys(settings?.properties, Object.keys(FileSchema.SettingsTable.fields))
+    assert.hasAllKeys(service?.properties, Object.keys(ServiceTable.schema.fields))
+    assert.hasAllKeys(settings?.properties, Object.keys(SettingsTable.schema.fields))
     for (const table of [schema, service, settings, schema.properties?.["group"]?.patternProperties?.[""]]) {
       assert.strictEqual(table?.additionalProperties, false)
       for (const [key, node] of Object.entries(table?.properties ?? {})) assert.isNotEmpty(node.description, key)

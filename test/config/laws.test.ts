@@ -5,6 +5,9 @@ import * as FastCheck from "effect/FastCheck"
 import * as Toml from "smol-toml"
 import type { ConfigIssue } from "../../src/config/Errors.ts"
 import * as FileSchema from "../../src/config/FileSchema.ts"
+import * as GroupTable from "../../src/config/GroupTable.ts"
+import * as ServiceTable from "../../src/config/ServiceTable.ts"
+import * as SettingsTable from "../../src/config/SettingsTable.ts"
 import * as Show from "../../src/config/Show.ts"
 import type { TenementConfig } from "../../src/domain/Config.ts"
 import { outcome } from "./files.ts"
@@ -192,9 +195,9 @@ const value: FastCheck.Arbitrary<string> = FastCheck.letrec<{ value: string }>((
 
 const places = [
   ...Object.keys(FileSchema.File.fields).map((key) => ["", key] as const),
-  ...Object.keys(FileSchema.SettingsTable.fields).map((key) => ["[settings]\n", key] as const),
-  ...Object.keys(FileSchema.GroupTable.fields).map((key) => ["[group.g]\n", key] as const),
-  ...Object.keys(FileSchema.ServiceTable.fields).map((key) => ["[service.s]\n", key] as const),
+  ...Object.keys(SettingsTable.schema.fields).map((key) => ["[settings]\n", key] as const),
+  ...Object.keys(GroupTable.schema.fields).map((key) => ["[group.g]\n", key] as const),
+  ...Object.keys(ServiceTable.schema.fields).map((key) => ["[service.s]\n", key] as const),
   ...["__proto__", "constructor", "hasOwnProperty", "\"\"", "\"\\u0000\"", "unknown"].flatMap((key) =>
     ["", "[service]\n", "[service.s]\n", "[service.s.env]\n", "[group]\n", "[instances]\n", "[settings]\n"]
       .map((table) => [table, key] as const)
