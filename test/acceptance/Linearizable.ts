@@ -18,14 +18,15 @@ const step = (state: State, { status, verb }: Call): ReadonlyArray<State> => {
   if (status === 429) return [state]
   if (status === 404) return verb !== "spawn" && state === "absent" ? [state] : []
   if (verb !== "spawn" && state === "absent") return []
+  // Something overtook it: it began, and what came of it depends on the other.
+  if (status === 409) return verb === "stop" || verb === "rm" ? ["stopped", state] : ["running", state]
   switch (verb) {
     case "rm":
       return status < 300 ? ["absent"] : []
     case "stop":
       return status < 300 ? ["stopped"] : []
     default:
-      // A wait for readiness that something overtook ends with 409: it began, and may be undone by then.
-      return status < 300 || status === 409 ? ["running"] : []
+      return status < 300 ? ["running"] : []
   }
 }
 

@@ -119,7 +119,7 @@ describe("the command line", () => {
       })
       const crash = yield* machine.cli("spawn", "crash")
       assert.strictEqual(crash.code, 1)
-      assert.match(crash.stderr, /exit code 9/)
+      assert.match(crash.stderr, /exited with code 9/)
       const missing = yield* machine.cli("spawn", "missing")
       assert.strictEqual(missing.code, 1)
       assert.include(missing.stderr, "ENOENT")
@@ -151,16 +151,16 @@ describe("the command line", () => {
 
   it.scopedLive("words that make no sense are exit code 2, and name the nearest that do", () =>
     Effect.gen(function*() {
-      const machine = yield* make({ service: { web: Fx.service({}, "") } })
+      const machine = yield* make({ service: { website: Fx.service({}, "") } })
       const wrong: Readonly<Record<string, RegExp>> = {
-        "sotp web": /stop/,
+        "sotp website": /stop/,
         "ps --jsno": /--json/,
         "stop": /name|instance|argument|missing/i,
-        "stop web:../etc": /web:\.\.\/etc/,
+        "stop website:../etc": /website:\.\.\/etc/,
         "stop WEB": /WEB/,
-        "spawn web --id UPPER": /UPPER/,
-        "logs web -n many": /many|-n|--tail/,
-        "logs web --since yesterday": /yesterday/,
+        "spawn website --id UPPER": /UPPER/,
+        "logs website -n many": /many|-n|--tail/,
+        "logs website --since yesterday": /yesterday/,
         "--log-level loud ps": /loud/,
         "config": /check/
       }
@@ -173,7 +173,7 @@ describe("the command line", () => {
         }), { concurrency: 2 })
       // What is well said and does not exist is a failure, with the nearest name.
       for (
-        const [command, says] of [["stop wbe", "web"], ["why web:defualt", "web:default"], [
+        const [command, says] of [["stop websiet", "website"], ["why website:defualt", "website:default"], [
           "spawn wbe",
           "web"
         ]] as const

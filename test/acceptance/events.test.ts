@@ -97,7 +97,7 @@ describe("why", () => {
       })
       for (const name of ["crashed", "shot", "ill", "missing"]) yield* machine.until(name, "failed")
       const expected: Readonly<Record<string, ReadonlyArray<RegExp>>> = {
-        crashed: [/42/, /2 (automatic )?restarts/i],
+        crashed: [/code 42/, /more than 2 within/, /out-of-cheese/],
         shot: [/SIGSEGV/],
         ill: [/503/, /3/],
         waiting: [/never/],
