@@ -123,8 +123,7 @@ export const layer = (options: LogsOptions): Layer.Layer<Logs> =>
           for (const tell of followers) tell(instance)
         },
         buffer: Buffer.allocUnsafeSlow(64 * 1024),
-        pendingBytes: 0,
-        latest: 0
+        pendingBytes: 0
       }
 
       const directoryOf = (instance: InstanceName): string => {

@@ -14,7 +14,7 @@ import { InstanceName } from "../../src/domain/Names.ts"
 import type { LogLine } from "../../src/domain/Views.ts"
 import * as Launcher from "../../src/layers/Launcher.ts"
 import * as Logs from "../../src/layers/Logs.ts"
-import { folder } from "./Harness.ts"
+import { eventually, folder } from "./Harness.ts"
 
 // Real processes on a machine that may be busy.
 vi.setConfig({ testTimeout: 30_000 })
@@ -313,6 +313,21 @@ describe("Logs", () => {
           assert.isAtMost(descriptors() - before, 3 * 100)
         }))
         assert.strictEqual(descriptors(), before)
+      })
+    ))
+
+  it.scopedLive("refuses what is no FIFO, and leaves no descriptor behind", () =>
+    withLogs((dataDir) =>
+      Effect.gen(function*() {
+        const logs = yield* Logs.Logs
+        const directory = Path.join(dataDir, ".logs/api/default")
+        Fs.mkdirSync(directory, { recursive: true })
+        Fs.writeFileSync(Path.join(directory, "stderr"), "")
+        const before = Fs.readdirSync("/proc/self/fd").length
+        const error = yield* Effect.flip(Effect.scoped(logs.open(api)))
+        assert.strictEqual(error.code, "EEXIST")
+        yield* Effect.yieldNow()
+        yield* eventually(() => Fs.readdirSync("/proc/self/fd").length === before)
       })
     ))
 })

@@ -2,10 +2,10 @@ import * as Effect from "effect/Effect"
 import * as vm from "node:vm"
 
 /** How long a match may keep everything else waiting. Milliseconds of a clock on the wall: a busy machine is slow. */
-const sliceMs = 50
+const sliceMs = 25
 
 /** For how many lines at once, and how often for the same line. */
-const maxSlices = 20
+const maxSlices = 40
 const maxTries = 3
 
 /** The pattern backtracks too much for these lines. */

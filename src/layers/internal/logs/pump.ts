@@ -35,8 +35,6 @@ export interface Shared {
   readonly buffer: Buffer
   /** Bytes that wait to be written. */
   pendingBytes: number
-  /** The last moment that was put on a line, for times never go back. */
-  latest: number
 }
 
 /** One of an instance's two FIFOs. */
@@ -116,9 +114,8 @@ export class Pump {
   }
 
   private stamp(stream: Record.StreamName): Record.Stamp {
-    const now = Math.max(this.shared.clock.unsafeCurrentTimeMillis(), this.shared.latest)
-    this.shared.latest = now
-    return { at: new Date(now).toISOString(), stream, incarnation: this.incarnation }
+    const at = new Date(this.shared.clock.unsafeCurrentTimeMillis()).toISOString()
+    return { at, stream, incarnation: this.incarnation }
   }
 
   private accept(channel: Channel, chunk: Buffer): void {
@@ -132,7 +129,10 @@ export class Pump {
     this.shared.pendingBytes += records.length
     if (this.writing) return
     this.writing = true
-    this.shared.run(this.write())
+    this.shared.run(Effect.catchAllCause(this.write(), (cause) => {
+      this.writing = false
+      return Effect.logError(`${this.instance}: its log could not be written`, cause)
+    }))
   }
 
   /** Writes until nothing waits. There is at most one of it. */
