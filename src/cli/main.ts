@@ -21,6 +21,7 @@ import * as LogLevel from "effect/LogLevel"
 import * as Option from "effect/Option"
 import manifest from "../../package.json" with { type: "json" }
 import * as Argv from "./Argv.ts"
+import * as Completions from "./Completions.ts"
 import * as Config from "./config.ts"
 import { describe } from "./describe.ts"
 import { Reported, WordsWrong } from "./Errors.ts"
@@ -136,26 +137,6 @@ const logLevelOf = (name: string): Effect.Effect<LogLevel.LogLevel, WordsWrong> 
     : Effect.succeed(level)
 }
 
-/** @effect/cli offers its wizard to every program; this one has none. */
-const withoutWizard = (lines: ReadonlyArray<string>): ReadonlyArray<string> =>
-  lines.join("\n").replaceAll(" --wizard", "").split("\n").filter((line) => !/(--|-l )wizard/.test(line))
-
-const completions = (shell: string): Effect.Effect<ReadonlyArray<string>, WordsWrong> => {
-  switch (shell) {
-    case "bash":
-    case "sh":
-      return Effect.map(Command.getBashCompletions(root, "tenement"), withoutWizard)
-    case "zsh":
-      return Effect.map(Command.getZshCompletions(root, "tenement"), withoutWizard)
-    case "fish":
-      return Effect.map(Command.getFishCompletions(root, "tenement"), withoutWizard)
-    default:
-      return Effect.fail(
-        new WordsWrong({ message: `--completions takes bash, zsh, fish or sh; found "${shell}"` })
-      )
-  }
-}
-
 const answer = Effect.fnUntraced(function*(argv: ReadonlyArray<string>) {
   const request = yield* Argv.read(Argv.grammar(program), argv)
   switch (request._tag) {
@@ -168,7 +149,7 @@ const answer = Effect.fnUntraced(function*(argv: ReadonlyArray<string>) {
     case "Version":
       return yield* print([`tenement ${manifest.version}`])
     case "Completions":
-      return yield* Effect.flatMap(completions(request.shell), print)
+      return yield* Effect.flatMap(Completions.script(root, request.shell), print)
     case "Run": {
       const level = request.logLevel === null ? LogLevel.Info : yield* logLevelOf(request.logLevel)
       return yield* Logger.withMinimumLogLevel(perform(request.argv), level)
