@@ -1,6 +1,6 @@
 // Builds dist/:
 //
-//   tenement.js     the executable: scripts/launcher/tenement.cjs, minified
+//   tenement.js     the executable, and compile.cjs with it: scripts/launcher/, minified
 //   cli.cjs         src/bin.ts and all it needs, without the daemon
 //   daemon.cjs      the same with src/daemon.ts; the launcher takes it for `tenement serve`
 //   lib/            the library with its types, as `exports` of package.json names it
@@ -146,16 +146,28 @@ const checkInputs = (name, metafile) => {
 const kib = (bytes) => `${(bytes / 1024).toFixed(0)} KiB`
 
 const launcher = async () => {
-  const hash = createHash("sha256").update(fs.readFileSync(`${out}/cli.cjs`)).digest("hex").slice(0, 16)
-  const { code } = await esbuild.transform(fs.readFileSync("scripts/launcher/tenement.cjs", "utf8"), {
-    loader: "js",
-    format: "cjs",
-    target: "node20",
-    minify: true,
+  const hashOf = (name) => {
+    const hash = createHash("sha256").update(fs.readFileSync(`${out}/${name}`)).digest("hex")
+    return JSON.stringify(hash.slice(0, 16))
+  }
+  const write = async (source, target, options) => {
+    const { code } = await esbuild.transform(fs.readFileSync(`scripts/launcher/${source}`, "utf8"), {
+      format: "cjs",
+      target: "node20",
+      minify: true,
+      ...options
+    })
+    fs.writeFileSync(`${out}/${target}`, code)
+  }
+  await write("compile.cjs", "compile.cjs")
+  await write("tenement.cjs", "tenement.js", {
     banner: "#!/usr/bin/env node",
-    define: { "process.env.TENEMENT_CLI_HASH": JSON.stringify(hash) }
+    define: {
+      "process.env.TENEMENT_CLI_HASH": hashOf("cli.cjs"),
+      "process.env.TENEMENT_DAEMON_HASH": hashOf("daemon.cjs")
+    }
   })
-  fs.writeFileSync(`${out}/tenement.js`, code, { mode: 0o755 })
+  fs.chmodSync(`${out}/tenement.js`, 0o755)
   fs.writeFileSync(`${out}/package.json`, `{ "type": "commonjs" }\n`)
 }
 

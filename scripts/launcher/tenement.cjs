@@ -1,27 +1,17 @@
-// The executable, dist/tenement.js: it picks a bundle and runs it in the way that suits it.
+// The executable, dist/tenement.js: it picks a bundle and runs it from what V8 compiled before.
 //
-// A command should be quick. Of what `tenement ps` takes above Node's own start, most is compilation, and V8 can hand
-// over its result: the first run of a command leaves it in the cache folder, later ones begin there. Such a cache is
-// code: the folder has to be this user's own and closed to everybody else, or none is used. What fails here costs only
-// the time to be saved.
-//
-// The daemon should be small, and stays for months.
+// Of what `tenement ps` takes above Node's own start, most is compilation, and V8 can hand over its result: the first
+// run of a command leaves it in the cache folder, later ones begin there. Such a cache is code: the folder has to be
+// this user's own and closed to everybody else, or none is used. What fails here costs only the time to be saved.
 "use strict"
 
 const fs = require("node:fs")
 const path = require("node:path")
-const vm = require("node:vm")
 
-const parameters = ["exports", "require", "module", "__filename", "__dirname"]
+const { compile, compileElsewhere, setFlagsOfDaemon } = require("./compile.cjs")
+
 const user = process.geteuid()
 const words = process.argv.slice(2)
-
-const run = (bundle, compile) => {
-  const filename = path.join(__dirname, bundle)
-  const module = { exports: {} }
-  // esbuild writes ASCII only, and Latin-1 is what Node reads fastest.
-  compile(fs.readFileSync(filename, "latin1"), filename)(module.exports, require, module, filename, __dirname)
-}
 
 const cacheFolder = () => {
   if (user === 0) return "/var/cache/tenement"
@@ -84,32 +74,42 @@ const writeCache = (entry, data) => {
   }
 }
 
-const compileWithCache = (source, filename) => {
-  // One entry for each command, since V8 hands over what has run. It compares no more of the source than its length,
-  // so scripts/build.mjs puts a hash of the bundle here.
-  const command = words.find((word) => /^[a-z]{1,16}$/.test(word)) ?? "none"
-  const entry = `${command}-${process.env.TENEMENT_CLI_HASH}-${process.version}-${process.arch}.cache`
-  const cachedData = readCache(entry)
-  const script = new vm.Script(`(function(${parameters.join()}){${source}\n})`, { filename, cachedData })
-  if (cachedData === undefined || script.cachedDataRejected) {
+// V8 compares no more of the source than its length, so scripts/build.mjs puts a hash of the bundle here.
+const entryOf = (name, hash) => `${name}-${hash}-${process.version}-${process.arch}.cache`
+
+const run = (filename, script) => {
+  const module = { exports: {} }
+  script.runInThisContext()(module.exports, require, module, filename, __dirname)
+}
+
+const runCommand = () => {
+  const filename = path.join(__dirname, "cli.cjs")
+  // An entry for each command, since V8 hands over what has run.
+  const entry = entryOf(words.find((word) => /^[a-z]{1,16}$/.test(word)) ?? "none", process.env.TENEMENT_CLI_HASH)
+  const cached = readCache(entry)
+  const script = compile(filename, cached)
+  if (cached === undefined || script.cachedDataRejected) {
     // 2 is for arguments that make no sense: such a word is no command.
     process.once("exit", (code) => code === 2 || writeCache(entry, script.createCachedData()))
   }
-  return script.runInThisContext()
+  run(filename, script)
 }
 
-// This way the memory of V8's parser goes back to the system: 59 MB instead of 70 for an idle daemon.
-const compileSmall = (source, filename) => vm.compileFunction(source, parameters, { filename })
+const runDaemon = () => {
+  const filename = path.join(__dirname, "daemon.cjs")
+  const entry = entryOf("serve", process.env.TENEMENT_DAEMON_HASH)
+  setFlagsOfDaemon()
+  let cached = readCache(entry)
+  if (cached === undefined) {
+    cached = compileElsewhere(filename)
+    if (cached !== undefined) writeCache(entry, cached)
+  }
+  const script = compile(filename, cached)
+  if (script.cachedDataRejected) writeCache(entry, script.createCachedData())
+  run(filename, script)
+}
 
 // Both bundles hold the whole command line; only that of `serve` holds the daemon as well. The wizard may end in any
 // command, and `logs serve` takes the large one to no harm.
-if (words.includes("serve") || words.includes("--wizard")) {
-  // Compact code rather than fast code, and a young generation that does not grow: after 3,000 requests 68 MB
-  // instead of 115.
-  const v8 = require("node:v8")
-  v8.setFlagsFromString("--optimize-for-size")
-  v8.setFlagsFromString("--semi-space-growth-factor=1")
-  run("daemon.cjs", compileSmall)
-} else {
-  run("cli.cjs", compileWithCache)
-}
+if (words.includes("serve") || words.includes("--wizard")) runDaemon()
+else runCommand()
