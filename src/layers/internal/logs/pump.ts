@@ -77,8 +77,9 @@ export class Pump {
     }
   }
 
+  /** Their descriptors may be another file's from now on: nobody must find them here. */
   private disconnect(): void {
-    for (const { socket } of this.channels) socket.destroy()
+    for (const { socket } of this.channels.splice(0)) socket.destroy()
   }
 
   private channel(stream: Record.StreamName, path: string): Channel {
