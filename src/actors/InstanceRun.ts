@@ -9,6 +9,7 @@ import type { ServiceConfig, Settings } from "../domain/Config.ts"
 import { type InstanceName, parts } from "../domain/Names.ts"
 import * as Places from "../domain/Places.ts"
 import * as Template from "../domain/Template.ts"
+import * as Account from "../layers/Account.ts"
 import type { Endpoint } from "../layers/Endpoint.ts"
 import * as InstanceDir from "../layers/InstanceDir.ts"
 import type { Isolation } from "../layers/Isolation.ts"
@@ -76,9 +77,12 @@ export const environment = (
 ): Readonly<Record<string, string>> => {
   const { id, service } = parts(name)
   const values = wordsOfRun(settings, name, endpoint)
+  const account = Account.find(config.user)
   const env: Record<string, string> = {
     PATH: inherited.PATH ?? "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     LANG: inherited.LANG ?? "C.UTF-8",
+    USER: account?.name ?? config.user ?? "",
+    HOME: account?.home ?? Places.instanceDir(settings, service, id),
     SOCKET_PATH: endpoint.privatePath,
     SERVICE_NAME: service,
     INSTANCE_ID: id,

@@ -44,8 +44,9 @@ export const view = (
     restarts: state.restarts,
     memoryMb: usage === undefined ? null : round(usage.memoryBytes / 1048576, 2),
     cpuPercent: usage === undefined ? null : round(usage.cpuPercent, 1),
-    // A path that the file does not name and that no probe uses is one that the service need not listen on.
-    socket: config.socketDeclared || (parts.policy.health !== null && config.port === null)
+    // A path that the file does not name and that nothing of ours connects to is one that the service need not listen on.
+    socket: config.socketDeclared ||
+        (config.port === null && (parts.policy.health !== null || config.readiness === "socket"))
       ? Places.publicSocket(settings, config, id)
       : null,
     port: endpoint?.port ?? (typeof config.port === "number" ? config.port : null),

@@ -126,6 +126,8 @@ const onStop = (policy: Policy, state: InstanceState, { cause }: Event<"Stop">):
       return move(policy, wanted, callOff(next), cause, [{ _tag: "AbortLaunch", incarnation: state.incarnation }])
     case "Ending":
       return replaceNext(policy, wanted, state.phase, next, cause)
+    case "Stopped":
+      return nothing(wanted)
     case "Completed":
     case "Failed":
       return keepsWish ? nothing(state) : move(policy, wanted, { _tag: "Stopped" }, cause, [])

@@ -18,6 +18,15 @@ const pathOf = (settings: Settings, name: InstanceName): string => {
   return Places.instanceDir(settings, service, id)
 }
 
+/** The first folder above a path that a user cannot pass through. */
+const closedTo = (uid: number, path: string): string | undefined => {
+  for (let folder = Path.dirname(path); folder !== Path.dirname(folder); folder = Path.dirname(folder)) {
+    const stat = Fs.statSync(folder, { throwIfNoEntry: false })
+    if (stat !== undefined && uid !== 0 && stat.uid !== uid && (stat.mode & 0o001) === 0) return folder
+  }
+  return undefined
+}
+
 /**
  * Makes it, if need be: 0700 and the run's user's own. Where that user is not the supervisor's, the folders above it
  * can be passed through and not listed.
@@ -35,6 +44,15 @@ export const make = Effect.fn("InstanceDir.make")(
         code: "ENOENT",
         what: `there is no ${owner.unknown}`,
         advice: "Create the account or correct `user` and `group`."
+      })
+    }
+    const closed = owner === null ? undefined : closedTo(owner.uid, settings.runDir)
+    if (closed !== undefined) {
+      return yield* new LaunchFailed({
+        instance: name,
+        code: "EACCES",
+        what: `its user cannot enter ${closed}, and its socket is below it`,
+        advice: "Set run_dir in [settings] to a folder that others can enter."
       })
     }
     yield* Effect.try({

@@ -13,6 +13,14 @@ const lines = (path: string): ReadonlyArray<ReadonlyArray<string>> =>
 
 const isNumber = (text: string): boolean => /^\d+$/.test(text)
 
+const find = (passwd: ReadonlyArray<ReadonlyArray<string>>, user: string | null) => {
+  const wanted = user ?? String(process.getuid?.() ?? 0)
+  return passwd.find(([name]) => name === wanted) ?? passwd.find(([, , uid]) => uid === wanted)
+}
+
+/** The line of a user, given by name or number, or of our own. */
+export const accountOf = (user: string | null): ReadonlyArray<string> | undefined => find(lines("/etc/passwd"), user)
+
 /**
  * The ids behind a `user` and a `group` of the file, each a name or a number, or the word that nobody knows. Reads
  * the local files alone: asking a directory service could hang, and a launch must not.
@@ -21,7 +29,7 @@ export const identify = (user: string | null, group: string | null): Identity | 
   const passwd = lines("/etc/passwd")
   const groups = lines("/etc/group")
   const wanted = user ?? String(process.getuid?.() ?? 0)
-  const account = passwd.find(([name]) => name === wanted) ?? passwd.find(([, , uid]) => uid === wanted)
+  const account = find(passwd, user)
   if (account === undefined && !isNumber(wanted)) return { unknown: `user ${wanted}` }
   const uid = Number(account?.[2] ?? wanted)
   const entry = group === null ? undefined : groups.find(([name, , gid]) => name === group || gid === group)
