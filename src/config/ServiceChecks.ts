@@ -16,8 +16,10 @@ const problemAt = (declaration: Declaration<unknown>, path: Path, message: strin
   atValue(declaration.source, within(declaration, ...path).path, message)
 
 /** The elements that a list holds already, by their index. */
-const repeated = (list: ReadonlyArray<string>): ReadonlyArray<readonly [index: number, element: string]> =>
-  [...list.entries()].filter(([index, element]) => list.indexOf(element) < index)
+const repeated = (list: ReadonlyArray<string>): ReadonlyArray<readonly [index: number, element: string]> => {
+  const seen = new Set<string>()
+  return [...list.entries()].filter(([, element]) => seen.size === seen.add(element).size)
+}
 
 const repeats = (declaration: Declaration<unknown>, key: string, list: ReadonlyArray<string>): ReadonlyArray<Problem> =>
   repeated(list).map(([index, element]) =>
