@@ -1,6 +1,16 @@
+import { fileURLToPath } from "node:url"
 import { defineConfig } from "vitest/config"
 
+const source = (file: string) => fileURLToPath(new URL(`src/${file}`, import.meta.url))
+
 export default defineConfig({
+  // As `paths` of tsconfig.json: examples and tests see the sources, not what was built of them.
+  resolve: {
+    alias: [
+      { find: /^tenement$/, replacement: source("index.ts") },
+      { find: /^tenement\/testkit$/, replacement: source("testkit/index.ts") }
+    ]
+  },
   test: {
     pool: "forks",
     poolOptions: { forks: { maxForks: 2, minForks: 1 } },
@@ -11,6 +21,9 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["test/**/*.test.ts"],
+          // Laws take as long as the machine is slow.
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
           exclude: ["test/acceptance/**"],
           sequence: { groupOrder: 0 }
         }

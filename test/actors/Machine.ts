@@ -162,7 +162,7 @@ export class Machine {
               const look: Effect.Effect<string> = Effect.suspend(() =>
                 behaviour.getsReady
                   ? Effect.succeed("it says so")
-                  : observe("not yet").pipe(Effect.delay("10 millis"), Effect.zipRight(look))
+                  : observe("not yet").pipe(Effect.delay("200 millis"), Effect.zipRight(look))
               )
               return look
             }

@@ -12,7 +12,7 @@ const options = FC.record({
   group: FC.constant(false)
 })
 const choices = FC.array(FC.nat(10_000), { minLength: 20, maxLength: 300 })
-const runs = { numRuns: 3000 }
+const runs = { numRuns: 1000 }
 
 const live = (policy: ReturnType<typeof policyOf>, made: ReadonlyArray<number>): World => {
   const world = new World(policy, made, (attempt) => Math.min(10 * 2 ** attempt, 160))
