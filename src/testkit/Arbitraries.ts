@@ -128,20 +128,20 @@ export interface Restart {
 }
 
 /**
- * One restart after another. Every other history has `inARow` restarts without a stable run between them.
+ * One restart after another, as many as `inARow` and more of them without a stable run in between.
  *
  * @since 0.1.0
  * @category histories
  */
 export const restarts = (options: { readonly inARow?: number } = {}): FC.Arbitrary<ReadonlyArray<Restart>> => {
-  const { inARow = 20 } = options
   const seldom = FC.nat(9).map((n) => n === 9)
-  const any = FC.array(FC.record({ ranMs: moment, wasStable: seldom }), { maxLength: 2 * inARow })
-  const row = FC.array(FC.record({ ranMs: moment, wasStable: FC.constant(false) }), {
-    minLength: inARow,
-    maxLength: inARow
+  const any = FC.array(FC.record({ ranMs: moment, wasStable: seldom }), {
+    maxLength: 2 * (options.inARow ?? 20),
+    size: "max"
   })
-  return FC.oneof(any, row)
+  return FC.tuple(any, FC.boolean()).map(([all, isNeverStable]) =>
+    isNeverStable ? all.map(({ ranMs }) => ({ ranMs, wasStable: false })) : all
+  )
 }
 
 const longest = 2 ** 31

@@ -45,6 +45,9 @@ export interface History {
   readonly restarts: ReadonlyArray<Arbitraries.Restart>
 }
 
+const shown = (delay: number | null | undefined): string =>
+  delay === null ? "done" : delay === undefined ? "nothing" : `${Math.round(delay * 1000) / 1000} ms`
+
 /**
  * The schedule does not do what it is meant to do. `history` is the smallest that was found, `delays` what the
  * schedule answered to it (`null`: it was done).
@@ -65,8 +68,7 @@ export class LawBroken extends Schema.TaggedError<LawBroken>("tenement/LawBroken
   override get message() {
     const told = this.history.restarts.map(({ ranMs, wasStable }, index) => {
       const delay = this.delays[index] ?? null
-      const answer = delay === null ? "done" : `${delay} ms`
-      return `  ran ${ranMs} ms${wasStable ? ", was stable" : ""}: ${answer}`
+      return `  ran ${ranMs} ms${wasStable ? ", was stable" : ""}: ${shown(delay)}`
     })
     return [
       `the schedule breaks the law "${this.law}": ${this.detail}`,
@@ -132,9 +134,6 @@ const rowsOf = (schedule: Schedule.Schedule<unknown>, { restarts, seed, startMs 
   })
 
 const same = (a: Delays, b: Delays): boolean => a.length === b.length && a.every((delay, index) => delay === b[index])
-
-const shown = (delay: number | null | undefined): string =>
-  delay === null ? "done" : delay === undefined ? "nothing" : `${delay} ms`
 
 /** What a sum of a date and a fraction of a millisecond may lose. */
 const rounding = 0.001

@@ -40,7 +40,7 @@ describe("histories", () => {
   it("of crashes and restarts are as long as they are asked to be", () => {
     for (const crashes of seen(Arbitraries.crashes({ maxLength: 4 }))) assert.isAtMost(crashes.length, 4)
     const rows = seen(Arbitraries.restarts({ inARow: 30 }))
-    assert.isTrue(rows.some((row) => row.length === 30 && row.every(({ wasStable }) => !wasStable)))
+    assert.isTrue(rows.some((row) => row.length > 30 && row.every(({ wasStable }) => !wasStable)))
     assert.isTrue(rows.some((row) => row.some(({ wasStable }) => wasStable)))
   })
 })
