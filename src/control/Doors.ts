@@ -10,6 +10,7 @@ import * as Fs from "node:fs"
 import * as Http from "node:http"
 import type * as Net from "node:net"
 import * as Path from "node:path"
+import { codeOf } from "../layers/internal/errno.ts"
 
 /**
  * It is not possible to listen there.
@@ -37,22 +38,22 @@ const problems: Readonly<Record<string, string>> = {
   EROFS: "it lies on a read-only file system"
 }
 
-const failed = (key: "socket" | "listen", where: string) => (error: NodeJS.ErrnoException) => {
-  const code = error.code ?? "EUNKNOWN"
-  return new ListenFailed({ key, where, code, problem: problems[code] ?? error.message })
+const failed = (key: "socket" | "listen", where: string) => (error: unknown) => {
+  const code = codeOf(error)
+  return new ListenFailed({ key, where, code, problem: problems[code] ?? String(error) })
 }
 
-const attempt = <A>(call: () => A) => Effect.try({ try: call, catch: (error) => error as NodeJS.ErrnoException })
-
-const listen = (server: Net.Server, options: Net.ListenOptions) =>
-  Effect.async<void, NodeJS.ErrnoException>((resume) => {
-    const onError = (error: NodeJS.ErrnoException) => resume(Effect.fail(error))
+const listen = (server: Net.Server, options: Net.ListenOptions, explain: (error: unknown) => ListenFailed) =>
+  Effect.async<void, ListenFailed>((resume) => {
+    const onError = (error: Error) => resume(Effect.fail(explain(error)))
     server.once("error", onError)
     server.listen(options, () => {
       server.off("error", onError)
       resume(Effect.void)
     })
   })
+
+const attempt = <A>(path: string, call: () => A) => Effect.try({ try: call, catch: failed("socket", path) })
 
 /** Who listens on a socket: a supervisor tells its pid, anybody else is "another program"; `null` when nobody does. */
 const holderOf = (path: string) =>
@@ -80,17 +81,17 @@ const stranger = "another program"
 const bind = (server: Net.Server, path: string) =>
   Effect.gen(function*() {
     const hidden = yield* Effect.acquireRelease(
-      attempt(() => Fs.mkdtempSync(Path.join(Path.dirname(path), ".tenement-"))),
+      attempt(path, () => Fs.mkdtempSync(Path.join(Path.dirname(path), ".tenement-"))),
       (hidden) => Effect.sync(() => Fs.rmSync(hidden, { recursive: true, force: true }))
     )
     // Through /proc a path is short, however deep the folder lies: a socket's path must not be longer than 107 bytes.
     const fd = yield* Effect.acquireRelease(
-      attempt(() => Fs.openSync(hidden, Fs.constants.O_RDONLY | Fs.constants.O_DIRECTORY)),
+      attempt(path, () => Fs.openSync(hidden, Fs.constants.O_RDONLY | Fs.constants.O_DIRECTORY)),
       (fd) => Effect.sync(() => Fs.closeSync(fd))
     )
     const name = Crypto.randomBytes(8).toString("hex")
-    yield* listen(server, { path: `/proc/self/fd/${fd}/${name}` })
-    return yield* attempt(() => {
+    yield* listen(server, { path: `/proc/self/fd/${fd}/${name}` }, failed("socket", path))
+    return yield* attempt(path, () => {
       Fs.chmodSync(Path.join(hidden, name), 0o600)
       Fs.renameSync(Path.join(hidden, name), path)
       return Fs.lstatSync(path)
@@ -106,11 +107,11 @@ const bind = (server: Net.Server, path: string) =>
  * @category constructors
  */
 export const openSocket = Effect.fn("Doors.openSocket")(function*(server: Net.Server, path: string) {
-  const place = yield* attempt(() => {
+  const place = yield* attempt(path, () => {
     Fs.mkdirSync(Path.dirname(path), { recursive: true, mode: 0o700 })
     const found = Fs.lstatSync(path, { throwIfNoEntry: false })
     return found === undefined ? "free" : found.isSocket() ? "socket" : "other"
-  }).pipe(Effect.mapError(failed("socket", path)))
+  })
   if (place === "other") {
     return yield* new ListenFailed({
       key: "socket",
@@ -128,7 +129,7 @@ export const openSocket = Effect.fn("Doors.openSocket")(function*(server: Net.Se
       code: "EADDRINUSE"
     })
   }
-  const { dev, ino } = yield* Effect.mapError(bind(server, path), failed("socket", path))
+  const { dev, ino } = yield* bind(server, path)
   yield* Effect.addFinalizer(() =>
     Effect.sync(() => {
       const found = Fs.lstatSync(path, { throwIfNoEntry: false })
@@ -145,7 +146,7 @@ export const openSocket = Effect.fn("Doors.openSocket")(function*(server: Net.Se
  */
 export const openTcp = Effect.fn("Doors.openTcp")(
   function*(server: Net.Server, { host, port }: { readonly host: string; readonly port: number }) {
-    yield* Effect.mapError(listen(server, { host, port }), failed("listen", `${host}:${port}`))
+    yield* listen(server, { host, port }, failed("listen", `${host}:${port}`))
     const address = server.address()
     return { host, port: typeof address === "object" && address !== null ? address.port : port }
   }

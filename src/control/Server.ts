@@ -53,6 +53,9 @@ export class Server extends Context.Tag("tenement/control/Server")<Server, {
   readonly listen: { readonly host: string; readonly port: number } | null
 }>() {}
 
+/** Connections over TCP at once: anybody can open them, and each takes a file descriptor. */
+const maxStrangers = 512
+
 /** How long answers may take that are under way when the server goes down. */
 const patience = "2 seconds"
 
@@ -81,9 +84,14 @@ const trusting: Http.ServerOptions = { connectionsCheckingInterval: 2 ** 31 - 1,
 const makeServer = (options: Http.ServerOptions, handler: Http.RequestListener) =>
   Effect.gen(function*() {
     const run = Runtime.runFork(yield* Effect.runtime())
+    const answering = new Set<Http.ServerResponse>()
     return yield* Effect.acquireRelease(
       Effect.sync(() =>
-        Http.createServer(options, handler)
+        Http.createServer(options, (request, response) => {
+          answering.add(response)
+          response.once("close", () => answering.delete(response))
+          handler(request, response)
+        })
           .on("clientError", onClientError)
           .on("connect", (_, socket: Net.Socket) => onClientError(new Error("CONNECT"), socket))
           // Once it listens, such as when no file descriptor is left for a connection that comes in.
@@ -91,8 +99,11 @@ const makeServer = (options: Http.ServerOptions, handler: Http.RequestListener) 
       ),
       (server) =>
         Effect.async<void>((resume) => {
-          if (!server.listening) return resume(Effect.void)
-          server.close(() => resume(Effect.void))
+          server.close()
+          const ended = () => answering.size === 0 ? resume(Effect.void) : undefined
+          for (const response of answering) response.once("close", ended)
+          ended()
+          // Connections without a request are not waited for: some clients keep theirs for as long as they can.
         }).pipe(bounded(patience), Effect.zipRight(Effect.sync(() => server.closeAllConnections())))
     )
   })
@@ -106,9 +117,9 @@ const make = (options: Options) =>
 
     const local = yield* makeServer(trusting, yield* through("socket"))
     yield* Doors.openSocket(local, options.socket)
-    const listen = options.listen === null
-      ? null
-      : yield* Doors.openTcp(yield* makeServer({}, yield* through("tcp")), options.listen)
+    const remote = yield* makeServer({}, yield* through("tcp"))
+    remote.maxConnections = maxStrangers
+    const listen = options.listen === null ? null : yield* Doors.openTcp(remote, options.listen)
     // Before the servers, which wait for the streams that this ends.
     yield* Effect.addFinalizer(() => Deferred.fail(closing, new ShuttingDown()))
     return Server.of({ socket: options.socket, listen })

@@ -15,6 +15,7 @@ import * as Scope from "effect/Scope"
 import * as Crypto from "node:crypto"
 import * as Fs from "node:fs"
 import * as Net from "node:net"
+import { codeOf } from "./internal/errno.ts"
 
 /**
  * Another supervisor works on this folder.
@@ -58,45 +59,53 @@ const generations = (dir: string): ReadonlyArray<number> =>
     return generation === undefined ? [] : [Number(generation)]
   }).sort((a, b) => b - a)
 
+/** The folder, and the short way to it by which the socket is made and found. */
+interface Place {
+  readonly dataDir: string
+  readonly dir: string
+  readonly socket: string
+}
+
+const failed = (dataDir: string) => (error: unknown) => new LockFailed({ dataDir, code: codeOf(error) })
+
+const attempt = <A>(dataDir: string, call: () => A) => Effect.try({ try: call, catch: failed(dataDir) })
+
 /** What the holder answers, `undefined` when it is dead; a lock that was removed meanwhile is an `ENOENT`. */
-const ask = (path: string) =>
-  Effect.async<string | undefined, NodeJS.ErrnoException>((resume) => {
+const ask = ({ dataDir, dir }: Place, generation: number) =>
+  Effect.async<string | undefined, LockFailed>((resume) => {
     let answer = ""
-    const socket = Net.connect(path)
+    const socket = Net.connect(`${dir}/lock.${generation}`)
     socket.setEncoding("utf8")
     socket.on("data", (text) => answer += text)
     socket.on("end", () => resume(Effect.succeed(answer)))
-    socket.on(
-      "error",
-      (error: NodeJS.ErrnoException) =>
-        resume(error.code === "ECONNREFUSED" ? Effect.succeed(undefined) : Effect.fail(error))
+    socket.on("error", (error) =>
+      resume(codeOf(error) === "ECONNREFUSED" ? Effect.succeed(undefined) : Effect.fail(failed(dataDir)(error))))
+    return Effect.sync(() =>
+      socket.destroy()
     )
-    return Effect.sync(() => socket.destroy())
   }).pipe(
     Effect.timeoutTo({ duration: "2 seconds", onSuccess: (answer) => answer, onTimeout: () => "" })
   )
 
 /** A socket that answers with our pid, listening before anybody can find it. */
-const listen = (path: string) =>
+const listen = ({ dataDir, socket }: Place) =>
   Effect.acquireRelease(
-    Effect.async<Net.Server, NodeJS.ErrnoException>((resume) => {
-      const server = Net.createServer((socket) => {
+    Effect.async<Net.Server, LockFailed>((resume) => {
+      const server = Net.createServer((connection) => {
         // Whoever asks may be gone before the answer is out.
-        socket.on("error", () => undefined)
-        socket.end(String(process.pid))
+        connection.on("error", () => undefined)
+        connection.end(String(process.pid))
       })
       server.unref()
-      server.on("error", (error) => resume(Effect.fail(error)))
-      server.listen(path, () => resume(Effect.succeed(server)))
+      server.on("error", (error) => resume(Effect.fail(failed(dataDir)(error))))
+      server.listen(socket, () => resume(Effect.succeed(server)))
     }),
     (server) => Effect.async<void>((resume) => void server.close(() => resume(Effect.void)))
   )
 
-const attempt = <A>(call: () => A) => Effect.try({ try: call, catch: (error) => error as NodeJS.ErrnoException })
-
 /** Gives the socket the next name, and takes away the older ones. False when another was faster. */
-const publish = (dir: string, socket: string, generation: number) =>
-  attempt(() => {
+const publish = ({ dataDir, dir, socket }: Place, generation: number) =>
+  attempt(dataDir, () => {
     const own = `${dir}/lock.${generation}`
     Fs.linkSync(socket, own)
     const [newest, ...older] = generations(dir)
@@ -107,21 +116,21 @@ const publish = (dir: string, socket: string, generation: number) =>
     }
     for (const dead of older) Fs.rmSync(`${dir}/lock.${dead}`, { force: true })
     return true
-  }).pipe(Effect.catchIf((error) => error.code === "EEXIST", () => Effect.succeed(false)))
+  })
 
 type Outcome = "ours" | "overtaken" | { readonly holder: number | null }
 
+// Another was faster; the lock was taken away while we asked; its holder was killed while it answered.
+const fleeting = new Set(["EEXIST", "ENOENT", "ECONNRESET"])
+
 /** One look at the newest lock: its holder's answer, or the lock after it for us. */
-const contend = (dir: string, socket: string): Effect.Effect<Outcome, NodeJS.ErrnoException> =>
+const contend = (place: Place): Effect.Effect<Outcome, LockFailed> =>
   Effect.gen(function*() {
-    const [newest] = yield* attempt(() => generations(dir))
-    const answer = newest === undefined ? undefined : yield* ask(`${dir}/lock.${newest}`)
+    const [newest] = yield* attempt(place.dataDir, () => generations(place.dir))
+    const answer = newest === undefined ? undefined : yield* ask(place, newest)
     if (answer !== undefined) return { holder: Number.parseInt(answer, 10) || null }
-    return (yield* publish(dir, socket, (newest ?? 0) + 1)) ? "ours" : "overtaken"
-  }).pipe(
-    // It was taken away, or its holder was killed, while we asked.
-    Effect.catchIf(({ code }) => code === "ENOENT" || code === "ECONNRESET", () => Effect.succeed("overtaken" as const))
-  )
+    return (yield* publish(place, (newest ?? 0) + 1)) ? "ours" : "overtaken"
+  }).pipe(Effect.catchIf(({ code }) => fleeting.has(code), () => Effect.succeed("overtaken" as const)))
 
 /**
  * Holds the lock of this folder, which is made if need be, as long as the scope lives.
@@ -134,21 +143,19 @@ export const hold = Effect.fn("Lock.hold")(function*(dataDir: string) {
   const outcome = yield* Effect.gen(function*() {
     // Through /proc a path is short, however deep the folder lies: a socket's path must not be longer than 107 bytes.
     const fd = yield* Effect.acquireRelease(
-      attempt(() => {
+      attempt(dataDir, () => {
         Fs.mkdirSync(dataDir, { recursive: true, mode: 0o700 })
         return Fs.openSync(dataDir, Fs.constants.O_RDONLY | Fs.constants.O_DIRECTORY)
       }),
       (fd) => Effect.sync(() => Fs.closeSync(fd))
     )
     const dir = `/proc/self/fd/${fd}`
-    const socket = `${dir}/.lock-${Crypto.randomBytes(8).toString("hex")}`
-    yield* Scope.extend(listen(socket), holding)
-    yield* Effect.addFinalizer(() => Effect.sync(() => Fs.rmSync(socket, { force: true })))
-    return yield* Effect.repeat(contend(dir, socket), { while: (outcome) => outcome === "overtaken", times: 1000 })
-  }).pipe(
-    Effect.scoped,
-    Effect.mapError(({ code }) => new LockFailed({ dataDir, code: code ?? "EUNKNOWN" }))
-  )
+    const place = { dataDir, dir, socket: `${dir}/.lock-${Crypto.randomBytes(8).toString("hex")}` }
+    yield* Scope.extend(listen(place), holding)
+    yield* Effect.addFinalizer(() => Effect.sync(() => Fs.rmSync(place.socket, { force: true })))
+    yield* attempt(dataDir, () => Fs.chmodSync(place.socket, 0o600))
+    return yield* Effect.repeat(contend(place), { while: (outcome) => outcome === "overtaken", times: 1000 })
+  }).pipe(Effect.scoped)
   if (outcome === "overtaken") return yield* new LockFailed({ dataDir, code: "EAGAIN" })
   if (outcome !== "ours") return yield* new AlreadyRunning({ dataDir, pid: outcome.holder })
 })

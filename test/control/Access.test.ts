@@ -36,9 +36,10 @@ describe("over TCP", () => {
       ]
       // Removal comes last, for the other routes need the instance.
       const routes = Gate.routes.toSorted((a, b) => Number(a.method === "DELETE") - Number(b.method === "DELETE"))
-      for (const route of routes) {
+      for (const [index, route] of routes.entries()) {
         const label = `${route.method} ${route.path}`
-        for (const authorization of wrong) {
+        // Each of the wrong ones at one route at least, and two at each.
+        for (const authorization of [wrong[index % wrong.length], `Bearer ${secret}x`]) {
           const { headers, json, status } = yield* Rig.send({ port }, requestFor(route, { authorization }))
           assert.strictEqual(status, open.has(route.path) ? 200 : 401, `${label} ${authorization}`)
           if (status !== 401) continue
@@ -138,7 +139,7 @@ describe("Tokens", () => {
       assert.strictEqual(Fs.statSync(file).mode & 0o777, 0o600)
       assert.notInclude(Fs.readFileSync(file, "utf8"), secret)
       assert.match(secret, /^ten_[\w-]{43}$/)
-      assert.deepStrictEqual((yield* Tokens.list(dir)).map((token) => `${token.name}`), ["ci"])
+      assert.deepStrictEqual((yield* Tokens.list(dir)).map((token) => token.name), [name("ci")])
       assert.strictEqual((yield* Effect.flip(Tokens.create(dir, name("ci"))))._tag, "TokenExists")
       assert.strictEqual((yield* Effect.flip(Tokens.revoke(dir, name("nope"))))._tag, "NoSuchToken")
       assert.deepStrictEqual(Fs.readdirSync(dir), ["tokens"])

@@ -25,7 +25,10 @@ describe("the API, through the client that is derived from it", () => {
       assert.strictEqual(spawned.instance.name, "api:prod")
       assert.isTrue(spawned.changed)
       assert.isFalse((yield* instances.spawn({ payload: { service: service("api") } })).changed)
-      assert.deepStrictEqual((yield* instances.list({})).map(({ name }) => `${name}`), ["api:default", "api:prod"])
+      assert.deepStrictEqual((yield* instances.list({})).map(({ id }) => id), [
+        InstanceId.make("default"),
+        InstanceId.make("prod")
+      ])
       assert.strictEqual((yield* instances.stop(named("api:prod"))).instance.state, "stopped")
       assert.strictEqual((yield* Effect.flip(instances.probe(named("api:prod"))))._tag, "NotRunning")
       assert.strictEqual((yield* instances.start(named("api:prod"))).instance.state, "running")
