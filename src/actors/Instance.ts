@@ -157,9 +157,11 @@ export const make = Effect.fnUntraced(function*(options: Options) {
   let closed = false
 
   yield* directory.tell(name, state)
-  yield* Effect.addFinalizer(() => directory.forget(name))
+  // Added to the scope by hand, here and below: `Effect.addFinalizer` keeps the fiber's whole state with each.
+  yield* Scope.addFinalizer(scope, directory.forget(name))
   // Nobody waits for an instance that is gone, whether the actor had come to the request or not.
-  yield* Effect.addFinalizer(() =>
+  yield* Scope.addFinalizer(
+    scope,
     Effect.gen(function*() {
       closed = true
       const messages = yield* mailbox.clear
@@ -287,7 +289,7 @@ export const make = Effect.fnUntraced(function*(options: Options) {
   const actor = Effect.gen(function*() {
     const fiberScope = yield* Effect.scope
     const tasks = new Map<Task, { readonly fiber: Fiber.RuntimeFiber<void> | null }>()
-    yield* Effect.addFinalizer(() => Effect.sync(() => tasks.clear()))
+    yield* Scope.addFinalizer(fiberScope, Effect.sync(() => tasks.clear()))
 
     const cancel = (task: Task) =>
       Effect.sync(() => {

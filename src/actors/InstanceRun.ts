@@ -108,17 +108,15 @@ export const launch = Effect.fnUntraced(function*(options: RunOptions, scope: Sc
   const sockets = yield* Sockets
   const { id } = parts(name)
   yield* InstanceDir.make(settings, name, config)
-  const endpoint = yield* Effect.acquireRelease(
-    sockets.prepare({
-      instance: name,
-      incarnation,
-      publicPath: Places.publicSocket(settings, config, id),
-      port: config.port,
-      user: config.user,
-      group: config.group
-    }),
-    sockets.retire
-  ).pipe(Scope.extend(scope))
+  const endpoint = yield* sockets.prepare({
+    instance: name,
+    incarnation,
+    publicPath: Places.publicSocket(settings, config, id),
+    port: config.port,
+    user: config.user,
+    group: config.group
+  })
+  yield* Scope.addFinalizer(scope, sockets.retire(endpoint))
   const { env, ready } = yield* Scope.extend(readiness.prepare(endpoint), scope)
   const values = wordsOfRun(settings, name, endpoint)
   // After the process tree is gone, and before anybody is told so: its last words are kept.

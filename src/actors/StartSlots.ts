@@ -5,9 +5,11 @@
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as FiberId from "effect/FiberId"
 import * as Layer from "effect/Layer"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 
 /**
  * `take` waits for a slot, first come first served, and keeps it until the scope closes, but for `longest` at most: a
@@ -28,20 +30,46 @@ const longest = "1 second"
  */
 export const layer = (slots: number): Layer.Layer<StartSlots> =>
   Layer.sync(StartSlots, () => {
-    const semaphore = Effect.unsafeMakeSemaphore(slots)
-    return {
-      take: Effect.uninterruptibleMask((restore) =>
-        Effect.gen(function*() {
-          yield* restore(semaphore.take(1))
-          let held = true
-          const release = Effect.suspend(() => {
-            if (!held) return Effect.void
-            held = false
-            return Effect.asVoid(semaphore.release(1))
-          })
-          yield* Effect.addFinalizer(() => release)
-          yield* release.pipe(Effect.delay(longest), Effect.interruptible, Effect.forkScoped)
-        })
+    let free = slots
+    // In order of arrival. Effect's semaphore wakes everyone who waits at each release, and here may wait a thousand.
+    const waiting = new Set<Deferred.Deferred<void>>()
+
+    const give = Effect.suspend((): Effect.Effect<unknown> => {
+      const [next] = waiting
+      if (next === undefined) {
+        free++
+        return Effect.void
+      }
+      waiting.delete(next)
+      return Deferred.succeed(next, undefined)
+    })
+
+    const take = Effect.suspend(() => {
+      if (free > 0) {
+        free--
+        return Effect.void
+      }
+      const turn = Deferred.unsafeMake<void>(FiberId.none)
+      waiting.add(turn)
+      // Whoever gives up after it was given a slot hands it on.
+      return Deferred.await(turn).pipe(
+        Effect.interruptible,
+        Effect.onInterrupt(() => waiting.delete(turn) ? Effect.void : give)
       )
+    })
+
+    return {
+      take: Effect.uninterruptible(Effect.gen(function*() {
+        const scope = yield* Effect.scope
+        yield* take
+        let held = true
+        const release = Effect.suspend(() => {
+          if (!held) return Effect.void
+          held = false
+          return Effect.asVoid(give)
+        })
+        yield* Scope.addFinalizer(scope, release)
+        yield* release.pipe(Effect.delay(longest), Effect.interruptible, Effect.forkIn(scope))
+      }))
     }
   })

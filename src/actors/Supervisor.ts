@@ -180,7 +180,7 @@ export const make = Effect.fnUntraced(function*(options: Options) {
     return Effect.asVoid(changed.close)
   }))
 
-  yield* Effect.addFinalizer(() => stopAll)
+  yield* Scope.addFinalizer(yield* Effect.scope, stopAll)
 
   const supervisor: Supervisor = {
     name: options.name,

@@ -9,7 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as FiberId from "effect/FiberId"
 import * as Layer from "effect/Layer"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import * as ChildProcess from "node:child_process"
 import * as Fs from "node:fs"
 import type { ExitStatus } from "../domain/Exit.ts"
@@ -132,7 +132,12 @@ export const layer: Layer.Layer<Launcher> = Layer.effect(
   Launcher,
   Effect.map(Sessions.make, (look) => ({
     launch: Effect.fn("Launcher.launch")((spec: LaunchSpec) =>
-      Effect.acquireRelease(spawn(spec, look), (process) => bounded(process.killTree, "2 seconds"))
+      // As `acquireRelease` does it, but without keeping the fiber's whole state for each process.
+      Effect.uninterruptible(
+        Effect.flatMap(Effect.scope, (scope) =>
+          Effect.tap(spawn(spec, look), (process) =>
+            Scope.addFinalizer(scope, bounded(process.killTree, "2 seconds"))))
+      )
     )
   }))
 )
