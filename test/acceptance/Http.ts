@@ -1,4 +1,4 @@
-/** HTTP over a Unix socket, on Node alone: what `curl --unix-socket` would see, and nothing of the program's client. */
+/** HTTP over a Unix socket or a port of loopback, on Node alone: what `curl` would see, nothing of the program's client. */
 import * as Effect from "effect/Effect"
 import * as http from "node:http"
 
@@ -35,14 +35,14 @@ const parse = (text: string): unknown => {
 }
 
 export const request = (
-  socketPath: string,
+  to: string | number,
   path: string,
   { body, headers, method = "GET", raw }: Request = {}
 ): Effect.Effect<Answer, RequestFailed> =>
   Effect.async((resume) => {
     const payload = raw ?? (body === undefined ? undefined : JSON.stringify(body))
     const sent = http.request({
-      socketPath,
+      ...(typeof to === "string" ? { socketPath: to } : { host: "127.0.0.1", port: to }),
       path,
       method,
       agent: false,

@@ -149,8 +149,8 @@ const bareDescriptors = Effect.runSync(Effect.cached(Effect.scoped(
 /** `before` is done in the folder before the supervisor is started. */
 export interface Options extends Site.RunOptions {
   readonly before?: (root: string) => void
-  /** How many descriptors the supervisor is given that it did not ask for. */
-  readonly inherited?: number
+  /** How many descriptors the supervisor has for good beyond those that any has. */
+  readonly extraDescriptors?: number
 }
 
 /** A machine for one test, and the sweep after it. */
@@ -162,7 +162,7 @@ export const make = (file: Site.File, options: Options = {}): Effect.Effect<Mach
     const machine = on(site, yield* serve(site, options))
     yield* Effect.addFinalizer((exit) =>
       Exit.isSuccess(exit)
-        ? Effect.interruptible(Sweep.after(machine, bare + (options.inherited ?? 0)))
+        ? Effect.interruptible(Sweep.after(machine, bare + (options.extraDescriptors ?? 0)))
         : report(machine)
     )
     return machine

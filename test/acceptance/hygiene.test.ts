@@ -63,7 +63,7 @@ describe("what a service is given", () => {
     Effect.gen(function*() {
       const machine = yield* make(
         { service: { web: Fx.service({}, "child"), other: Fx.service({}, "") } },
-        { inherited: 2, via: ["bash", "-c", "exec 9</etc/passwd 10</etc; exec \"$@\"", "bash"] }
+        { extraDescriptors: 2, via: ["bash", "-c", "exec 9</etc/passwd 10</etc; exec \"$@\"", "bash"] }
       )
       yield* machine.untilUp("web", "other")
       const inherited = [...Proc.descriptors(machine.supervisor.pid).values()]

@@ -62,7 +62,7 @@ const bad: Readonly<Record<string, readonly [path: string, request: Http.Request
   "a NUL in an id": [spawn, { method: "POST", body: { service: "web", id: "a\u0000b" } }],
   "an id of 64 letters": [spawn, { method: "POST", body: { service: "web", id: "x".repeat(64) } }],
   "deep nesting": [spawn, { method: "POST", raw: nested(100_000) }],
-  "a body that is too large": [spawn, { method: "POST", raw: Buffer.alloc(20 << 20, " ") }],
+  "a body that is too large": [spawn, { method: "POST", raw: Buffer.alloc(100 << 20, " ") }],
   "an encoded path as a name": ["/api/instances/..%2f..%2fetc/stop", { method: "POST" }],
   "an encoded NUL as a name": ["/api/instances/web%00:default/stop", { method: "POST" }],
   "a bad percent sign": ["/api/instances/%zz/stop", { method: "POST" }],
