@@ -46,22 +46,37 @@ export const findCycle = <Id extends string>(graph: Graph<Id>): ReadonlyArray<Id
 
 /**
  * The names in waves: each depends only on names in earlier waves, so that the members of one wave can be started
- * together, and stopped together going backwards. Names that are depended on but are not keys of the graph are left
+ * together, and stopped together going backwards. A wave is in the graph's own order. Names that are depended on but are not keys of the graph are left
  * out. The graph must have no cycle; members of one are left out too.
  *
  * @since 0.1.0
  * @category combinators
  */
 export const waves = <Id extends string>(graph: Graph<Id>): ReadonlyArray<ReadonlyArray<Id>> => {
+  const place = new Map<Id, number>()
+  const dependents = new Map<Id, Array<Id>>()
+  const missing = new Map<Id, number>()
+  for (const [id, dependencies] of graph) {
+    const known = dependencies.filter((dependency) => graph.has(dependency))
+    place.set(id, place.size)
+    missing.set(id, known.length)
+    for (const dependency of known) {
+      const waiting = dependents.get(dependency)
+      if (waiting === undefined) dependents.set(dependency, [id])
+      else waiting.push(id)
+    }
+  }
   const result: Array<ReadonlyArray<Id>> = []
-  const placed = new Set<Id>()
-  let rest = [...graph.keys()]
-  while (rest.length > 0) {
-    const wave = rest.filter((id) => (graph.get(id) ?? []).every((dep) => placed.has(dep) || !graph.has(dep)))
-    if (wave.length === 0) break
-    for (const id of wave) placed.add(id)
+  let wave = [...graph.keys()].filter((id) => missing.get(id) === 0)
+  while (wave.length > 0) {
     result.push(wave)
-    rest = rest.filter((id) => !placed.has(id))
+    const next: Array<Id> = []
+    for (const id of wave.flatMap((id) => dependents.get(id) ?? [])) {
+      const left = (missing.get(id) ?? 0) - 1
+      missing.set(id, left)
+      if (left === 0) next.push(id)
+    }
+    wave = next.sort((a, b) => (place.get(a) ?? 0) - (place.get(b) ?? 0))
   }
   return result
 }
