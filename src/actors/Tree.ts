@@ -188,8 +188,8 @@ export const make = Effect.fn("Tree.make")(function*(options: {
     }),
 
     shutdown: Effect.gen(function*() {
-      for (const [name, owned] of [...groups]) yield* removeGroup(name, owned)
-      for (const wave of [...waves()].reverse()) {
+      for (const [name, owned] of groups) yield* removeGroup(name, owned)
+      for (const wave of waves().toReversed()) {
         const instances = (yield* Effect.forEach(wave, instancesOf)).flat()
         yield* Effect.forEach(instances, (instance) => Effect.ignore(instance.ask("Stop", { _tag: "Shutdown" })), {
           concurrency: stopsAtOnce,

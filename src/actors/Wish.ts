@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import * as Deferred from "effect/Deferred"
+import type * as Deferred from "effect/Deferred"
 import { describeCause, describeEnd, duration } from "../domain/Explain.ts"
 import type { InstanceState } from "../domain/InstanceState.ts"
 import { elapsed, type Instant } from "../domain/Instant.ts"

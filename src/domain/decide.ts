@@ -87,7 +87,7 @@ export const resume = (policy: Policy, state: InstanceState, at: Instant): Reado
 // What is asked for
 // ---------------------------------------------------------------------------------------------------------------------
 
-const onStart = (policy: Policy, state: InstanceState, { at, cause }: Event<"Start">): Step => {
+const onStart = (policy: Policy, state: InstanceState, { cause }: Event<"Start">): Step => {
   if (cause._tag === "GroupRound") return onGroupStart(policy, state, cause)
   const wanted: InstanceState = { ...state, wanted: "running" }
   switch (state.phase._tag) {

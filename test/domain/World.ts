@@ -255,7 +255,7 @@ export class World {
   }
 
   private fire(): void {
-    for (const [timer, { due, event }] of [...this.timers]) {
+    for (const [timer, { due, event }] of Array.from(this.timers)) {
       if (due <= this.now && this.timers.get(timer)?.due === due) {
         this.timers.delete(timer)
         this.send(event)

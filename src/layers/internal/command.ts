@@ -1,5 +1,5 @@
 /** @internal */
-import type { LaunchSpec } from "../Launcher.ts"
+import type { LaunchSpec } from "../Process.ts"
 import * as Accounts from "./accounts.ts"
 import * as Executable from "./executable.ts"
 

@@ -1,0 +1,49 @@
+/**
+ * A process: what it takes to start one, and what there is once it runs.
+ *
+ * @since 0.1.0
+ */
+import type * as Effect from "effect/Effect"
+import type { ExitStatus } from "../domain/Exit.ts"
+import type { InstanceName } from "../domain/Names.ts"
+
+/**
+ * What to run, with every template replaced. `stdout` and `stderr` are file descriptors that the process gets; they
+ * stay the caller's.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface LaunchSpec {
+  readonly instance: InstanceName
+  readonly incarnation: number
+  /** Never empty. */
+  readonly argv: ReadonlyArray<string>
+  readonly cwd: string
+  /** The whole environment; nothing is inherited. */
+  readonly env: Readonly<Record<string, string>>
+  readonly user: string | null
+  readonly group: string | null
+  readonly stdout: number
+  readonly stderr: number
+}
+
+/**
+ * A process that was started, in a session and process group of its own.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Process {
+  readonly pid: number
+  /** Start time in clock ticks since boot (`/proc/PID/stat`, field 22): with the pid, the identity of the process. */
+  readonly startTime: string
+  /** Waits for the end of the main process. Can be awaited by many, and afterwards. */
+  readonly exited: Effect.Effect<ExitStatus>
+  /** Sends a signal to the main process alone; does nothing when it is gone. */
+  readonly signal: (signal: NodeJS.Signals) => Effect.Effect<void>
+  /** Whether anything that the main process forked is alive. */
+  readonly hasStragglers: Effect.Effect<boolean>
+  /** SIGKILL to the whole tree; done when nothing of it is left. */
+  readonly killTree: Effect.Effect<void>
+}
