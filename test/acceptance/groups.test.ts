@@ -1,8 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Random from "effect/Random"
 import { eventually } from "./Eventually.ts"
 import * as Fx from "./Fx.ts"
 import * as Machine from "./Machine.ts"
+import * as Proc from "./Proc.ts"
 
 const member: Fx.Table = { restart: "always", backoff_base_ms: 50, backoff_max_ms: 50, backoff_jitter: 0 }
 
@@ -125,5 +127,28 @@ describe("groups", () => {
       )
       assert.deepStrictEqual(views.map(({ pid }) => pid), [null, null, null])
       assert.deepInclude((yield* machine.describe("a")).history.at(-1)?.cause, { _tag: "GroupGaveUp", group: "shop" })
+    }))
+
+  it.scopedLive("whoever is killed whenever: starts stay in order, and all are up in the end", () =>
+    Effect.gen(function*() {
+      const names = ["a", "b", "c"]
+      const machine = yield* Machine.make({
+        service: Object.fromEntries(
+          names.map((name) => [name, Fx.service({ ...member, backoff_base_ms: 10, backoff_max_ms: 10 }, "obey=TERM")])
+        ),
+        group: { shop: { services: names, strategy: "one-for-all", max_restarts: "unlimited" } }
+      })
+      yield* ready(machine, ...names)
+      const random = Random.make("whoever, whenever")
+      for (let count = 0; count < 40; count++) {
+        const victim = (yield* machine.list)[yield* random.nextIntBetween(0, 3)]?.pid ?? null
+        if (victim !== null && Proc.isAlive(victim)) process.kill(victim, "SIGKILL")
+        yield* Effect.sleep(yield* random.nextIntBetween(0, 80))
+      }
+      yield* ready(machine, ...names)
+      const starts = (yield* machine.truth()).filter(({ event }) => event === "start")
+      const order = starts.map(({ instance }) => instance[0]!).join("")
+      assert.match(order, /^(a|ab|abc)+$/)
+      assert.strictEqual(order.slice(-3), "abc")
     }))
 })
