@@ -85,8 +85,8 @@ export const instances = Effect.fn("Targets.instances")(function*<E, R>(
     const found = known.flatMap(({ name }) => parts(name).service === it.name ? [name] : [])
     return found.length > 0 ? Effect.succeed(found) : Effect.fail(
       new Refused({
-        message: `there is no instance of a service "${it.name}"; \`tenement ps\` lists what there is, ` +
-          `\`tenement spawn ${it.name}\` creates one`
+        message: `there is no instance of a service "${it.name}"; \`tenement ps\` lists what there is; ` +
+          `if the file has such a service, \`tenement spawn ${it.name}\` creates one`
       })
     )
   })
