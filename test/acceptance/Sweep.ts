@@ -4,8 +4,19 @@ import * as Effect from "effect/Effect"
 import * as fs from "node:fs"
 import * as path from "node:path"
 import { eventually } from "./Eventually.ts"
-import type { Machine } from "./Machine.ts"
+import type * as Fx from "./Fx.ts"
+import type * as Http from "./Http.ts"
 import * as Proc from "./Proc.ts"
+import type * as Site from "./Site.ts"
+
+/** What the sweep has to know of a machine. */
+export interface Swept extends Pick<Site.Site, "root" | "dataDir"> {
+  readonly supervisor: Site.Running
+  readonly api: (path: string, request?: Http.Request) => Effect.Effect<Http.Answer>
+  readonly list: Effect.Effect<ReadonlyArray<{ readonly name: string }>>
+  readonly truth: () => Effect.Effect<ReadonlyArray<Fx.Entry>>
+  readonly terminate: Effect.Effect<Site.Exit>
+}
 
 const walk = (folder: string): ReadonlyArray<fs.Dirent> =>
   fs.existsSync(folder) ? fs.readdirSync(folder, { withFileTypes: true, recursive: true }) : []
@@ -23,7 +34,7 @@ const none = (what: string, look: () => ReadonlyArray<unknown>) =>
   eventually(`${what} left: none`, Effect.sync(look), (found) => found.length === 0)
 
 /** Of a supervisor that still runs: it is the same, forgets all its instances, and has nothing more than at its start. */
-const forget = (machine: Machine, bare: number) =>
+const forget = (machine: Swept, bare: number) =>
   Effect.gen(function*() {
     const { pid } = machine.supervisor
     assert.strictEqual((yield* machine.api("/health")).status, 200)
@@ -46,7 +57,7 @@ const forget = (machine: Machine, bare: number) =>
   })
 
 /** The sweep. `bare` is how many descriptors a supervisor of nothing has. */
-export const after = (machine: Machine, bare: number): Effect.Effect<void> =>
+export const after = (machine: Swept, bare: number): Effect.Effect<void> =>
   Effect.gen(function*() {
     if (Proc.isAlive(machine.supervisor.pid)) yield* forget(machine, bare)
     yield* none("processes of instances", () => Proc.withArgument(machine.dataDir))
