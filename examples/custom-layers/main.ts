@@ -6,7 +6,7 @@ import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import * as Net from "node:net"
-import { Backoff, Embed, Explain, forService, HealthCheck, Names, Tenement, Unhealthy } from "tenement"
+import { Backoff, Embed, Explain, forService, HealthCheck, Tenement, Unhealthy } from "tenement"
 
 const ping = (path: string) =>
   Effect.async<string, Unhealthy>((resume) => {

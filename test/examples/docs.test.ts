@@ -62,6 +62,49 @@ describe("the documents", () => {
     }
   }, 60_000)
 
+  it("what the documents call refused is refused", () => {
+    const folder = fs.mkdtempSync(path.join(os.tmpdir(), "tenement-docs-"))
+    const asked = {
+      isolation: `"sandbox"`,
+      network: `"none"`,
+      private_tmp: "true",
+      capabilities: "[]",
+      sandbox_runtime: `"gvisor"`,
+      memory_limit_mb: "64",
+      cpu_shares: "100",
+      cpu_limit: "0.5",
+      pids_limit: "64",
+      idle_timeout: "60",
+      restart_mode: `"rolling"`,
+      socket_activation: "true",
+      schedule: `"0 3 * * *"`
+    }
+    const told = read("docs/isolation.md") + read("docs/configuration.md")
+    try {
+      const keys = Object.entries(asked).map(([key, value]) => `${key} = ${value}\n`)
+      fs.writeFileSync(path.join(folder, "tenement.toml"), `[service.a]\ncommand = "true"\n${keys.join("")}`)
+      const { status, stderr } = spawnSync(
+        process.execPath,
+        [path.resolve("dist/tenement.js"), "config", "check"],
+        { cwd: folder, encoding: "utf8" }
+      )
+      assert.strictEqual(status, 2)
+      for (const key of Object.keys(asked)) {
+        assert.match(stderr, new RegExp(`service\\.a\\.${key}: .*not available in this version`))
+        assert.include(told, `\`${key}`)
+      }
+    } finally {
+      fs.rmSync(folder, { recursive: true })
+    }
+  }, 60_000)
+
+  it("docs/metrics.md lists every metric", () => {
+    const names = (text: string) => [...new Set(text.match(/(?<=["`])tenement_\w+/g))].sort()
+    const [listed = "", later = ""] = read("docs/metrics.md").split("Besides them")
+    assert.deepStrictEqual(names(listed), names(read("src/layers/Metrics.ts")))
+    for (const name of names(later)) assert.notInclude(names(listed), name)
+  })
+
   it("docs/commands.md names every command and option there is", () => {
     const help = (...words: ReadonlyArray<string>) => {
       const run = spawnSync(process.execPath, ["dist/tenement.js", ...words, "--help"], { encoding: "utf8" })
