@@ -4,9 +4,11 @@
  * @since 0.1.0
  */
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
+import type * as HttpApi from "@effect/platform/HttpApi"
 import * as HttpApiClient from "@effect/platform/HttpApiClient"
 import * as HttpClient from "@effect/platform/HttpClient"
 import type * as HttpClientError from "@effect/platform/HttpClientError"
+import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import type * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -124,6 +126,26 @@ const isTransport = (error: unknown): error is HttpClientError.HttpClientError |
   Predicate.isTagged(error, "RequestError") || Predicate.isTagged(error, "ResponseError") ||
   Predicate.isTagged(error, "ParseError")
 
+type Derived = typeof Api extends HttpApi.HttpApi<infer _Id, infer Groups, infer E, infer _R>
+  ? HttpApiClient.Client<Groups, E | Unreachable, never>
+  : never
+
+/** What `HttpApiClient.make` gives, each call derived when it is made: a command makes one, and would wait for all. */
+const derive = (httpClient: HttpClient.HttpClient.With<Unreachable>, socket: string): Derived => {
+  const groups: Record<string, Record<string, unknown>> = {}
+  for (const group of Object.values(Api.groups)) {
+    const calls: Record<string, unknown> = groups[group.identifier] = {}
+    for (const endpoint of Object.keys(group.endpoints)) {
+      calls[endpoint] = (request: never) =>
+        HttpApiClient.endpoint(Api, { group: group.identifier, endpoint: endpoint as never, httpClient }).pipe(
+          Effect.flatMap((call: (request: never) => Effect.Effect<unknown, unknown>) => call(request)),
+          Effect.catchIf(isTransport, explain(socket))
+        )
+    }
+  }
+  return groups as Derived
+}
+
 /**
  * A client of the supervisor that listens on this socket. Nothing is connected before the first request.
  *
@@ -141,11 +163,8 @@ export const make = Effect.fn("Client.make")(function*(socket: string) {
     http: agent,
     https: Https.globalAgent
   })
-  const api = yield* HttpApiClient.makeWith(Api, {
-    baseUrl: "http://localhost",
-    httpClient: HttpClient.catchAll(http, explain(socket)),
-    transformResponse: Effect.catchIf(isTransport, explain(socket))
-  })
+  const here = HttpClient.mapRequest(http, HttpClientRequest.prependUrl("http://localhost"))
+  const api = derive(HttpClient.catchAll(here, explain(socket)), socket)
 
   const follow = <A, I, E, R>(
     schema: Schema.Schema<A, I>,
