@@ -6,7 +6,14 @@ import * as Fx from "./Fx.ts"
 import * as Machine from "./Machine.ts"
 import * as Proc from "./Proc.ts"
 
-const member: Fx.Table = { restart: "always", backoff_base_ms: 50, backoff_max_ms: 50, backoff_jitter: 0 }
+/** Ready when it listens: so a start is noted before the next one's, however busy the machine is. */
+const member: Fx.Table = {
+  restart: "always",
+  readiness: "socket",
+  backoff_base_ms: 50,
+  backoff_max_ms: 50,
+  backoff_jitter: 0
+}
 
 /** `a start`, `b exit`, …: starts and signals in the order in which they happened. */
 const order = (machine: Machine.Machine, since: number) =>
@@ -36,11 +43,11 @@ describe("groups", () => {
     Effect.gen(function*() {
       const machine = yield* Machine.make({
         service: {
-          a: Fx.service(member, "obey=TERM"),
-          b: Fx.service(member, "obey=TERM"),
-          c: Fx.service(member, "obey=TERM"),
-          t: Fx.service({ ...member, restart: "never" }, "obey=TERM"),
-          apart: Fx.service(member, "obey=TERM")
+          a: Fx.service(member, "obey=TERM serve=200"),
+          b: Fx.service(member, "obey=TERM serve=200"),
+          c: Fx.service(member, "obey=TERM serve=200"),
+          t: Fx.service({ ...member, restart: "never" }, "obey=TERM serve=200"),
+          apart: Fx.service(member, "obey=TERM serve=200")
         },
         group: {
           shop: { services: ["a", "b", "c", "t"], strategy: "one-for-all", max_restarts: 5, restart_window: 60 }
@@ -73,9 +80,9 @@ describe("groups", () => {
     Effect.gen(function*() {
       const machine = yield* Machine.make({
         service: {
-          a: Fx.service(member, "obey=TERM"),
-          b: Fx.service(member, "obey=TERM"),
-          c: Fx.service(member, "obey=TERM")
+          a: Fx.service(member, "obey=TERM serve=200"),
+          b: Fx.service(member, "obey=TERM serve=200"),
+          c: Fx.service(member, "obey=TERM serve=200")
         },
         group: { shop: { services: ["a", "b", "c"], strategy: "rest-for-one", max_restarts: 5, restart_window: 60 } }
       })
@@ -93,10 +100,10 @@ describe("groups", () => {
     Effect.gen(function*() {
       const machine = yield* Machine.make({
         service: {
-          a: Fx.service(member, "obey=TERM"),
+          a: Fx.service(member, "obey=TERM serve=200"),
           // The second run fails to become ready.
-          b: Fx.service({ ...member, readiness: "socket" }, "serve=200", "exit=1", "serve=200"),
-          c: Fx.service({ ...member, depends_on: ["b"] }, "obey=TERM")
+          b: Fx.service(member, "serve=200", "exit=1", "serve=200"),
+          c: Fx.service({ ...member, depends_on: ["b"] }, "obey=TERM serve=200")
         },
         group: { shop: { services: ["a", "b", "c"], strategy: "one-for-all", max_restarts: 2, restart_window: 60 } }
       })
@@ -134,15 +141,17 @@ describe("groups", () => {
       const names = ["a", "b", "c"]
       const machine = yield* Machine.make({
         service: Object.fromEntries(
-          names.map((name) => [name, Fx.service({ ...member, backoff_base_ms: 10, backoff_max_ms: 10 }, "obey=TERM")])
+          names.map((
+            name
+          ) => [name, Fx.service({ ...member, backoff_base_ms: 10, backoff_max_ms: 10 }, "obey=TERM serve=200")])
         ),
         group: { shop: { services: names, strategy: "one-for-all", max_restarts: "unlimited" } }
       })
       yield* ready(machine, ...names)
       const random = Random.make("whoever, whenever")
       for (let count = 0; count < 40; count++) {
-        const victim = (yield* machine.list)[yield* random.nextIntBetween(0, 3)]?.pid ?? null
-        if (victim !== null && Proc.isAlive(victim)) process.kill(victim, "SIGKILL")
+        const victim = (yield* machine.list)[yield* random.nextIntBetween(0, 3)]!
+        if (victim.state === "running" && Proc.isAlive(victim.pid!)) process.kill(victim.pid!, "SIGKILL")
         yield* Effect.sleep(yield* random.nextIntBetween(0, 80))
       }
       yield* ready(machine, ...names)
