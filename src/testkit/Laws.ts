@@ -130,8 +130,10 @@ const rowsOf = (schedule: Schedule.Schedule<unknown>, { restarts, seed, startMs 
       if (delay === null) yield* reset
       else pass(Math.ceil(delay))
     }
-    return rows as ReadonlyArray<Row>
+    return rows
   })
+
+const list = (delays: Delays = []): string => delays.map(shown).join()
 
 const same = (a: Delays, b: Delays): boolean => a.length === b.length && a.every((delay, index) => delay === b[index])
 
@@ -183,7 +185,7 @@ const laws = ({ ends, grows = false, max, min, schedule }: ScheduleOptions): Rea
           const index = rows.findIndex(({ delays }, at) => !same(delays, again[at]?.delays ?? []))
           return index < 0
             ? undefined
-            : `${rows[index]?.delays.map(shown)} at first, ${again[index]?.delays.map(shown)} then`
+            : `${list(rows[index]?.delays)} at first, ${list(again[index]?.delays)} then`
         })
     },
     {
@@ -199,7 +201,7 @@ const laws = ({ ends, grows = false, max, min, schedule }: ScheduleOptions): Rea
             const fresh = yield* rowsOf(schedule, { seed, startMs, restarts: [{ ...first, ranMs: 0 }, ...others] })
             const expected = fresh[0]?.delays ?? []
             if (!same(delays, expected)) {
-              return `after a reset it gives ${delays.map(shown)}, a new one gives ${expected.map(shown)}`
+              return `after a reset it gives ${list(delays)}, a new one gives ${list(expected)}`
             }
           }
           return undefined

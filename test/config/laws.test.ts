@@ -316,7 +316,7 @@ describe("Names that objects have from birth", () => {
       `[service.${name}]\ncommand = "x"\nisolation = "process"\nenv = { constructor = "y", hasOwnProperty = "z" }\n`
     ).join("")
     const config = Either.getOrThrow(await Effect.runPromise(outcome(text)))
-    assert.deepStrictEqual([...config.services.keys()], names as ReadonlyArray<string>)
+    assert.deepStrictEqual([...config.services.keys()], names)
     for (const { env, instances } of config.services.values()) {
       assert.deepStrictEqual(env, { constructor: "y", hasOwnProperty: "z" })
       assert.deepStrictEqual(instances, ["default"] as ReadonlyArray<string>)
