@@ -48,7 +48,7 @@ export class Session extends Context.Tag("tenement/cli/Session")<Session, {
 }>() {}
 
 const output = (stream: NodeJS.WriteStream, noColor: boolean): Output => {
-  const terminal = Boolean(stream.isTTY)
+  const terminal = stream.isTTY
   // Without a listener, a reader that went away would end the program with a stack trace.
   if (stream.listenerCount("error") === 0) stream.on("error", () => undefined)
   return {

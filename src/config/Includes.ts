@@ -19,7 +19,7 @@ import * as Source from "./Source.ts"
  * @since 0.1.0
  * @category models
  */
-export interface Files {
+interface Files {
   readonly files: ReadonlyArray<Decode.Decoded>
   readonly problems: ReadonlyArray<Problem>
 }

@@ -19,7 +19,7 @@ describe("findCycle", () => {
     if (cycle === undefined) return
     assert.isAtLeast(cycle.length, 2)
     assert.strictEqual(cycle[0], cycle.at(-1))
-    for (const [index, name] of cycle.slice(1).entries()) assert.include(graph.get(cycle[index]!), name)
+    for (const [index, name] of cycle.slice(1).entries()) assert.isTrue(graph.get(cycle[index]!)?.includes(name))
     assert.strictEqual(new Set(cycle).size, cycle.length - 1)
   }, runs)
 
@@ -52,13 +52,13 @@ describe("waves", () => {
   }, runs)
 
   it.prop("leave out who waits for a cycle, and nobody else", [Arbitraries.anyDependencies()], ([graph]) => {
-    const placed = waves(graph).flat()
+    const placed = new Set(waves(graph).flat())
     const known = new Map([...graph].map(([name, all]) => [name, all.filter((one) => graph.has(one))]))
     for (const name of graph.keys()) {
       const waits = [...graph.keys()].some((other) =>
         reaches(known, other, other) && (name === other || reaches(known, name, other))
       )
-      assert.strictEqual(placed.includes(name), !waits, name)
+      assert.strictEqual(placed.has(name), !waits, name)
     }
   }, runs)
 })
