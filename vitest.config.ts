@@ -24,7 +24,7 @@ export default defineConfig({
           // Laws take as long as the machine is slow.
           testTimeout: 60_000,
           hookTimeout: 60_000,
-          exclude: ["test/acceptance/**"],
+          exclude: ["test/acceptance/**", "test/examples/**"],
           sequence: { groupOrder: 0 }
         }
       },
@@ -33,7 +33,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: "acceptance",
-          include: ["test/acceptance/**/*.test.ts"],
+          include: ["test/acceptance/**/*.test.ts", "test/examples/**/*.test.ts"],
           testTimeout: 60_000,
           hookTimeout: 60_000,
           poolOptions: { forks: { singleFork: true } },

@@ -13,17 +13,6 @@ import { atKey, atLine, atValue, type Problem } from "./Problem.ts"
 import { readText, type Unreadable } from "./ReadText.ts"
 import * as Source from "./Source.ts"
 
-/**
- * The files of a configuration, the one it begins with first, and what is wrong with each by itself.
- *
- * @since 0.1.0
- * @category models
- */
-interface Files {
-  readonly files: ReadonlyArray<Decode.Decoded>
-  readonly problems: ReadonlyArray<Problem>
-}
-
 // These hold for the whole configuration: they have one place.
 const mainOnly = ["settings", "routing"]
 
