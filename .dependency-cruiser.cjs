@@ -32,7 +32,7 @@ module.exports = {
           "^src/domain/",
           "node_modules/effect/dist/dts/[^/]+\\.d\\.ts$",
           "node_modules/effect/dist/esm/[^/]+\\.js$",
-          "node_modules/(fastest-levenshtein|shlex)/"
+          "node_modules/fastest-levenshtein/"
         ]
       }
     },
