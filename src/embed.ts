@@ -154,7 +154,7 @@ export const config = (options: {
  * @since 0.1.0
  * @category errors
  */
-export class Unsound extends Schema.TaggedError<Unsound>("tenement/Unsound")("Unsound", {
+export class Unsound extends Schema.TaggedError<Unsound>()("Unsound", {
   problems: Schema.NonEmptyArray(Schema.String)
 }) {
   override get message() {

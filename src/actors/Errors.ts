@@ -13,7 +13,7 @@ import { InstanceView } from "../domain/Views.ts"
  * @since 0.1.0
  * @category errors
  */
-export class NoSuchService extends Schema.TaggedError<NoSuchService>("tenement/NoSuchService")("NoSuchService", {
+export class NoSuchService extends Schema.TaggedError<NoSuchService>()("NoSuchService", {
   service: ServiceName,
   /** The nearest name that exists, if one is near. */
   nearest: Schema.NullOr(ServiceName)
@@ -30,7 +30,7 @@ export class NoSuchService extends Schema.TaggedError<NoSuchService>("tenement/N
  * @since 0.1.0
  * @category errors
  */
-export class NoSuchInstance extends Schema.TaggedError<NoSuchInstance>("tenement/NoSuchInstance")("NoSuchInstance", {
+export class NoSuchInstance extends Schema.TaggedError<NoSuchInstance>()("NoSuchInstance", {
   instance: InstanceName,
   nearest: Schema.NullOr(InstanceName)
 }) {
@@ -48,7 +48,7 @@ export class NoSuchInstance extends Schema.TaggedError<NoSuchInstance>("tenement
  * @since 0.1.0
  * @category errors
  */
-export class NotReady extends Schema.TaggedError<NotReady>("tenement/NotReady")("NotReady", {
+export class NotReady extends Schema.TaggedError<NotReady>()("NotReady", {
   instance: InstanceView,
   reason: Schema.String
 }) {
@@ -63,7 +63,7 @@ export class NotReady extends Schema.TaggedError<NotReady>("tenement/NotReady")(
  * @since 0.1.0
  * @category errors
  */
-export class NotRunning extends Schema.TaggedError<NotRunning>("tenement/NotRunning")("NotRunning", {
+export class NotRunning extends Schema.TaggedError<NotRunning>()("NotRunning", {
   instance: InstanceName,
   reason: Schema.String
 }) {
@@ -78,7 +78,7 @@ export class NotRunning extends Schema.TaggedError<NotRunning>("tenement/NotRunn
  * @since 0.1.0
  * @category errors
  */
-export class Busy extends Schema.TaggedError<Busy>("tenement/Busy")("Busy", { actor: Schema.String }) {
+export class Busy extends Schema.TaggedError<Busy>()("Busy", { actor: Schema.String }) {
   override get message() {
     return `${this.actor} has too many requests waiting; nothing was changed, try again`
   }
@@ -90,7 +90,7 @@ export class Busy extends Schema.TaggedError<Busy>("tenement/Busy")("Busy", { ac
  * @since 0.1.0
  * @category errors
  */
-export class ActorLost extends Schema.TaggedError<ActorLost>("tenement/ActorLost")("ActorLost", {
+export class ActorLost extends Schema.TaggedError<ActorLost>()("ActorLost", {
   actor: Schema.String
 }) {
   override get message() {
@@ -104,7 +104,7 @@ export class ActorLost extends Schema.TaggedError<ActorLost>("tenement/ActorLost
  * @since 0.1.0
  * @category errors
  */
-export class ShuttingDown extends Schema.TaggedError<ShuttingDown>("tenement/ShuttingDown")("ShuttingDown", {}) {
+export class ShuttingDown extends Schema.TaggedError<ShuttingDown>()("ShuttingDown", {}) {
   override get message() {
     return "the supervisor is shutting down"
   }
@@ -116,7 +116,7 @@ export class ShuttingDown extends Schema.TaggedError<ShuttingDown>("tenement/Shu
  * @since 0.1.0
  * @category errors
  */
-export class ReloadRefused extends Schema.TaggedError<ReloadRefused>("tenement/ReloadRefused")("ReloadRefused", {
+export class ReloadRefused extends Schema.TaggedError<ReloadRefused>()("ReloadRefused", {
   keys: Schema.Array(Schema.String)
 }) {
   override get message() {

@@ -22,7 +22,7 @@ import * as Supervisor from "./Supervisor.ts"
  * @since 0.1.0
  * @category errors
  */
-export class MemberFailed extends Schema.TaggedError<MemberFailed>("tenement/MemberFailed")("MemberFailed", {
+export class MemberFailed extends Schema.TaggedError<MemberFailed>()("MemberFailed", {
   instance: InstanceName
 }) {
   override get message() {

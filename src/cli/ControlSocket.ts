@@ -17,7 +17,7 @@ import type { Globals } from "./Session.ts"
  * @since 0.1.0
  * @category errors
  */
-export class SocketUntold extends Schema.TaggedError<SocketUntold>("tenement/SocketUntold")("SocketUntold", {
+export class SocketUntold extends Schema.TaggedError<SocketUntold>()("SocketUntold", {
   file: Schema.String,
   problem: Schema.String
 }) {

@@ -11,7 +11,7 @@ import * as Schema from "effect/Schema"
  * @since 0.1.0
  * @category errors
  */
-export class WordsWrong extends Schema.TaggedError<WordsWrong>("tenement/WordsWrong")("WordsWrong", {
+export class WordsWrong extends Schema.TaggedError<WordsWrong>()("WordsWrong", {
   message: Schema.String
 }) {}
 
@@ -21,7 +21,7 @@ export class WordsWrong extends Schema.TaggedError<WordsWrong>("tenement/WordsWr
  * @since 0.1.0
  * @category errors
  */
-export class Refused extends Schema.TaggedError<Refused>("tenement/Refused")("Refused", { message: Schema.String }) {}
+export class Refused extends Schema.TaggedError<Refused>()("Refused", { message: Schema.String }) {}
 
 /**
  * Something failed that was reported when it did.
@@ -29,7 +29,7 @@ export class Refused extends Schema.TaggedError<Refused>("tenement/Refused")("Re
  * @since 0.1.0
  * @category errors
  */
-export class Reported extends Schema.TaggedError<Reported>("tenement/Reported")("Reported", {
+export class Reported extends Schema.TaggedError<Reported>()("Reported", {
   /** The exit code it asks for. */
   code: Schema.Int
 }) {}
@@ -40,4 +40,4 @@ export class Reported extends Schema.TaggedError<Reported>("tenement/Reported")(
  * @since 0.1.0
  * @category errors
  */
-export class OutputClosed extends Schema.TaggedError<OutputClosed>("tenement/OutputClosed")("OutputClosed", {}) {}
+export class OutputClosed extends Schema.TaggedError<OutputClosed>()("OutputClosed", {}) {}

@@ -32,7 +32,7 @@ const format = ({ column, file, key, line, message }: ConfigIssue): string =>
  * @since 0.1.0
  * @category errors
  */
-export class ConfigInvalid extends Schema.TaggedError<ConfigInvalid>("tenement/ConfigInvalid")("ConfigInvalid", {
+export class ConfigInvalid extends Schema.TaggedError<ConfigInvalid>()("ConfigInvalid", {
   issues: Schema.NonEmptyArray(ConfigIssue)
 }) {
   override get message() {
@@ -47,7 +47,7 @@ export class ConfigInvalid extends Schema.TaggedError<ConfigInvalid>("tenement/C
  * @since 0.1.0
  * @category errors
  */
-export class ConfigNotFound extends Schema.TaggedError<ConfigNotFound>("tenement/ConfigNotFound")("ConfigNotFound", {
+export class ConfigNotFound extends Schema.TaggedError<ConfigNotFound>()("ConfigNotFound", {
   tried: Schema.Array(Schema.String)
 }) {
   override get message() {

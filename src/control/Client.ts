@@ -33,7 +33,7 @@ import * as Sse from "./Sse.ts"
  * @since 0.1.0
  * @category errors
  */
-export class NoSupervisor extends Schema.TaggedError<NoSupervisor>("tenement/NoSupervisor")("NoSupervisor", {
+export class NoSupervisor extends Schema.TaggedError<NoSupervisor>()("NoSupervisor", {
   socket: Schema.String,
   code: Schema.String
 }) {
@@ -50,7 +50,7 @@ export class NoSupervisor extends Schema.TaggedError<NoSupervisor>("tenement/NoS
  * @since 0.1.0
  * @category errors
  */
-export class NotAllowed extends Schema.TaggedError<NotAllowed>("tenement/NotAllowed")("NotAllowed", {
+export class NotAllowed extends Schema.TaggedError<NotAllowed>()("NotAllowed", {
   socket: Schema.String,
   /** The user it belongs to, as far as that can be seen. */
   uid: Schema.NullOr(Schema.Int)
@@ -68,7 +68,7 @@ export class NotAllowed extends Schema.TaggedError<NotAllowed>("tenement/NotAllo
  * @since 0.1.0
  * @category errors
  */
-export class ConnectionLost extends Schema.TaggedError<ConnectionLost>("tenement/ConnectionLost")("ConnectionLost", {
+export class ConnectionLost extends Schema.TaggedError<ConnectionLost>()("ConnectionLost", {
   socket: Schema.String,
   code: Schema.String
 }) {
@@ -83,12 +83,10 @@ export class ConnectionLost extends Schema.TaggedError<ConnectionLost>("tenement
  * @since 0.1.0
  * @category errors
  */
-export class UnexpectedAnswer
-  extends Schema.TaggedError<UnexpectedAnswer>("tenement/UnexpectedAnswer")("UnexpectedAnswer", {
-    socket: Schema.String,
-    detail: Schema.String
-  })
-{
+export class UnexpectedAnswer extends Schema.TaggedError<UnexpectedAnswer>()("UnexpectedAnswer", {
+  socket: Schema.String,
+  detail: Schema.String
+}) {
   override get message() {
     return `${this.socket} gave an answer that this version does not understand: ${this.detail}; is it a supervisor of the same version?`
   }

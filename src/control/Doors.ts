@@ -18,7 +18,7 @@ import { codeOf } from "../layers/internal/errno.ts"
  * @since 0.1.0
  * @category errors
  */
-export class ListenFailed extends Schema.TaggedError<ListenFailed>("tenement/ListenFailed")("ListenFailed", {
+export class ListenFailed extends Schema.TaggedError<ListenFailed>()("ListenFailed", {
   key: Schema.Literal("socket", "listen"),
   where: Schema.String,
   code: Schema.String,

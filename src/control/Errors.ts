@@ -25,7 +25,7 @@ export type RequestIssue = typeof RequestIssue.Type
  * @since 0.1.0
  * @category errors
  */
-export class BadRequest extends Schema.TaggedError<BadRequest>("tenement/BadRequest")("BadRequest", {
+export class BadRequest extends Schema.TaggedError<BadRequest>()("BadRequest", {
   issues: Schema.NonEmptyArray(RequestIssue)
 }) {
   override get message() {
@@ -39,7 +39,7 @@ export class BadRequest extends Schema.TaggedError<BadRequest>("tenement/BadRequ
  * @since 0.1.0
  * @category errors
  */
-export class Unauthorized extends Schema.TaggedError<Unauthorized>("tenement/Unauthorized")("Unauthorized", {}) {
+export class Unauthorized extends Schema.TaggedError<Unauthorized>()("Unauthorized", {}) {
   override get message() {
     return "this needs a valid token: send `Authorization: Bearer TOKEN`; `tenement token create NAME` makes one"
   }
@@ -51,7 +51,7 @@ export class Unauthorized extends Schema.TaggedError<Unauthorized>("tenement/Una
  * @since 0.1.0
  * @category errors
  */
-export class ForeignHost extends Schema.TaggedError<ForeignHost>("tenement/ForeignHost")("ForeignHost", {
+export class ForeignHost extends Schema.TaggedError<ForeignHost>()("ForeignHost", {
   header: Schema.Literal("host", "origin")
 }) {
   override get message() {
@@ -65,7 +65,7 @@ export class ForeignHost extends Schema.TaggedError<ForeignHost>("tenement/Forei
  * @since 0.1.0
  * @category errors
  */
-export class NoSuchRoute extends Schema.TaggedError<NoSuchRoute>("tenement/NoSuchRoute")("NoSuchRoute", {}) {
+export class NoSuchRoute extends Schema.TaggedError<NoSuchRoute>()("NoSuchRoute", {}) {
   override get message() {
     return "there is nothing at this path; GET /api/openapi.json lists what there is"
   }
@@ -77,11 +77,9 @@ export class NoSuchRoute extends Schema.TaggedError<NoSuchRoute>("tenement/NoSuc
  * @since 0.1.0
  * @category errors
  */
-export class MethodNotAllowed
-  extends Schema.TaggedError<MethodNotAllowed>("tenement/MethodNotAllowed")("MethodNotAllowed", {
-    allowed: Schema.Array(Schema.String)
-  })
-{
+export class MethodNotAllowed extends Schema.TaggedError<MethodNotAllowed>()("MethodNotAllowed", {
+  allowed: Schema.Array(Schema.String)
+}) {
   override get message() {
     return `this path takes ${this.allowed.join(", ")}`
   }
@@ -93,7 +91,7 @@ export class MethodNotAllowed
  * @since 0.1.0
  * @category errors
  */
-export class TooLarge extends Schema.TaggedError<TooLarge>("tenement/TooLarge")("TooLarge", {
+export class TooLarge extends Schema.TaggedError<TooLarge>()("TooLarge", {
   part: Schema.Literal("body", "target"),
   limit: Schema.Int
 }) {
@@ -108,7 +106,7 @@ export class TooLarge extends Schema.TaggedError<TooLarge>("tenement/TooLarge")(
  * @since 0.1.0
  * @category errors
  */
-export class NotJson extends Schema.TaggedError<NotJson>("tenement/NotJson")("NotJson", {}) {
+export class NotJson extends Schema.TaggedError<NotJson>()("NotJson", {}) {
   override get message() {
     return "a body must be JSON: send `Content-Type: application/json`"
   }
@@ -120,7 +118,7 @@ export class NotJson extends Schema.TaggedError<NotJson>("tenement/NotJson")("No
  * @since 0.1.0
  * @category errors
  */
-export class InternalError extends Schema.TaggedError<InternalError>("tenement/InternalError")("InternalError", {}) {
+export class InternalError extends Schema.TaggedError<InternalError>()("InternalError", {}) {
   override get message() {
     return "this is a defect in tenement; its log has the details, and everything else goes on"
   }

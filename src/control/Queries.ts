@@ -57,7 +57,7 @@ const selection = {
  * @since 0.1.0
  * @category models
  */
-export const Selection = Schema.Struct(selection).annotations({ identifier: "Selection", ...strict })
+export const Selection = Schema.Struct(selection).annotations(strict)
 /** @since 0.1.0 */
 export type Selection = typeof Selection.Type
 
@@ -70,7 +70,7 @@ export type Selection = typeof Selection.Type
 export const LogSelection = Schema.Struct({
   instance: Schema.optional(Schema.Array(InstanceName).pipe(Schema.maxItems(1000))),
   ...selection
-}).annotations({ identifier: "LogSelection", ...strict })
+}).annotations(strict)
 /** @since 0.1.0 */
 export type LogSelection = typeof LogSelection.Type
 
@@ -80,7 +80,7 @@ export type LogSelection = typeof LogSelection.Type
  */
 export const Removal = Schema.Struct({
   data: Schema.optional(Flag.annotations({ description: "also delete the instance's folder" }))
-}).annotations({ identifier: "Removal", ...strict })
+}).annotations(strict)
 
 /**
  * @since 0.1.0
@@ -88,4 +88,4 @@ export const Removal = Schema.Struct({
  */
 export const Reload = Schema.Struct({
   dryRun: Schema.optional(Flag.annotations({ description: "only say what would be done" }))
-}).annotations({ identifier: "Reload", ...strict })
+}).annotations(strict)

@@ -32,7 +32,7 @@ export type TokenName = typeof TokenName.Type
  * @since 0.1.0
  * @category errors
  */
-export class TokenExists extends Schema.TaggedError<TokenExists>("tenement/TokenExists")("TokenExists", {
+export class TokenExists extends Schema.TaggedError<TokenExists>()("TokenExists", {
   name: TokenName
 }) {
   override get message() {
@@ -46,7 +46,7 @@ export class TokenExists extends Schema.TaggedError<TokenExists>("tenement/Token
  * @since 0.1.0
  * @category errors
  */
-export class NoSuchToken extends Schema.TaggedError<NoSuchToken>("tenement/NoSuchToken")("NoSuchToken", {
+export class NoSuchToken extends Schema.TaggedError<NoSuchToken>()("NoSuchToken", {
   name: TokenName
 }) {
   override get message() {
@@ -60,7 +60,7 @@ export class NoSuchToken extends Schema.TaggedError<NoSuchToken>("tenement/NoSuc
  * @since 0.1.0
  * @category errors
  */
-export class TokensFailed extends Schema.TaggedError<TokensFailed>("tenement/TokensFailed")("TokensFailed", {
+export class TokensFailed extends Schema.TaggedError<TokensFailed>()("TokensFailed", {
   path: Schema.String,
   problem: Schema.String
 }) {

@@ -13,7 +13,7 @@ import { InstanceName } from "../domain/Names.ts"
  * @since 0.1.0
  * @category errors
  */
-export class LaunchFailed extends Schema.TaggedError<LaunchFailed>("tenement/LaunchFailed")("LaunchFailed", {
+export class LaunchFailed extends Schema.TaggedError<LaunchFailed>()("LaunchFailed", {
   instance: InstanceName,
   code: Schema.String,
   what: Schema.String,
@@ -30,14 +30,12 @@ export class LaunchFailed extends Schema.TaggedError<LaunchFailed>("tenement/Lau
  * @since 0.1.0
  * @category errors
  */
-export class IsolationUnavailable
-  extends Schema.TaggedError<IsolationUnavailable>("tenement/IsolationUnavailable")("IsolationUnavailable", {
-    instance: InstanceName,
-    level: Schema.String,
-    missing: Schema.String,
-    advice: Schema.String
-  })
-{
+export class IsolationUnavailable extends Schema.TaggedError<IsolationUnavailable>()("IsolationUnavailable", {
+  instance: InstanceName,
+  level: Schema.String,
+  missing: Schema.String,
+  advice: Schema.String
+}) {
   override get message() {
     return `${this.instance} asks for isolation "${this.level}", and ${this.missing}. ${this.advice}`
   }
@@ -49,7 +47,7 @@ export class IsolationUnavailable
  * @since 0.1.0
  * @category errors
  */
-export class SocketUnusable extends Schema.TaggedError<SocketUnusable>("tenement/SocketUnusable")("SocketUnusable", {
+export class SocketUnusable extends Schema.TaggedError<SocketUnusable>()("SocketUnusable", {
   instance: InstanceName,
   path: Schema.String,
   code: Schema.String,
@@ -67,7 +65,7 @@ export class SocketUnusable extends Schema.TaggedError<SocketUnusable>("tenement
  * @since 0.1.0
  * @category errors
  */
-export class Unhealthy extends Schema.TaggedError<Unhealthy>("tenement/Unhealthy")("Unhealthy", {
+export class Unhealthy extends Schema.TaggedError<Unhealthy>()("Unhealthy", {
   detail: Schema.String
 }) {
   override get message() {
@@ -81,7 +79,7 @@ export class Unhealthy extends Schema.TaggedError<Unhealthy>("tenement/Unhealthy
  * @since 0.1.0
  * @category errors
  */
-export class LogsFailed extends Schema.TaggedError<LogsFailed>("tenement/LogsFailed")("LogsFailed", {
+export class LogsFailed extends Schema.TaggedError<LogsFailed>()("LogsFailed", {
   instance: Schema.String,
   path: Schema.String,
   code: Schema.String,
@@ -98,7 +96,7 @@ export class LogsFailed extends Schema.TaggedError<LogsFailed>("tenement/LogsFai
  * @since 0.1.0
  * @category errors
  */
-export class ToolFailed extends Schema.TaggedError<ToolFailed>("tenement/ToolFailed")("ToolFailed", {
+export class ToolFailed extends Schema.TaggedError<ToolFailed>()("ToolFailed", {
   program: Schema.String,
   code: Schema.String,
   detail: Schema.String
@@ -116,13 +114,11 @@ export class ToolFailed extends Schema.TaggedError<ToolFailed>("tenement/ToolFai
  * @since 0.1.0
  * @category errors
  */
-export class NotifyUnavailable
-  extends Schema.TaggedError<NotifyUnavailable>("tenement/NotifyUnavailable")("NotifyUnavailable", {
-    code: Schema.String,
-    problem: Schema.String,
-    advice: Schema.String
-  })
-{
+export class NotifyUnavailable extends Schema.TaggedError<NotifyUnavailable>()("NotifyUnavailable", {
+  code: Schema.String,
+  problem: Schema.String,
+  advice: Schema.String
+}) {
   override get message() {
     return `sd_notify messages cannot be received: ${this.problem} (${this.code}). ${this.advice}`
   }

@@ -23,7 +23,7 @@ import { codeOf } from "./internal/errno.ts"
  * @since 0.1.0
  * @category errors
  */
-export class AlreadyRunning extends Schema.TaggedError<AlreadyRunning>("tenement/AlreadyRunning")("AlreadyRunning", {
+export class AlreadyRunning extends Schema.TaggedError<AlreadyRunning>()("AlreadyRunning", {
   dataDir: Schema.String,
   /** `null` when it is there and does not answer. */
   pid: Schema.NullOr(Schema.Int)
@@ -42,7 +42,7 @@ export class AlreadyRunning extends Schema.TaggedError<AlreadyRunning>("tenement
  * @since 0.1.0
  * @category errors
  */
-export class LockFailed extends Schema.TaggedError<LockFailed>("tenement/LockFailed")("LockFailed", {
+export class LockFailed extends Schema.TaggedError<LockFailed>()("LockFailed", {
   dataDir: Schema.String,
   code: Schema.String
 }) {

@@ -55,7 +55,7 @@ const shown = (delay: number | null | undefined): string =>
  * @since 0.1.0
  * @category errors
  */
-export class LawBroken extends Schema.TaggedError<LawBroken>("tenement/LawBroken")("LawBroken", {
+export class LawBroken extends Schema.TaggedError<LawBroken>()("LawBroken", {
   law: Schema.String,
   detail: Schema.String,
   history: Schema.Struct({
