@@ -39,7 +39,7 @@ describe("a command that cannot be started", () => {
           ),
           neighbour: Fx.service({}, "")
         }
-      })
+      }, { env: { PATH: "/usr/bin:/bin" } })
       fs.writeFileSync(`${machine.root}/plain-file`, "#!/bin/sh\n", { mode: 0o644 })
       fs.writeFileSync(`${machine.root}/bad-shebang`, "#!/no/such/interpreter\n", { mode: 0o755 })
       const neighbour = Proc.identity((yield* machine.until("neighbour", "running")).pid!)
