@@ -27,6 +27,7 @@ import { Events } from "../layers/Events.ts"
 import { type InstanceLog, Logs } from "../layers/Logs.ts"
 import { Metrics } from "../layers/Metrics.ts"
 import { Sockets } from "../layers/Sockets.ts"
+import { close } from "./Close.ts"
 import { Directory } from "./Directory.ts"
 import { ActorLost, Busy } from "./Errors.ts"
 import * as HealthLoop from "./HealthLoop.ts"
@@ -283,7 +284,7 @@ export const make = Effect.fnUntraced(function*(options: Options) {
     const { scope: runScope } = run
     run = null
     slot = null
-    return Scope.close(runScope, Exit.void)
+    return close(runScope)
   })
 
   const actor = Effect.gen(function*() {
@@ -362,7 +363,7 @@ export const make = Effect.fnUntraced(function*(options: Options) {
             Effect.suspend(() => {
               const held = slot
               slot = null
-              return held === null ? Effect.void : Scope.close(held, Exit.void)
+              return held === null ? Effect.void : close(held)
             })
           )
         case "StartProbes": {
@@ -432,7 +433,7 @@ export const make = Effect.fnUntraced(function*(options: Options) {
           Scope.extend(nextScope),
           Effect.provide(context)
         )
-        yield* Scope.close(partsScope, Exit.void)
+        yield* close(partsScope)
         partsScope = nextScope
         const current = run
         // A probe in progress belongs to the old check.

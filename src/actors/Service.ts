@@ -5,13 +5,13 @@
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import type { ServiceConfig, Settings } from "../domain/Config.ts"
 import { type GroupName, type InstanceId, type InstanceName, instanceName, type ServiceName } from "../domain/Names.ts"
 import { exponentialSchedule, stepper } from "../layers/Backoff.ts"
 import { Events } from "../layers/Events.ts"
+import { close } from "./Close.ts"
 import * as Instance from "./Instance.ts"
 import type { LayersFor } from "./InstanceParts.ts"
 import * as Supervisor from "./Supervisor.ts"
@@ -113,7 +113,7 @@ export const make = Effect.fnUntraced(function*(options: Options) {
         if (found === undefined) return
         instances.delete(id)
         yield* supervisor.remove(found.instance.name)
-        yield* Scope.close(found.scope, Exit.void)
+        yield* close(found.scope)
       }).pipe(Effect.uninterruptible),
     reconfigure: (nextConfig, nextGroup) =>
       Effect.suspend(() => {

@@ -15,6 +15,7 @@ import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import * as Intensity from "../domain/Intensity.ts"
 import { round, type Strategy } from "../domain/Strategy.ts"
+import { close } from "./Close.ts"
 
 /**
  * How to start a child. `start` returns when the child is up, with the effect that is its running; whatever it acquires
@@ -35,7 +36,7 @@ export interface ChildSpec {
  * @since 0.1.0
  * @category errors
  */
-export class GaveUp extends Schema.TaggedError<GaveUp>("tenement/GaveUp")("GaveUp", {
+export class GaveUp extends Schema.TaggedError<GaveUp>()("GaveUp", {
   supervisor: Schema.String,
   child: Schema.String,
   restarts: Schema.Int,
@@ -105,7 +106,7 @@ export const make = Effect.fnUntraced(function*(options: Options) {
       const scope = child.scope
       child.scope = null
       child.ended = null
-      return scope === null ? Effect.void : Scope.close(scope, Exit.void)
+      return scope === null ? Effect.void : close(scope)
     })
 
   /** The child's fiber says how it ended; nothing is queued, so nothing can overflow. */
@@ -123,8 +124,8 @@ export const make = Effect.fnUntraced(function*(options: Options) {
         child.ended = null
         const started = yield* Effect.exit(restore(Scope.extend(child.spec.start, scope)))
         if (Exit.isFailure(started)) {
-          // Nobody else can stop what a start that was interrupted has acquired.
-          if (Exit.isInterrupted(started)) return yield* Effect.zipRight(stop(child), Effect.interrupt)
+          // If it is the supervisor that is interrupted, nobody else can stop what the start has acquired.
+          if (Exit.isInterrupted(started)) yield* Effect.onInterrupt(restore(Effect.void), () => stop(child))
           yield* ended(started)
           return false
         }

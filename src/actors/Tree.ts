@@ -4,7 +4,6 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import type { Cause } from "../domain/Cause.ts"
@@ -13,6 +12,7 @@ import type { ConfigDiff } from "../domain/ConfigDiff.ts"
 import * as Dependencies from "../domain/Dependencies.ts"
 import { type GroupName, type InstanceId, type InstanceName, parts, type ServiceName } from "../domain/Names.ts"
 import type { TreeNode } from "../domain/Views.ts"
+import { close } from "./Close.ts"
 import * as Group from "./Group.ts"
 import type * as Instance from "./Instance.ts"
 import type { LayersFor } from "./InstanceParts.ts"
@@ -95,8 +95,7 @@ export const make = Effect.fn("Tree.make")(function*(options: {
       yield* trunk.add({ id, start: Effect.succeed(run(value)) })
       return { value, scope: own }
     })
-  const fell = (id: string, { scope: own }: Owned<unknown>) =>
-    Effect.zipRight(trunk.remove(id), Scope.close(own, Exit.void))
+  const fell = (id: string, { scope: own }: Owned<unknown>) => Effect.zipRight(trunk.remove(id), close(own))
 
   const addService = (service: ServiceConfig) =>
     Effect.gen(function*() {

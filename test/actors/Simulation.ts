@@ -1,0 +1,132 @@
+/**
+ * Runs effects in a world of its own: time stands still until it is moved, fibers run when the test lets them, in an
+ * order that a seed decides, and all of it in one synchronous call. So thousands of histories take seconds, and one that
+ * fails does so each time.
+ */
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import * as Random from "effect/Random"
+import type { Scheduler, Task } from "effect/Scheduler"
+
+interface Sleeper {
+  readonly dueMs: number
+  readonly wake: () => void
+}
+
+/** More steps than this without an end are a loop. */
+const patience = 200_000
+
+export class Simulation {
+  nowMs = 0
+  private readonly tasks: Array<Task> = []
+  private readonly sleepers = new Set<Sleeper>()
+  private readonly seed: number
+  private draws = 0
+
+  /** With seed 0 fibers run in the order in which they ask to. */
+  constructor(seed = 0) {
+    this.seed = seed
+  }
+
+  private readonly scheduler: Scheduler = {
+    shouldYield: (fiber) => fiber.currentOpCount > 2048 ? 0 : false,
+    scheduleTask: (task) => void this.tasks.push(task)
+  }
+
+  private readonly clock: Clock.Clock = {
+    [Clock.ClockTypeId]: Clock.ClockTypeId,
+    unsafeCurrentTimeMillis: () => this.nowMs,
+    unsafeCurrentTimeNanos: () => BigInt(this.nowMs) * 1_000_000n,
+    currentTimeMillis: Effect.sync(() => this.nowMs),
+    currentTimeNanos: Effect.sync(() => BigInt(this.nowMs) * 1_000_000n),
+    sleep: (duration) =>
+      Effect.async<void>((resume) => {
+        const sleeper = {
+          dueMs: this.nowMs + Duration.toMillis(duration),
+          wake: () => {
+            this.sleepers.delete(sleeper)
+            resume(Effect.void)
+          }
+        }
+        this.sleepers.add(sleeper)
+        return Effect.sync(() => this.sleepers.delete(sleeper))
+      })
+  }
+
+  private below(limit: number): number {
+    if (this.seed === 0) return 0
+    // splitmix32
+    let z = (this.seed + Math.imul(++this.draws, 0x9e3779b9)) | 0
+    z = Math.imul(z ^ (z >>> 16), 0x21f0aaad)
+    z = Math.imul(z ^ (z >>> 15), 0x735a2d97)
+    return ((z ^ (z >>> 15)) >>> 0) % limit
+  }
+
+  /** Lets everything happen that needs no time. */
+  settle(): void {
+    for (let steps = 0; this.tasks.length > 0 || this.isDue(this.next); steps++) {
+      if (steps > patience) throw new Error(`still busy after ${patience} steps at ${this.nowMs} ms`)
+      if (this.tasks.length > 0) this.steps(1)
+      else this.next?.wake()
+    }
+  }
+
+  private get next(): Sleeper | undefined {
+    let next: Sleeper | undefined
+    for (const sleeper of this.sleepers) if (next === undefined || sleeper.dueMs < next.dueMs) next = sleeper
+    return next
+  }
+
+  private isDue(sleeper: Sleeper | undefined): boolean {
+    return sleeper !== undefined && sleeper.dueMs <= this.nowMs
+  }
+
+  /** Lets at most so many steps happen, and no time pass. */
+  steps(count: number): void {
+    for (let step = 0; step < count && this.tasks.length > 0; step++) {
+      this.tasks.splice(this.below(this.tasks.length), 1)[0]?.()
+    }
+  }
+
+  /** Lets time pass, and everything happen that it brings. */
+  advance(ms: number): void {
+    const until = this.nowMs + ms
+    for (this.settle();; this.settle()) {
+      const { next } = this
+      if (next === undefined || next.dueMs > until) break
+      this.nowMs = next.dueMs
+    }
+    this.nowMs = until
+  }
+
+  /** Whether nothing will ever happen by itself any more. */
+  get isIdle(): boolean {
+    return this.tasks.length === 0 && this.sleepers.size === 0
+  }
+
+  fork<A, E>(effect: Effect.Effect<A, E>): Fiber.RuntimeFiber<A, E> {
+    return Effect.runFork(
+      effect.pipe(Effect.withClock(this.clock), Effect.withRandom(Random.make(this.seed))),
+      { scheduler: this.scheduler }
+    )
+  }
+
+  /** Runs what needs no time. */
+  run<A, E>(effect: Effect.Effect<A, E>): A {
+    const fiber = this.fork(effect)
+    this.settle()
+    return ended(fiber)
+  }
+}
+
+/** What a fiber that has ended ended with. */
+export const ended = <A, E>(fiber: Fiber.RuntimeFiber<A, E>): A => {
+  const exit = fiber.unsafePoll()
+  if (exit === null) throw new Error("it has not come to its end")
+  return Exit.getOrElse(exit, (cause) => {
+    throw new Error(String(cause))
+  })
+}
