@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Random from "effect/Random"
 import type * as Views from "../../src/domain/Views.ts"
 import { eventually } from "./Eventually.ts"
 import * as Fx from "./Fx.ts"
@@ -113,5 +114,53 @@ describe("reload", () => {
       })
       assert.strictEqual((yield* reload(machine)).status, 200)
       assert.deepStrictEqual(yield* identities(machine), before)
+    }))
+
+  it.scopedLive("any file after any other: what runs is what the file says, and what did not change went on", () =>
+    Effect.gen(function*() {
+      const random = Random.make("any file")
+      const version = Effect.map(
+        random.nextIntBetween(0, 4),
+        (kind) => kind === 0 ? undefined : { VERSION: String(kind) }
+      )
+      const some = <A>(values: ReadonlyArray<A>) =>
+        Effect.filter(values, () => Effect.map(random.nextIntBetween(0, 3), (roll) => roll > 0))
+      const file = Effect.gen(function*() {
+        const service: Record<string, Fx.Table> = { always: Fx.service({}, "") }
+        for (const name of ["a", "b", "c", "d"]) {
+          const env = yield* version
+          if (env !== undefined) service[name] = Fx.service({ env, instances: yield* some(["x", "y", "z"]) }, "")
+        }
+        return { service }
+      })
+      const expected = ({ service }: { readonly service: Readonly<Record<string, Fx.Table>> }) =>
+        Object.entries(service).flatMap(([name, { env, instances }]) =>
+          ((instances ?? ["default"]) as ReadonlyArray<string>).map((id) =>
+            [`${name}:${id}`, JSON.stringify(env)] as const
+          )
+        )
+
+      let now = yield* file
+      const machine = yield* make(now)
+      const matches = (wanted: ReadonlyArray<readonly [string, string]>) =>
+        eventually("what runs is what the file says", machine.list, (views) =>
+          views.length === wanted.length &&
+          views.every(({ name, state }) => state === "running" && wanted.some(([other]) => other === name)))
+      yield* matches(expected(now))
+      for (let round = 0; round < 12; round++) {
+        const before = yield* identities(machine)
+        const next = yield* file
+        yield* machine.write(next)
+        const answer = yield* reload(machine)
+        assert.strictEqual(answer.status, 200, answer.text)
+        yield* matches(expected(next))
+        const after = yield* identities(machine)
+        const old = new Map(expected(now))
+        for (const [name, env] of expected(next)) {
+          if (old.get(name) === env) assert.strictEqual(after[name], before[name], `${name} in round ${round}`)
+          else assert.notStrictEqual(after[name], before[name], `${name} in round ${round}`)
+        }
+        now = next
+      }
     }))
 })
