@@ -21,6 +21,7 @@ const mistakes: Readonly<Record<string, Mistake>> = {
   "a wrong type": { file: service("max_restarts = [3]"), says: ["4:", "max_restarts"] },
   "a number out of range": { file: service("weight = -1"), says: ["4:", "weight"] },
   "a duration that is none": { file: service("stop_timeout = \"soon\""), says: ["4:", "stop_timeout", "soon"] },
+  "a NUL in an argument": { file: service("args = [\"a\\u0000b\"]"), says: ["4:", "NUL"] },
   "no command": { file: "[service.web]\nisolation = \"process\"\n", says: ["1:", "command"] },
   "an unclosed quote in a command": { file: "[service.web]\ncommand = \"echo 'x\"\n", says: ["2:", "command"] },
   "the same table twice": { file: service() + service(), says: ["4:"] },
