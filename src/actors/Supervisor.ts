@@ -126,7 +126,7 @@ export const make = Effect.fnUntraced(function*(options: Options) {
         if (Exit.isFailure(started)) {
           // If it is the supervisor that is interrupted, nobody else can stop what the start has acquired.
           if (Exit.isInterrupted(started)) yield* Effect.onInterrupt(restore(Effect.void), () => stop(child))
-          yield* ended(started)
+          yield* ended(Exit.asVoid(started))
           return false
         }
         // A child asks nothing of its environment, and there are many: none should keep all of it in memory.

@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import { InstanceId, InstanceName, parts, ServiceName } from "../domain/Names.ts"
+import { nearest } from "../domain/Nearest.ts"
 import type { InstanceView } from "../domain/Views.ts"
 import { Refused, WordsWrong } from "./Errors.ts"
 
@@ -83,10 +84,13 @@ export const instances = Effect.fn("Targets.instances")(function*<E, R>(
   const names = yield* Effect.forEach(targets, (it): Effect.Effect<ReadonlyArray<InstanceName>, Refused> => {
     if (it._tag === "Instance") return Effect.succeed([it.name])
     const found = known.flatMap(({ name }) => parts(name).service === it.name ? [name] : [])
-    return found.length > 0 ? Effect.succeed(found) : Effect.fail(
+    if (found.length > 0) return Effect.succeed(found)
+    const near = nearest(it.name, [...new Set(known.map(({ name }) => parts(name).service))])
+    return Effect.fail(
       new Refused({
-        message: `there is no instance of a service "${it.name}"; \`tenement ps\` lists what there is; ` +
-          `if the file has such a service, \`tenement spawn ${it.name}\` creates one`
+        message: `there is no instance of a service "${it.name}"; ` + (near === null
+          ? `\`tenement ps\` lists what there is; if the file has such a service, \`tenement spawn ${it.name}\` creates one`
+          : `did you mean "${near}"?`)
       })
     )
   })
