@@ -173,7 +173,7 @@ describe("the command line", () => {
         }), { concurrency: 2 })
       // What is well said and does not exist is a failure, with the nearest name.
       for (
-        const [command, says] of [["stop websiet", "tenement ps"], ["why website:defualt", "website:default"], [
+        const [command, says] of [["stop websiet", "website"], ["why website:defualt", "website:default"], [
           "spawn wbe",
           "web"
         ]] as const
