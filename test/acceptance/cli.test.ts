@@ -172,12 +172,8 @@ describe("the command line", () => {
           assert.notMatch(stderr, /\n\s+at /, command)
         }), { concurrency: 2 })
       // What is well said and does not exist is a failure, with the nearest name.
-      for (
-        const [command, says] of [["stop websiet", "website"], ["why website:defualt", "website:default"], [
-          "spawn wbe",
-          "web"
-        ]] as const
-      ) {
+      const nearest = { "stop websiet": "website", "why website:defualt": "website:default", "spawn websit": "website" }
+      for (const [command, says] of Object.entries(nearest)) {
         const { code, stderr } = yield* machine.cli(...command.split(" "))
         assert.strictEqual(code, 1, `${command}: ${stderr}`)
         assert.include(stderr, says, command)
