@@ -9,9 +9,9 @@ import * as Schema from "effect/Schema"
 import type { Cause } from "../domain/Cause.ts"
 import type { GroupConfig } from "../domain/Config.ts"
 import { elapsed, type Instant, plus } from "../domain/Instant.ts"
-import { type GroupName, InstanceName, parts } from "../domain/Names.ts"
+import { type GroupName, InstanceName, parts, type ServiceName } from "../domain/Names.ts"
 import { Events } from "../layers/Events.ts"
-import type { Instance } from "./Instance.ts"
+import type { Instance, Snapshot } from "./Instance.ts"
 import { now } from "./Now.ts"
 import type { Service } from "./Service.ts"
 import * as Supervisor from "./Supervisor.ts"
@@ -29,6 +29,28 @@ export class MemberFailed extends Schema.TaggedError<MemberFailed>()("MemberFail
     return `${this.instance} failed`
   }
 }
+
+/** What went wrong last, and when its delay is over. */
+interface Failure {
+  readonly instance: InstanceName
+  readonly until: Instant
+}
+
+const roundOf = ({ name }: GroupConfig, { instance }: Failure): Cause => ({
+  _tag: "GroupRound",
+  group: name,
+  failed: instance
+})
+
+/** Whether a round is to start it again. One that waits to be started again asked for that itself. */
+const isRevived = ({ parts: { policy }, state: { phase, wanted } }: Snapshot): boolean =>
+  wanted === "running" && (policy.revivedByGroup || phase._tag === "Backoff")
+
+const reach = {
+  "one-for-one": "it",
+  "one-for-all": "all its members",
+  "rest-for-one": "it and the members after it"
+} as const
 
 /** Instances of one service stop together; this many of them. */
 const stopsAtOnce = 64
@@ -72,29 +94,48 @@ export const make = Effect.fn("Group.make")(function*(options: Options) {
   const { config } = options
   const events = yield* Events
   const lifted = Effect.unsafeMakeLatch(false)
-  const failures = new Map<string, Deferred.Deferred<never, MemberFailed>>()
-  let last: { readonly instance: InstanceName; readonly until: Instant } | null = null
-  let watching = options.startMembers ? "start" as "start" | "watch" : "watch"
+  const failures = new Map<ServiceName, Deferred.Deferred<never, MemberFailed>>()
+  const isOneForOne = config.strategy === "one-for-one"
+  /** Members that are still to be started for the first time. */
+  const unborn = new Set(options.startMembers ? options.services.map(({ name }) => name) : [])
+  let last: Failure | null = null
+  let watching = !options.startMembers
   let gaveUp = false
   let released = false
 
-  const roundCause = (): Cause =>
-    last === null ? { _tag: "Boot" } : { _tag: "GroupRound", group: config.name, failed: last.instance }
+  const untilDue = (until: Instant) =>
+    Effect.flatMap(now, (at) => Effect.sleep(Math.ceil(Math.max(0, elapsed(at, until)))))
 
   /** Started, and either ready or waiting for something outside the group; a failure is the round's. */
-  const startInstance = (instance: Instance) =>
+  const startInstance = (instance: Instance, cause: Cause) =>
     Effect.gen(function*() {
       const before = yield* instance.snapshot
-      if (before.state.phase._tag === "Completed" || before.state.phase._tag === "Failed") return
-      const isBoot = last === null
-      if (!isBoot && (before.state.wanted === "stopped" || !before.parts.policy.revivedByGroup)) return
-      yield* instance.ask("Start", roundCause())
+      const { phase } = before.state
+      if (phase._tag === "Completed" || phase._tag === "Failed") return
+      if (cause._tag === "GroupRound" && !isRevived(before)) return
+      // Each for itself: nobody waits for the delay of another.
+      if (isOneForOne && phase._tag === "Backoff" && phase.until !== null) yield* untilDue(phase.until)
+      yield* instance.ask("Start", cause)
       const { state } = yield* instance.snapshot
       if (state.phase._tag === "Backoff") yield* new MemberFailed({ instance: instance.name })
     })
 
+  /** Nobody is started who is only watched, but one that another round has left behind is a failure of this one. */
+  const takeOver = (instance: Instance) =>
+    Effect.gen(function*() {
+      const found = yield* instance.snapshot
+      const { phase } = found.state
+      if ((phase._tag !== "Stopped" && phase._tag !== "Backoff") || !isRevived(found)) return
+      last = { instance: instance.name, until: (phase._tag === "Backoff" ? phase.until : null) ?? (yield* now) }
+      yield* new MemberFailed({ instance: instance.name })
+    })
+
   const stopInstance = (instance: Instance) =>
-    Effect.suspend(() => released || last === null ? Effect.void : Effect.ignore(instance.ask("Stop", roundCause())))
+    Effect.suspend(() => {
+      // The one that failed is down, and with it alone the round is concerned.
+      if (released || last === null || isOneForOne) return Effect.void
+      return Effect.ignore(instance.ask("Stop", roundOf(config, last)))
+    })
 
   const member = (service: Service): Supervisor.ChildSpec => ({
     id: service.name,
@@ -108,8 +149,28 @@ export const make = Effect.fn("Group.make")(function*(options: Options) {
           (current) => Effect.forEach(current, stopInstance, { concurrency: stopsAtOnce, discard: true })
         )
       )
-      if (watching === "start") yield* Effect.forEach(instances, startInstance, { discard: true })
-      return Deferred.await(failure)
+      const failed = Deferred.await(failure)
+      if (watching) {
+        yield* Effect.forEach(instances, takeOver, { discard: true })
+        return failed
+      }
+      const isFirst = unborn.delete(service.name)
+      const cause: Cause = isFirst || last === null ? { _tag: "Boot" } : roundOf(config, last)
+      if (cause._tag === "Boot" || !isOneForOne) {
+        yield* Effect.forEach(instances, (instance) => startInstance(instance, cause), { discard: true })
+        return failed
+      }
+      // As many at once as there are: most of them only wait for their time.
+      return Effect.raceFirst(
+        failed,
+        Effect.zipRight(
+          Effect.forEach(instances, (instance) => startInstance(instance, cause), {
+            concurrency: "unbounded",
+            discard: true
+          }),
+          Effect.never
+        )
+      )
     })
   })
 
@@ -123,14 +184,13 @@ export const make = Effect.fn("Group.make")(function*(options: Options) {
           _tag: "Notice",
           level: "warning",
           subject: config.name,
-          message: `${last?.instance ?? "a member"} failed; group ${config.name} restarts together (${config.strategy})`
+          message: `${last?.instance ?? "a member"} failed; group ${config.name} restarts ${reach[config.strategy]}`
         }),
-      beforeStart: () =>
-        Effect.flatMap(now, (at) => Effect.sleep(last === null ? 0 : Math.ceil(Math.max(0, elapsed(at, last.until)))))
+      beforeStart: () => Effect.suspend(() => last === null || isOneForOne ? Effect.void : untilDue(last.until))
     })
     for (const service of options.services) yield* supervisor.add(member(service))
     // From here on every start is part of a round.
-    watching = "start"
+    watching = false
     return yield* supervisor.run
   })
 
@@ -150,7 +210,7 @@ export const make = Effect.fn("Group.make")(function*(options: Options) {
     yield* lifted.await
     yield* lifted.close
     gaveUp = false
-    watching = "watch"
+    watching = true
   })
 
   const group: Group = {

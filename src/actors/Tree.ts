@@ -245,12 +245,19 @@ export const make = Effect.fn("Tree.make")(function*(options: {
           if (wanted !== undefined) yield* addGroup(wanted, false)
         }
         if (diff.groups.length > 0) {
-          yield* Effect.forEach([...services.values()], ({ value }) =>
-            Effect.flatMap(value.config, (current) =>
-              value.reconfigure(current, groupNameOf(next, value.name))), { discard: true })
+          for (const { value } of services.values()) {
+            const group = groupNameOf(next, value.name)
+            yield* value.reconfigure(yield* value.config, group)
+            if (group !== null) continue
+            for (const instance of yield* value.instances) {
+              // What its group had stopped, or was to start again, and never will.
+              const { state: { phase, wanted } } = yield* instance.snapshot
+              const isLeft = wanted === "running" && (phase._tag === "Stopped" || phase._tag === "Backoff")
+              if (isLeft) waits.push(Effect.ignore(instance.ask("Start", { _tag: "Reload", keys: ["group"] })))
+            }
+          }
         }
-        yield* Effect.forEach(waits, (wait) =>
-          wait, { concurrency: stopsAtOnce, discard: true })
+        yield* Effect.forEach(waits, (wait) => wait, { concurrency: stopsAtOnce, discard: true })
       }),
 
     attach: system.add,

@@ -106,11 +106,14 @@ const onStart = (policy: Policy, state: InstanceState, { cause }: Event<"Start">
 /** A round of the group starts whoever is meant to run and was stopped, or failed, for the round. */
 const onGroupStart = (policy: Policy, state: InstanceState, cause: Cause): Step => {
   const { phase } = state
-  if (state.wanted === "stopped" || !policy.revivedByGroup) return nothing(state)
+  if (state.wanted === "stopped") return nothing(state)
+  // It waits to be started again by its own policy's wish.
+  if (phase._tag === "Backoff") return beginAgain(policy, state, cause)
+  if (!policy.revivedByGroup) return nothing(state)
   if (phase._tag === "Ending" && phase.next._tag === "stop") {
     return replaceNext(policy, state, phase, { _tag: "start", cause, automatic: true }, cause)
   }
-  return phase._tag === "Stopped" || phase._tag === "Backoff" ? beginAgain(policy, state, cause) : nothing(state)
+  return phase._tag === "Stopped" ? beginAgain(policy, state, cause) : nothing(state)
 }
 
 const onStop = (policy: Policy, state: InstanceState, { cause }: Event<"Stop">): Step => {
