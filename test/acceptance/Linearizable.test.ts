@@ -35,5 +35,7 @@ describe("isLinearizable", () => {
     assert.isTrue(isLinearizable([call("spawn", 0, 3, 200), call("stop", 2, 4, 200)], "stopped", "running"))
     assert.isFalse(isLinearizable([call("spawn", 0, 1, 200), call("start", 2, 3, 404)], "absent", "running"))
     assert.isFalse(isLinearizable([call("rm", 0, 1, 200)], "running", "stopped"))
+    assert.isFalse(isLinearizable([call("rm", 0, 1, 204), call("rm", 2, 3, 204)], "running", "absent"))
+    assert.isTrue(isLinearizable([call("rm", 0, 2, 204), call("rm", 1, 3, 204)], "running", "absent"))
   })
 })

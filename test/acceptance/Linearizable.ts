@@ -13,9 +13,10 @@ export interface Call {
 }
 
 /** The states that a call which was answered like this can have led to, from a given one; none if it cannot be. */
-const step = (state: State, { status, verb }: Call): ReadonlyArray<State> => {
+const step = (state: State, { status, verb }: Call, joins: boolean): ReadonlyArray<State> => {
   // Refused before it did anything.
   if (status === 429) return [state]
+  if (joins && state === "absent") return [state]
   if (status === 404) return verb !== "spawn" && state === "absent" ? [state] : []
   if (verb !== "spawn" && state === "absent") return []
   // Something overtook it: it began, and what came of it depends on the other.
@@ -30,9 +31,17 @@ const step = (state: State, { status, verb }: Call): ReadonlyArray<State> => {
   }
 }
 
+/** Whether a removal ran beside another: then both may be told that it is gone, which is what both asked for. */
+const joinsAnother = (calls: ReadonlyArray<Call>, call: Call): boolean =>
+  isRemoval(call) &&
+  calls.some((other) => other !== call && isRemoval(other) && other.from <= call.to && call.from <= other.to)
+
+const isRemoval = ({ status, verb }: Call) => verb === "rm" && status < 300
+
 /** Searches for an order (Wing and Gong), remembering what it has tried. `last` is the state seen at the end. */
 export const isLinearizable = (calls: ReadonlyArray<Call>, first: State, last: State): boolean => {
   const tried = new Set<string>()
+  const joins = calls.map((call) => joinsAnother(calls, call))
   const search = (left: ReadonlyArray<number>, state: State): boolean => {
     if (left.length === 0) return state === last
     const key = `${left.join(",")} ${state}`
@@ -42,7 +51,7 @@ export const isLinearizable = (calls: ReadonlyArray<Call>, first: State, last: S
     const limit = Math.min(...left.map((index) => calls[index]!.to))
     return left.some((index) =>
       calls[index]!.from <= limit &&
-      step(state, calls[index]!).some((next) => search(left.filter((other) => other !== index), next))
+      step(state, calls[index]!, joins[index]!).some((next) => search(left.filter((other) => other !== index), next))
     )
   }
   return search(calls.map((_, index) => index), first)

@@ -113,8 +113,8 @@ describe("logs", () => {
       assert.strictEqual((yield* machine.cli("logs", "web", "--grep", "(")).code, 2)
       assert.strictEqual((yield* machine.cli("logs", "nobody")).code, 1)
 
-      const follower = yield* machine.run(["logs", "-f", "-n", "0", "web"])
-      yield* Effect.sleep("500 millis")
+      const follower = yield* machine.run(["logs", "-f", "-n", "1", "web"])
+      yield* eventually("the last line is shown", follower.stdout, (text) => text.includes("0000020"))
       yield* machine.touch("again")
       yield* eventually("what comes is shown", follower.stdout, (text) => text.includes("again"))
       assert.notInclude(yield* follower.stdout, "elsewhere")
