@@ -53,6 +53,9 @@ export type Needs = Logs | Events | Metrics | Directory | StartSlots | InstanceR
  */
 export const mailboxCapacity = 64
 
+/** Room beyond that for what the actor's own tasks tell it, so that no crowd of callers keeps out the end of a launch. */
+const reserve = 64
+
 /**
  * @since 0.1.0
  * @category models
@@ -144,7 +147,7 @@ export const make = Effect.fnUntraced(function*(options: Options) {
   const sockets = yield* Sockets
   const scope = yield* Effect.scope
 
-  const mailbox = yield* Mailbox.make<Message>({ capacity: mailboxCapacity, strategy: "suspend" })
+  const mailbox = yield* Mailbox.make<Message>({ capacity: mailboxCapacity + reserve, strategy: "suspend" })
   const wishes = new Set<Wish>()
   const lost = new ActorLost({ actor: name })
 
@@ -206,14 +209,14 @@ export const make = Effect.fnUntraced(function*(options: Options) {
 
   /** A launch has exactly one end that the actor hears of: launched, failed, or called off. */
   const launch = (incarnation: number) =>
-    Effect.uninterruptibleMask((restore) =>
+    Effect.uninterruptible(
       Effect.gen(function*() {
         if (run !== null) return yield* tell({ _tag: "Launched", incarnation, pid: run.process.pid })
         const runScope = yield* Scope.fork(scope, { _tag: "Sequential" })
         const exit = yield* Effect.exit(Effect.gen(function*() {
           if (log === null) log = yield* Scope.extend(logs.open(name), scope)
           slot = yield* Scope.fork(runScope, { _tag: "Sequential" })
-          yield* restore(Scope.extend(slots.take, slot))
+          yield* Effect.interruptible(Scope.extend(slots.take, slot))
           const { config, isolation, readiness } = parts
           return yield* InstanceRun.launch(
             { name, incarnation, config, settings: options.settings, readiness, isolation, log },
@@ -297,20 +300,25 @@ export const make = Effect.fnUntraced(function*(options: Options) {
         tasks.get(task)?.fiber?.unsafeInterruptAsFork(FiberId.none)
         tasks.delete(task)
       })
-    /** Replaces the task of that name. A defect in it is the actor's own. */
-    const start = (task: Task, body: (isStale: () => boolean) => Effect.Effect<void>) =>
+    /**
+     * Replaces the task of that name. A defect in it is the actor's own. However soon it is cancelled it begins, so that
+     * what must be told of its end is told.
+     */
+    const begin = (task: Task, body: (isStale: () => boolean) => Effect.Effect<void>) =>
       Effect.gen(function*() {
         yield* cancel(task)
         const entry: { fiber: Fiber.RuntimeFiber<void> | null } = { fiber: null }
         tasks.set(task, entry)
         entry.fiber = yield* body(() => tasks.get(task) !== entry).pipe(
-          Effect.interruptible,
           Effect.catchAllCause((cause) =>
             Cause.isInterruptedOnly(cause) ? Effect.void : post({ _tag: "Defect", cause })
           ),
-          Effect.forkIn(fiberScope)
+          Effect.forkIn(fiberScope),
+          Effect.uninterruptible
         )
       })
+    const start = (task: Task, body: (isStale: () => boolean) => Effect.Effect<void>) =>
+      begin(task, (isStale) => Effect.interruptible(body(isStale)))
 
     const perform = (command: Command): Effect.Effect<void> => {
       switch (command._tag) {
@@ -321,7 +329,7 @@ export const make = Effect.fnUntraced(function*(options: Options) {
         case "StopAwaiting":
           return cancel("dependencies")
         case "Launch":
-          return start("launch", () => launch(command.incarnation))
+          return begin("launch", () => launch(command.incarnation))
         case "AbortLaunch":
           // What is being launched says itself how far it got; if nothing is, nobody else will.
           return tasks.has("launch")
@@ -488,13 +496,15 @@ export const make = Effect.fnUntraced(function*(options: Options) {
         const wish: Wish = { until: verb === "Stop" ? "gone" : "ready", since, reply, changed: true }
         const message: Message = { _tag: "Event", event: { _tag: verb, at: since, cause }, wish }
         if (closed) return yield* lost
-        if (!mailbox.unsafeOffer(message)) return yield* new Busy({ actor: name })
+        const waiting = Option.getOrElse(mailbox.unsafeSize(), () => 0)
+        if (waiting >= mailboxCapacity || !mailbox.unsafeOffer(message)) return yield* new Busy({ actor: name })
         return yield* Deferred.await(reply).pipe(
           Effect.onInterrupt(() => Effect.sync(() => wishes.delete(wish)))
         )
       }),
     reconfigure: (config, group) =>
       Effect.gen(function*() {
+        if (closed) return yield* lost
         const reply = yield* Deferred.make<void, ActorLost>()
         yield* post({ _tag: "Reconfigure", config, group, reply })
         return yield* Deferred.await(reply)

@@ -123,8 +123,7 @@ export const layerAtRest = (
         Effect.zipRight(open, Effect.flatMap(find(name), (instance) => ask(instance, verb, cause)))
 
       const spawn = Effect.fn("Tenement.spawn")(function*(service: ServiceName, id: InstanceId) {
-        yield* open
-        const instance = yield* reshaping.withPermits(1)(tree.obtain(service, id))
+        const instance = yield* reshaping.withPermits(1)(Effect.zipRight(open, tree.obtain(service, id)))
         if (Option.isNone(instance)) {
           const names = [...(yield* tree.config).services.keys()]
           return yield* new NoSuchService({ service, nearest: nearest(service, names) })
@@ -154,17 +153,21 @@ export const layerAtRest = (
 
       const reload = Effect.fn("Tenement.reload")(
         function*(next: TenementConfig, { dryRun }: { readonly dryRun: boolean }) {
-          yield* open
-          return yield* reshaping.withPermits(1)(Effect.gen(function*() {
+          const reshape = Effect.gen(function*() {
+            yield* open
             const diff = ConfigDiff.diff(yield* tree.config, next)
             if (diff.settings.length > 0) {
               return yield* new ReloadRefused({ keys: diff.settings.map(({ key }) => `settings.${key}`) })
             }
             const plan: ReloadPlan = Reload.plan(next.file, diff, !dryRun)
-            if (dryRun) return plan
+            if (dryRun) return { plan, settled: Effect.void }
             yield* notice("info", `reloading ${next.file}: ${plan.changes.length} changes`)
-            // Half a reload would be neither the old file nor the new one.
-            yield* Effect.uninterruptible(tree.adopt(next, diff))
+            return { plan, settled: yield* tree.adopt(next, diff) }
+          })
+          // Half a reload would be neither the old file nor the new one.
+          return yield* Effect.uninterruptible(Effect.gen(function*() {
+            const { plan, settled } = yield* reshaping.withPermits(1)(reshape)
+            yield* settled
             return plan
           }))
         }
@@ -206,7 +209,10 @@ export const layerAtRest = (
       yield* Effect.addFinalizer(() =>
         Effect.suspend(() => {
           shuttingDown = true
-          return Effect.zipRight(notice("info", "supervisor is shutting down"), tree.shutdown)
+          return Effect.zipRight(
+            notice("info", "supervisor is shutting down"),
+            reshaping.withPermits(1)(tree.shutdown)
+          )
         })
       )
 

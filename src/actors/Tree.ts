@@ -47,8 +47,8 @@ export interface Tree {
   readonly boot: Effect.Effect<void>
   /** Stops everything, in reverse dependency order. */
   readonly shutdown: Effect.Effect<void>
-  /** Goes over to another configuration, and waits for what it restarts to settle. */
-  readonly adopt: (next: TenementConfig, diff: ConfigDiff) => Effect.Effect<void>
+  /** Goes over to another configuration. What it gives starts and restarts instances, and waits until they settled. */
+  readonly adopt: (next: TenementConfig, diff: ConfigDiff) => Effect.Effect<Effect.Effect<void>>
   /** Another actor under `system`. */
   readonly attach: (actor: Supervisor.ChildSpec) => Effect.Effect<void>
   readonly print: Effect.Effect<TreeNode>
@@ -70,6 +70,7 @@ export const make = Effect.fn("Tree.make")(function*(options: {
   const services = new Map<ServiceName, Owned<Service.Service>>()
   const groups = new Map<GroupName, Owned<Group.Group>>()
   let config = options.config
+  let goingDown = false
 
   const root = yield* Supervisor.make({ name: "root", strategy: "one-for-one", intensity: unlimited })
   const system = yield* Supervisor.make({ name: "system", strategy: "one-for-one", intensity: unlimited })
@@ -187,6 +188,7 @@ export const make = Effect.fn("Tree.make")(function*(options: {
     }),
 
     shutdown: Effect.gen(function*() {
+      goingDown = true
       for (const [name, owned] of groups) yield* removeGroup(name, owned)
       for (const wave of waves().toReversed()) {
         const instances = (yield* Effect.forEach(wave, instancesOf)).flat()
@@ -257,7 +259,10 @@ export const make = Effect.fn("Tree.make")(function*(options: {
             }
           }
         }
-        yield* Effect.forEach(waits, (wait) => wait, { concurrency: stopsAtOnce, discard: true })
+        return Effect.forEach(waits, (wait) => Effect.suspend(() => goingDown ? Effect.void : wait), {
+          concurrency: stopsAtOnce,
+          discard: true
+        })
       }),
 
     attach: system.add,

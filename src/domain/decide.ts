@@ -8,7 +8,7 @@
 import type { Cause } from "./Cause.ts"
 import { isSuccess, reasonOf, type RunEnd, unknown as unknownStatus } from "./Exit.ts"
 import type { Command, Decision, InstanceEvent, Policy } from "./InstanceEvent.ts"
-import { type InstanceState, label, type Next, type Phase, type Running } from "./InstanceState.ts"
+import { type InstanceState, isSettled, label, type Next, type Phase, type Running } from "./InstanceState.ts"
 import { elapsed, type Instant, plus } from "./Instant.ts"
 import * as Intensity from "./Intensity.ts"
 
@@ -143,6 +143,8 @@ const onStop = (policy: Policy, state: InstanceState, { cause }: Event<"Stop">):
 }
 
 const onRestart = (policy: Policy, state: InstanceState, { cause }: Event<"Restart">): Step => {
+  // A new file changes how it runs, not whether it does: a stop that was asked for in the meantime holds.
+  if (cause._tag === "Reload" && (state.wanted === "stopped" || isSettled(state))) return nothing(state)
   const wanted: InstanceState = forgiven({ ...state, wanted: "running" })
   const next: Next = { _tag: "start", cause, automatic: false }
   switch (state.phase._tag) {

@@ -53,6 +53,9 @@ export interface Behaviour {
   healthy: boolean
   /** The health check itself has a defect. */
   probeDies: boolean
+  /** How long it takes to be launched, and to end when it is asked to. */
+  launchMs: number
+  stopMs: number
 }
 
 const usual: Behaviour = {
@@ -60,13 +63,17 @@ const usual: Behaviour = {
   failsToLaunch: false,
   getsReady: true,
   healthy: true,
-  probeDies: false
+  probeDies: false,
+  launchMs: 0,
+  stopMs: 0
 }
 
 export class Machine {
   readonly children: Array<Child> = []
   /** Everything that happened to processes, in order: `start cart:default`, `end cart:default`. */
   readonly trace: Array<string> = []
+  /** What must never happen, and did. */
+  readonly violations: Array<string> = []
   private readonly behaviours = new Map<string, Behaviour>()
   private nextPid = 100
 
@@ -99,6 +106,9 @@ export class Machine {
             new LaunchFailed({ instance: spec.instance, code: "ENOENT", what: "no such command", advice: "Make one." })
           )
         }
+        if (this.living.some(({ instance }) => instance === spec.instance)) {
+          this.violations.push(`a second ${spec.instance} was started`)
+        }
         const exited = Deferred.unsafeMake<ExitStatus>(FiberId.none)
         const child: Child = {
           instance: spec.instance,
@@ -126,13 +136,16 @@ export class Machine {
               Effect.suspend(() => {
                 if (!child.alive) return Effect.void
                 child.signals.push(signal)
-                return signal === "SIGTERM" && !behaviour.ignoresTerm ? child.exit({ signal }) : Effect.void
+                if (signal !== "SIGTERM" || behaviour.ignoresTerm) return Effect.void
+                return behaviour.stopMs === 0
+                  ? child.exit({ signal })
+                  : Effect.asVoid(Effect.forkDaemon(Effect.delay(child.exit({ signal }), behaviour.stopMs)))
               }),
             hasStragglers: Effect.succeed(false),
             killTree: child.exit({ signal: "SIGKILL" })
           }
         })
-      }),
+      }).pipe(Effect.tap(() => behaviour.launchMs === 0 ? Effect.void : Effect.sleep(behaviour.launchMs))),
       ({ process }) => process.killTree
     ).pipe(Effect.map(({ process }) => process))
   }

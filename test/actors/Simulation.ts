@@ -130,3 +130,7 @@ export const ended = <A, E>(fiber: Fiber.RuntimeFiber<A, E>): A => {
     throw new Error(String(cause))
   })
 }
+
+/** One history of many: between them the test's own process gets to breathe. */
+export const aside = (body: () => void): Effect.Effect<void> =>
+  Effect.zipRight(Effect.promise(() => new Promise((resolve) => setImmediate(resolve))), Effect.sync(body))
