@@ -115,6 +115,7 @@ export const make = Effect.fn("Group.make")(function*(options: Options) {
       if (cause._tag === "GroupRound" && !isRevived(before)) return
       // Each for itself: nobody waits for the delay of another.
       if (isOneForOne && phase._tag === "Backoff" && phase.until !== null) yield* untilDue(phase.until)
+      if (released) return
       yield* instance.ask("Start", cause)
       const { state } = yield* instance.snapshot
       if (state.phase._tag === "Backoff") yield* new MemberFailed({ instance: instance.name })

@@ -158,6 +158,8 @@ export const make = Effect.fnUntraced(function*(options: Options) {
   let slot: Scope.CloseableScope | null = null
   let log: InstanceLog | null = null
   let waitingFor: ReadonlyArray<ServiceName> = []
+  /** Of those, the ones that nobody has started. */
+  let idle: ReadonlyArray<ServiceName> = []
   let closed = false
 
   yield* directory.tell(name, state)
@@ -189,9 +191,15 @@ export const make = Effect.fnUntraced(function*(options: Options) {
         ...(isStale === undefined ? {} : { isStale })
       }))
 
+  /** Whoever waits for this start would wait until somebody starts the others. */
+  const hopeless = (wish: Wish): Settled | null =>
+    state.phase._tag === "Waiting" && wish.until === "ready" && idle.length > 0
+      ? { _tag: "NotReady", reason: `it waits for ${idle.join(", ")}, which is not running; start that first` }
+      : null
+
   const settle = Effect.flatMap(now, (at) =>
     Effect.forEach([...wishes], (wish) => {
-      const settled = verdict(wish, state, at)
+      const settled = verdict(wish, state, at) ?? hopeless(wish)
       if (settled === null) return Effect.void
       wishes.delete(wish)
       return Deferred.succeed(wish.reply, settled)
@@ -269,16 +277,13 @@ export const make = Effect.fnUntraced(function*(options: Options) {
           const shown = label(state.phase, parts.policy.health)
           yield* publish({ _tag: "Publish", from: shown, to: shown, cause: { _tag: "WaitingFor", services: missing } })
         }
-        if (down.length === 0) return
-        // Whoever waits for this start would wait until somebody starts the others.
-        const reason = `it waits for ${down.join(", ")}, which is not running; start that first`
-        for (const wish of wishes) {
-          if (wish.until !== "ready") continue
-          wishes.delete(wish)
-          yield* Deferred.succeed(wish.reply, { _tag: "NotReady", reason })
-        }
+        idle = down
+        yield* settle
       })).pipe(
-        Effect.ensuring(Effect.sync(() => (waitingFor = []))),
+        Effect.ensuring(Effect.sync(() => {
+          waitingFor = []
+          idle = []
+        })),
         Effect.zipRight(tell({ _tag: "DependenciesReady", incarnation }))
       )
 

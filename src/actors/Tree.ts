@@ -189,7 +189,7 @@ export const make = Effect.fn("Tree.make")(function*(options: {
 
     shutdown: Effect.gen(function*() {
       goingDown = true
-      for (const [name, owned] of groups) yield* removeGroup(name, owned)
+      for (const { value } of groups.values()) yield* value.letGo
       for (const wave of waves().toReversed()) {
         const instances = (yield* Effect.forEach(wave, instancesOf)).flat()
         yield* Effect.forEach(instances, (instance) => Effect.ignore(instance.ask("Stop", { _tag: "Shutdown" })), {

@@ -222,6 +222,19 @@ describe("a shutdown", () => {
   })
 })
 
+it("a member that is told to start while its group stops it does not come up in a shutdown", () => {
+  const it = house("one-for-all")
+  it.machine.of("c").ignoresTerm = true
+  it.crash("b")
+  it.fork(it.tenement.start(named("c")))
+  it.simulation.settle()
+  it.news()
+  const closed = it.close()
+  it.pass(60_000)
+  assert.isNotNull(closed.unsafePoll())
+  assert.isTrue(it.news().every((line) => line.startsWith("end")))
+})
+
 describe("a reload", () => {
   it.each(["one-for-all", "rest-for-one", "one-for-one"] as const)(
     "during a round leaves nobody behind (%s)",

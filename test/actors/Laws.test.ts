@@ -97,13 +97,20 @@ class Life {
     this.house.simulation.settle()
   }
 
+  private wish(instance: string, wish: Wish): void {
+    // What a reload brings along, it starts when it comes to it.
+    const isComing = comesAndGoes(instance) && this.unanswered.some((what) => what.startsWith("reload"))
+    if (isComing) this.wishes.delete(named(instance))
+    else this.wishes.set(named(instance), wish)
+  }
+
   perform(action: Action): void {
     const { machine, tenement } = this.house
     switch (action.verb) {
       case "start":
       case "stop":
       case "restart":
-        this.wishes.set(named(action.instance), action.verb === "stop" ? "stopped" : "running")
+        this.wish(action.instance, action.verb === "stop" ? "stopped" : "running")
         return this.call(`${action.verb} ${action.instance}`, tenement[action.verb](named(action.instance)))
       case "remove":
         this.wishes.delete(named(action.instance))

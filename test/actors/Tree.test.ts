@@ -205,6 +205,9 @@ describe("dependencies", () => {
       yield* tenement.stop(named("db"))
       const error = yield* Effect.flip(tenement.start(named("api")))
       assert.include(error.message, "it waits for db, which is not running")
+      // Also to who asks when it has been waiting for a while.
+      const again = yield* Effect.flip(tenement.start(named("api")))
+      assert.include(again.message, "it waits for db, which is not running")
       yield* tenement.start(named("db"))
       yield* settle
       assert.strictEqual(yield* stateOf("api"), "running")
