@@ -1,4 +1,4 @@
-import { assert, describe, it } from "@effect/vitest"
+import { afterEach, assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as FC from "effect/FastCheck"
 import type * as Fiber from "effect/Fiber"
@@ -6,9 +6,10 @@ import type { ServiceConfig, TenementConfig } from "../../src/domain/Config.ts"
 import { parts } from "../../src/domain/Names.ts"
 import type { Strategy } from "../../src/domain/Strategy.ts"
 import * as Arbitraries from "../../src/testkit/Arbitraries.ts"
-import { House } from "./House.ts"
+import { aside, clear, House } from "./House.ts"
 import { type Behaviour, config, group, named, on, service } from "./Machine.ts"
-import { aside } from "./Simulation.ts"
+
+afterEach(clear)
 
 // ---------------------------------------------------------------------------------------------------------------------
 // Any history
@@ -136,7 +137,7 @@ class Life {
   /** From now on nothing goes wrong any more. */
   heal(): void {
     for (const name of ["a", "b", "c", "d", "e", "f", "g"]) Object.assign(this.house.machine.of(name), well)
-    this.house.pass(600_000)
+    this.house.pass(60_000)
   }
 
   /** Calls that nobody has answered. */
@@ -186,7 +187,7 @@ describe("a tree under any history", () => {
           views.flatMap(({ pid }) => pid === null ? [] : [pid])
         )
       }),
-    { fastCheck: { numRuns: 60 } }
+    { fastCheck: { numRuns: 40 } }
   )
 
   it.effect.prop(
@@ -207,7 +208,7 @@ describe("a tree under any history", () => {
         life.house.pass(60_000)
         for (const { name, state } of life.house.do(tenement.list)) assert.include(["running", "healthy"], state, name)
       }),
-    { fastCheck: { numRuns: 60 } }
+    { fastCheck: { numRuns: 40 } }
   )
 
   it.effect.prop("leaves nothing behind when it goes down", anyHistory, ([strategy, made, seed]) =>
@@ -223,7 +224,7 @@ describe("a tree under any history", () => {
       assert.deepStrictEqual(life.unanswered, [])
       assert.deepStrictEqual(life.house.machine.violations, [])
       assert.isTrue(life.house.simulation.isIdle, "something is still under way")
-    }), { fastCheck: { numRuns: 60 } })
+    }), { fastCheck: { numRuns: 40 } })
 
   it.effect.prop("settles where it was told last, however fast it was told", [
     FC.array(FC.constantFrom("start" as const, "stop" as const, "restart" as const), { minLength: 1, maxLength: 8 }),
@@ -238,7 +239,7 @@ describe("a tree under any history", () => {
       assert.isNotNull(answered.unsafePoll(), "somebody got no answer")
       assert.include(["running", "stopped"], house.look("b").state)
       assert.strictEqual(house.machine.living.length, house.look("b").state === "running" ? 2 : 1)
-    }), { fastCheck: { numRuns: 200 } })
+    }), { fastCheck: { numRuns: 50 } })
 
   it("turns away who comes when too many wait, and still hears its own", () => {
     for (let seed = 1; seed <= 20; seed++) {
@@ -302,7 +303,7 @@ describe("any graph of dependencies", () => {
           }
         }
       }),
-    { fastCheck: { numRuns: 100 } }
+    { fastCheck: { numRuns: 50 } }
   )
 })
 
@@ -353,7 +354,7 @@ describe("a reload", () => {
         }
       }
       assert.strictEqual(house.machine.living.length, after.length)
-    }), { fastCheck: { numRuns: 100 } })
+    }), { fastCheck: { numRuns: 50 } })
 
   it("starts nothing again that a person stops meanwhile", () => {
     const changed = config([service("a", { env: { NEW: "1" } })])

@@ -8,6 +8,8 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
+import * as Logger from "effect/Logger"
+import * as LogLevel from "effect/LogLevel"
 import * as Random from "effect/Random"
 import type { Scheduler, Task } from "effect/Scheduler"
 
@@ -109,7 +111,11 @@ export class Simulation {
 
   fork<A, E>(effect: Effect.Effect<A, E>): Fiber.RuntimeFiber<A, E> {
     return Effect.runFork(
-      effect.pipe(Effect.withClock(this.clock), Effect.withRandom(Random.make(this.seed))),
+      effect.pipe(
+        Effect.withClock(this.clock),
+        Effect.withRandom(Random.make(this.seed)),
+        Logger.withMinimumLogLevel(LogLevel.None)
+      ),
       { scheduler: this.scheduler }
     )
   }
@@ -130,7 +136,3 @@ export const ended = <A, E>(fiber: Fiber.RuntimeFiber<A, E>): A => {
     throw new Error(String(cause))
   })
 }
-
-/** One history of many: between them the test's own process gets to breathe. */
-export const aside = (body: () => void): Effect.Effect<void> =>
-  Effect.zipRight(Effect.promise(() => new Promise((resolve) => setImmediate(resolve))), Effect.sync(body))

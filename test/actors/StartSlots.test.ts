@@ -46,7 +46,7 @@ describe("start slots", () => {
       simulation.settle()
       assert.isNotNull(all.unsafePoll())
     },
-    { fastCheck: { numRuns: 300 } }
+    { fastCheck: { numRuns: 150 } }
   )
 
   it.prop(

@@ -213,7 +213,7 @@ describe("a supervisor", () => {
       assert.deepStrictEqual(real.trace, model.trace)
       assert.isTrue(simulation.isIdle)
     },
-    { fastCheck: { numRuns: 400 } }
+    { fastCheck: { numRuns: 250 } }
   )
 
   it.prop(
@@ -235,7 +235,7 @@ describe("a supervisor", () => {
       assert.isEmpty([...real.held])
       assert.isTrue(simulation.isIdle)
     },
-    { fastCheck: { numRuns: 400 } }
+    { fastCheck: { numRuns: 250 } }
   )
 
   it.prop("stops what there is in reverse start order", [scenario, FC.nat(1_000_000)], ([{ options }, seed]) => {
