@@ -9,6 +9,7 @@ import * as Schema from "effect/Schema"
 import * as AST from "effect/SchemaAST"
 import * as fs from "node:fs"
 import * as GroupTable from "../src/config/GroupTable.ts"
+import * as NotYet from "../src/config/NotYet.ts"
 import * as ServiceTable from "../src/config/ServiceTable.ts"
 import * as SettingsTable from "../src/config/SettingsTable.ts"
 import { allowedBy } from "../src/config/Values.ts"
@@ -187,7 +188,24 @@ const inShort = (text: string): string =>
     .replace(/ and at most 10 days|, at most 10 days/, "")
     .replace(/an array of an? /, "an array: each ")
 
-const keys = (schema: Schema.Schema.All) => (): string => {
+const ors = (words: ReadonlyArray<string>): string => words.join(" or ")
+
+/** What this version refuses of a key. */
+const limits = (row: NotYet.Row | undefined): string =>
+  row === undefined
+    ? ""
+    : row.except === undefined
+    ? "**Not in this version.** "
+    : `**In this version only ${ors(row.except.map((value) => code(JSON.stringify(value))))}.** `
+
+const refused = (): string =>
+  [...NotYet.inService, ...NotYet.inSettings, ...NotYet.inFile].map(({ except, key, standard }) => {
+    const allowed = except === undefined ? "" : ` (but for ${ors(except.map((value) => code(JSON.stringify(value))))})`
+    const unset = standard === undefined ? "" : `; left out, it is ${code(JSON.stringify(standard))} and refused too`
+    return `- ${code(key)}${allowed}${unset}`
+  }).join("\n")
+
+const keys = (schema: Schema.Schema.All, notYet: ReadonlyArray<NotYet.Row> = []) => (): string => {
   const file = schema.ast._tag === "Transformation" ? schema.ast.from : schema.ast
   if (file._tag !== "TypeLiteral") throw new Error("not a table")
   return table(
@@ -198,7 +216,8 @@ const keys = (schema: Schema.Schema.All) => (): string => {
         Option.match({ onNone: () => "", onSome: (value) => ` Default: ${code(JSON.stringify(value))}.` })
       )
       const meaning = Option.getOrElse(AST.getDescriptionAnnotation(type), () => "")
-      return [code(String(name)), inShort(allowed(type)), `${meaning}${standard}`]
+      const limit = limits(notYet.find(({ key }) => key === name))
+      return [code(String(name)), inShort(allowed(type)), `${limit}${meaning}${standard}`]
     })
   )
 }
@@ -208,9 +227,10 @@ const keys = (schema: Schema.Schema.All) => (): string => {
 const parts: Readonly<Record<string, Readonly<Record<string, () => string>>>> = {
   "docs/api.md": { routes, errors, objects },
   "docs/configuration.md": {
-    settings: keys(SettingsTable.schema),
-    service: keys(ServiceTable.schema),
-    group: keys(GroupTable.schema)
+    settings: keys(SettingsTable.schema, NotYet.inSettings),
+    service: keys(ServiceTable.schema, NotYet.inService),
+    group: keys(GroupTable.schema),
+    refused
   }
 }
 

@@ -8,7 +8,13 @@ import { found } from "./Found.ts"
 import { atKey, type Path, type Problem } from "./Problem.ts"
 import { isTable, type Table } from "./Source.ts"
 
-interface Row {
+/**
+ * A key that is not there yet, or not with every value.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Row {
   readonly key: string
   /** Values that mean what this version does anyway. */
   readonly except?: ReadonlyArray<unknown>
@@ -20,7 +26,13 @@ interface Row {
 
 const leaveOut = "leave it out"
 
-const inService: ReadonlyArray<Row> = [
+/**
+ * Of `[service.NAME]`.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
+export const inService: ReadonlyArray<Row> = [
   { key: "isolation", except: ["process"], standard: "namespace", instead: "set isolation = \"process\"" },
   { key: "network", except: ["host"], instead: leaveOut },
   { key: "private_tmp", except: [false], instead: leaveOut },
@@ -36,9 +48,21 @@ const inService: ReadonlyArray<Row> = [
   { key: "schedule", instead: leaveOut }
 ]
 
-const inSettings: ReadonlyArray<Row> = [{ key: "cgroup_root", instead: leaveOut }]
+/**
+ * Of `[settings]`.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
+export const inSettings: ReadonlyArray<Row> = [{ key: "cgroup_root", instead: leaveOut }]
 
-const inFile: ReadonlyArray<Row> = [{ key: "routing", instead: leaveOut }]
+/**
+ * Of the file itself.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
+export const inFile: ReadonlyArray<Row> = [{ key: "routing", instead: leaveOut }]
 
 const objection = ({ except, key, standard }: Row, written: Table, decoded: Table): string | undefined => {
   if (!Object.hasOwn(written, key)) {

@@ -108,7 +108,11 @@ const trafficKeys = {
     "sequential",
     "Whether a restart stops the old run first or last."
   ),
-  weight: key(Values.int(0, 10_000), 100, "Share of the service's traffic.")
+  weight: key(
+    Values.int(0, 10_000),
+    100,
+    "Share of the service's traffic. Kept and shown; there is no gateway yet to obey it."
+  )
 }
 
 const serviceKeys = {

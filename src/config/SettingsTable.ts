@@ -24,15 +24,11 @@ const settingsKeys = {
     Values.someText,
     "The folder of public sockets, {run_dir} in templates. Default: a folder beside the control socket."
   ),
-  listen: key(
-    Values.listen,
-    "127.0.0.1:8000",
-    "Where metrics, dashboard, API and gateway are served; \"off\" for nowhere."
-  ),
+  listen: key(Values.listen, "127.0.0.1:8000", "Where metrics and the API are served; \"off\" for nowhere."),
   domain: key(
     Values.text("a domain (\"example.com\")", /^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$/),
     "localhost",
-    "The gateway's root domain."
+    "A name of this machine: requests to listen may come under it, beside localhost."
   ),
   health_check_interval: key(
     seconds(10),
@@ -46,7 +42,10 @@ const settingsKeys = {
       "With 0 the first crash is final, \"unlimited\" never gives up."
   ),
   restart_window: key(seconds(1), 300, "The window that max_restarts counts in."),
-  start_concurrency: maybe(Values.int(1, 10_000), "Starts under way at once. Default: two for each processor."),
+  start_concurrency: maybe(
+    Values.int(1, 10_000),
+    "Starts under way at once; a start is counted for one second at most. Default: two for each processor."
+  ),
   backoff_base_ms: key(milliseconds(1), 1000, "The first restart's delay; each further one in a row doubles it."),
   backoff_max_ms: key(milliseconds(1), 60_000, "The longest delay of a restart."),
   cgroup_root: maybe(
