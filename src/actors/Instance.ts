@@ -126,7 +126,7 @@ type Task =
   | "exit"
   | "readiness"
   | "probes"
-  | "kill"
+  | "tree"
   | Extract<Command, { readonly _tag: "ArmTimer" }>["timer"]
 
 /**
@@ -389,15 +389,23 @@ export const make = Effect.fnUntraced(function*(options: Options) {
           return cancel("probes")
         case "Signal":
           return run === null ? Effect.void : run.process.signal(command.signal as NodeJS.Signals)
+        case "SignalTree":
+          return run === null ? Effect.void : run.process.signalTree(command.signal as NodeJS.Signals)
+        case "AwaitTree":
+          return start("tree", () =>
+            Effect.zipRight(
+              run === null ? Effect.void : run.process.treeGone,
+              tell({ _tag: "TreeGone", incarnation: command.incarnation })
+            ))
         case "KillTree":
-          return start("kill", () =>
+          return start("tree", () =>
             Effect.zipRight(
               run === null ? Effect.void : run.process.killTree,
               tell({ _tag: "TreeGone", incarnation: command.incarnation })
             ))
         case "ReleaseRun":
           return Effect.zipRight(
-            Effect.forEach(["exit", "kill", "readiness", "probes", "launch"] as const, cancel, { discard: true }),
+            Effect.forEach(["exit", "tree", "readiness", "probes", "launch"] as const, cancel, { discard: true }),
             releaseRun
           )
         case "ArmTimer":

@@ -59,6 +59,7 @@ export const build = Effect.fnUntraced(
     const context = yield* Layer.build(layers(config))
     const restart = Context.get(context, RestartPolicy)
     const health = Context.get(context, HealthCheck)
+    const readiness = Context.get(context, Readiness)
     const parts: InstanceParts = {
       config,
       policy: {
@@ -67,6 +68,7 @@ export const build = Effect.fnUntraced(
         intensity: { max: config.maxRestarts, windowMs: config.restartWindowMs },
         stableAfterMs: config.stableAfterMs,
         startupTimeoutMs: config.startupTimeoutMs,
+        awaitsReadiness: readiness.waits,
         stopSignal: config.stopSignal,
         stopTimeoutMs: config.stopTimeoutMs,
         health: health.watches ? { retries: config.healthRetries } : null,
@@ -76,7 +78,7 @@ export const build = Effect.fnUntraced(
       restartPolicy: restart.name,
       backoff: Backoff.stepper(Context.get(context, Backoff.Backoff).schedule),
       health,
-      readiness: Context.get(context, Readiness),
+      readiness,
       isolation: Context.get(context, Isolation)
     }
     return parts

@@ -57,9 +57,7 @@ export const Cause = Schema.Union(
   /** Another member of the group failed, and the group's strategy reaches this one. */
   Schema.TaggedStruct("GroupRound", { group: GroupName, failed: InstanceName }),
   /** The group needed more rounds than its own intensity allows. */
-  Schema.TaggedStruct("GroupGaveUp", { group: GroupName, rounds: Schema.Int, windowMs: Schema.Number }),
-  /** The actor had a defect and was started again; the process went on. */
-  Schema.TaggedStruct("ActorRestarted", { defect: Schema.String })
+  Schema.TaggedStruct("GroupGaveUp", { group: GroupName, rounds: Schema.Int, windowMs: Schema.Number })
 ).annotations({ identifier: "Cause" })
 /** @since 0.1.0 */
 export type Cause = typeof Cause.Type

@@ -31,6 +31,7 @@ export const unknown: ExitStatus = { code: null, signal: null }
  * Why a run ended, in one word: what `lastExit.reason` and the `reason` label of the restart counter say.
  *
  * - `exited`: by itself, with a code
+ * - `exited-early`: by itself, with code 0, before it was ready: a start that failed
  * - `signaled`: by a signal that tenement did not send
  * - `oom-killed`: by the kernel, for memory
  * - `unhealthy`: by tenement, after too many failed probes
@@ -44,6 +45,7 @@ export const unknown: ExitStatus = { code: null, signal: null }
  */
 export const ExitReason = Schema.Literal(
   "exited",
+  "exited-early",
   "signaled",
   "oom-killed",
   "unhealthy",

@@ -35,6 +35,8 @@ export const describeEnd = (end: {
   switch (end.reason) {
     case "exited":
       return `exited with code ${end.status.code}`
+    case "exited-early":
+      return `exited with code ${end.status.code} before it was ready`
     case "signaled":
       return `was ended by ${how}, which tenement did not send`
     case "oom-killed":
@@ -98,7 +100,5 @@ export const describeCause = (cause: Cause): string => {
       return `group ${cause.group} needed more than ${cause.rounds} rounds within ${
         duration(cause.windowMs)
       } and gave up`
-    case "ActorRestarted":
-      return `its actor had a defect and was restarted; the process went on (${cause.defect})`
   }
 }

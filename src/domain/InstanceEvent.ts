@@ -79,6 +79,10 @@ export type Command =
   | { readonly _tag: "StartProbes"; readonly incarnation: number }
   | { readonly _tag: "StopProbes" }
   | { readonly _tag: "Signal"; readonly incarnation: number; readonly signal: string }
+  /** To everything that the main process left behind. */
+  | { readonly _tag: "SignalTree"; readonly incarnation: number; readonly signal: string }
+  /** Tell when nothing of it is left. */
+  | { readonly _tag: "AwaitTree"; readonly incarnation: number }
   | { readonly _tag: "KillTree"; readonly incarnation: number }
   /** The run is over and nothing of it is left: its sockets and descriptors can go. */
   | { readonly _tag: "ReleaseRun"; readonly incarnation: number }
@@ -105,21 +109,12 @@ export interface Policy {
   readonly intensity: Intensity
   readonly stableAfterMs: number
   readonly startupTimeoutMs: number
+  /** Whether it has to do something to be ready; if not, a run that ends well at once has done its job. */
+  readonly awaitsReadiness: boolean
   readonly stopSignal: string
   readonly stopTimeoutMs: number
   /** How many failed probes in a row are too many; null without health checks. */
   readonly health: { readonly retries: number } | null
   readonly dependsOn: ReadonlyArray<ServiceName>
   readonly group: GroupName | null
-}
-
-/**
- * The next state and what to do about it, in order.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Decision<State> {
-  readonly state: State
-  readonly commands: ReadonlyArray<Command>
 }

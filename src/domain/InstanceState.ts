@@ -35,8 +35,20 @@ export interface Running {
 export type Next =
   | { readonly _tag: "stop"; readonly cause: Cause }
   | { readonly _tag: "start"; readonly cause: Cause; readonly automatic: boolean }
-  | { readonly _tag: "retry"; readonly reason: ExitReason; readonly cause: Cause | null }
+  | { readonly _tag: "retry"; readonly reason: ExitReason; readonly cause: Cause }
   | { readonly _tag: "fail"; readonly cause: Cause }
+
+/**
+ * How a process tree is brought to its end.
+ *
+ * - `signal`: it was asked to, and has until `stop_timeout`
+ * - `kill`: it had its time, or was given none
+ * - `sweep`: the main process went by itself, and what it left behind is killed at once
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Means = "signal" | "kill" | "sweep"
 
 /**
  * Where an instance is in its life.
@@ -55,18 +67,18 @@ export type Phase =
   /** Ready. `failures` counts failed probes in a row. */
   | { readonly _tag: "Up"; readonly run: Running; readonly failures: number }
   /**
-   * Being ended: asked to stop, killed, or gone and followed by what it left behind. `run` is null while a launch is
-   * being called off. `end` is set once the main process is gone. `shown` is how the outside sees it meanwhile.
+   * Being ended. `run` is null while a launch is being called off. `end` is set once the main process is gone. `shown`
+   * is how the outside sees it meanwhile.
    */
   | {
     readonly _tag: "Ending"
     readonly run: Running | null
     readonly end: ExitStatus | null
-    readonly forced: boolean
+    readonly means: Means
     readonly shown: "stopping" | "unhealthy"
     readonly next: Next
   }
-  /** Will be started again; `until` is null while the delay is not known (its group decides, or the schedule is asked). */
+  /** Will be started again; `until` is null until the backoff schedule has said when. */
   | { readonly _tag: "Backoff"; readonly until: Instant | null; readonly delayMs: number }
   | { readonly _tag: "Completed" }
   | { readonly _tag: "Failed"; readonly cause: Cause }

@@ -7,14 +7,24 @@
  */
 import type { Cause } from "./Cause.ts"
 import { isSuccess, reasonOf, type RunEnd, unknown as unknownStatus } from "./Exit.ts"
-import type { Command, Decision, InstanceEvent, Policy } from "./InstanceEvent.ts"
+import type { Command, InstanceEvent, Policy, Timer } from "./InstanceEvent.ts"
 import { type InstanceState, isSettled, label, type Next, type Phase, type Running } from "./InstanceState.ts"
 import { elapsed, type Instant, plus } from "./Instant.ts"
 import * as Intensity from "./Intensity.ts"
 
 type Event<Tag extends InstanceEvent["_tag"]> = Extract<InstanceEvent, { readonly _tag: Tag }>
 type In<Tag extends Phase["_tag"]> = Extract<Phase, { readonly _tag: Tag }>
-type Step = Decision<InstanceState>
+
+/**
+ * The next state and what to do about it, in order.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Step {
+  readonly state: InstanceState
+  readonly commands: ReadonlyArray<Command>
+}
 
 /**
  * One step of an instance's life. An event that means nothing in this state, or belongs to another incarnation,
@@ -34,7 +44,7 @@ export const decide = (policy: Policy, state: InstanceState, event: InstanceEven
     case "GiveUp":
       return onGiveUp(policy, state, event)
     default:
-      return event.incarnation === state.incarnation ? ofThisRun(policy, state, event) : nothing(state)
+      return event.incarnation === state.incarnation ? ofThisRun(policy, state, event) : step(state)
   }
 }
 
@@ -71,9 +81,12 @@ export const resume = (policy: Policy, state: InstanceState, at: Instant): Reado
     case "Ending":
       return phase.run === null
         ? [{ _tag: "AbortLaunch", incarnation }]
-        : phase.end !== null || phase.forced
-        ? [{ _tag: "WatchExit", incarnation }, { _tag: "KillTree", incarnation }]
-        : [{ _tag: "WatchExit", incarnation }, arm("stop", incarnation, policy.stopTimeoutMs)]
+        : [
+          { _tag: phase.end === null ? "WatchExit" : "AwaitTree", incarnation },
+          phase.means === "signal"
+            ? arm("stop", incarnation, policy.stopTimeoutMs)
+            : { _tag: "KillTree", incarnation }
+        ]
     case "Backoff":
       return phase.until === null
         ? [{ _tag: "StepBackoff", incarnation }]
@@ -95,7 +108,7 @@ const onStart = (policy: Policy, state: InstanceState, { cause }: Event<"Start">
     case "Launching":
     case "Starting":
     case "Up":
-      return nothing(wanted)
+      return step(wanted)
     case "Ending":
       return replaceNext(policy, forgiven(wanted), state.phase, { _tag: "start", cause, automatic: false }, cause)
     default:
@@ -106,14 +119,14 @@ const onStart = (policy: Policy, state: InstanceState, { cause }: Event<"Start">
 /** A round of the group starts whoever is meant to run and was stopped, or failed, for the round. */
 const onGroupStart = (policy: Policy, state: InstanceState, cause: Cause): Step => {
   const { phase } = state
-  if (state.wanted === "stopped") return nothing(state)
+  if (state.wanted === "stopped") return step(state)
   // It waits to be started again by its own policy's wish.
   if (phase._tag === "Backoff") return beginAgain(policy, state, cause)
-  if (!policy.revivedByGroup) return nothing(state)
+  if (!policy.revivedByGroup) return step(state)
   if (phase._tag === "Ending" && phase.next._tag === "stop") {
     return replaceNext(policy, state, phase, { _tag: "start", cause, automatic: true }, cause)
   }
-  return phase._tag === "Stopped" ? beginAgain(policy, state, cause) : nothing(state)
+  return phase._tag === "Stopped" ? beginAgain(policy, state, cause) : step(state)
 }
 
 const onStop = (policy: Policy, state: InstanceState, { cause }: Event<"Stop">): Step => {
@@ -130,13 +143,13 @@ const onStop = (policy: Policy, state: InstanceState, { cause }: Event<"Stop">):
     case "Ending":
       return replaceNext(policy, wanted, state.phase, next, cause)
     case "Stopped":
-      return nothing(wanted)
+      return step(wanted)
     case "Completed":
     case "Failed":
-      return keepsWish ? nothing(state) : move(policy, wanted, { _tag: "Stopped" }, cause, [])
+      return keepsWish ? step(state) : move(policy, wanted, { _tag: "Stopped" }, cause, [])
     case "Backoff":
       // The one that failed is down already, and waits for the round as it stands.
-      return cause._tag === "GroupRound" ? nothing(state) : move(policy, wanted, { _tag: "Stopped" }, cause, [])
+      return cause._tag === "GroupRound" ? step(state) : move(policy, wanted, { _tag: "Stopped" }, cause, [])
     default:
       return move(policy, wanted, { _tag: "Stopped" }, cause, [])
   }
@@ -144,7 +157,7 @@ const onStop = (policy: Policy, state: InstanceState, { cause }: Event<"Stop">):
 
 const onRestart = (policy: Policy, state: InstanceState, { cause }: Event<"Restart">): Step => {
   // A new file changes how it runs, not whether it does: a stop that was asked for in the meantime holds.
-  if (cause._tag === "Reload" && (state.wanted === "stopped" || isSettled(state))) return nothing(state)
+  if (cause._tag === "Reload" && (state.wanted === "stopped" || isSettled(state))) return step(state)
   const wanted: InstanceState = forgiven({ ...state, wanted: "running" })
   const next: Next = { _tag: "start", cause, automatic: false }
   switch (state.phase._tag) {
@@ -158,19 +171,19 @@ const onRestart = (policy: Policy, state: InstanceState, { cause }: Event<"Resta
     case "Ending":
       return withReset(replaceNext(policy, wanted, state.phase, next, cause))
     case "Waiting":
-      return nothing(wanted)
+      return step(wanted)
     default:
       return begin(policy, wanted, cause, [{ _tag: "ResetBackoff" }])
   }
 }
 
 const onGiveUp = (policy: Policy, state: InstanceState, { cause }: Event<"GiveUp">): Step => {
-  if (state.wanted === "stopped") return nothing(state)
+  if (state.wanted === "stopped") return step(state)
   const next: Next = { _tag: "fail", cause }
   switch (state.phase._tag) {
     case "Completed":
     case "Failed":
-      return nothing(state)
+      return step(state)
     case "Starting":
     case "Up":
       return end(policy, state, state.phase.run, next, "stopping", cause)
@@ -197,31 +210,31 @@ const ofThisRun = (
     case "DependenciesReady":
       return phase._tag === "Waiting"
         ? move(policy, state, { _tag: "Launching" }, { _tag: "DependenciesReady" }, [{ _tag: "Launch", incarnation }])
-        : nothing(state)
+        : step(state)
     case "Launched":
       return onLaunched(policy, state, event)
     case "LaunchFailed":
       return onLaunchFailed(policy, state, event)
     case "LaunchAborted":
-      return phase._tag === "Ending" && phase.run === null ? finish(policy, state, phase, event.at) : nothing(state)
+      return phase._tag === "Ending" && phase.run === null ? finish(policy, state, phase, event.at) : step(state)
     case "NotReadyYet":
       return phase._tag === "Starting"
-        ? nothing({ ...state, phase: { ...phase, detail: event.detail } })
-        : nothing(state)
+        ? step({ ...state, phase: { ...phase, detail: event.detail } })
+        : step(state)
     case "Ready":
-      return phase._tag === "Starting" ? onReady(policy, state, phase, event) : nothing(state)
+      return phase._tag === "Starting" ? onReady(policy, state, phase, event) : step(state)
     case "Probed":
       return phase._tag === "Up" && policy.health !== null
         ? onProbed(policy, state, phase, policy.health.retries, event)
-        : nothing(state)
+        : step(state)
     case "Exited":
       return onExited(policy, state, event)
     case "TreeGone":
-      return phase._tag === "Ending" && phase.end !== null ? finish(policy, state, phase, event.at) : nothing(state)
+      return phase._tag === "Ending" && phase.end !== null ? finish(policy, state, phase, event.at) : step(state)
     case "Elapsed":
       return onElapsed(policy, state, event)
     case "NextDelay":
-      return phase._tag === "Backoff" && phase.until === null ? onNextDelay(policy, state, event) : nothing(state)
+      return phase._tag === "Backoff" && phase.until === null ? onNextDelay(policy, state, event) : step(state)
   }
 }
 
@@ -229,7 +242,7 @@ const onLaunched = (policy: Policy, state: InstanceState, { at, pid }: Event<"La
   const { incarnation, phase } = state
   const run: Running = { pid, since: at }
   if (phase._tag === "Launching") {
-    return only({ ...state, phase: { _tag: "Starting", run, detail: "" } }, [
+    return step({ ...state, phase: { _tag: "Starting", run, detail: "" } }, [
       { _tag: "WatchExit", incarnation },
       arm("startup", incarnation, policy.startupTimeoutMs),
       { _tag: "AwaitReadiness", incarnation }
@@ -237,8 +250,8 @@ const onLaunched = (policy: Policy, state: InstanceState, { at, pid }: Event<"La
   }
   // Called off too late: there is a process now, and it goes down the ladder like any other.
   return phase._tag === "Ending" && phase.run === null
-    ? only({ ...state, phase: { ...phase, run } }, [{ _tag: "WatchExit", incarnation }, ...ladder(policy, incarnation)])
-    : nothing(state)
+    ? step({ ...state, phase: { ...phase, run } }, [{ _tag: "WatchExit", incarnation }, ...ladder(policy, incarnation)])
+    : step(state)
 }
 
 const onLaunchFailed = (policy: Policy, state: InstanceState, event: Event<"LaunchFailed">): Step => {
@@ -250,7 +263,7 @@ const onLaunchFailed = (policy: Policy, state: InstanceState, event: Event<"Laun
       code: event.code,
       message: event.message
     })
-    : nothing(state)
+    : step(state)
 }
 
 const onReady = (policy: Policy, state: InstanceState, phase: In<"Starting">, event: Event<"Ready">): Step =>
@@ -271,7 +284,7 @@ const onProbed = (
 ): Step => {
   if (healthy) {
     return phase.failures === 0
-      ? nothing(state)
+      ? step(state)
       : stay(
         policy,
         state,
@@ -290,38 +303,41 @@ const onProbed = (
 
 const onExited = (policy: Policy, state: InstanceState, event: Event<"Exited">): Step => {
   const { incarnation, phase } = state
-  const kill: ReadonlyArray<Command> = event.stragglers ? [{ _tag: "KillTree", incarnation }] : []
   switch (phase._tag) {
     case "Ending": {
-      const known = { ...phase, end: event.status }
-      return event.stragglers
-        ? only({ ...state, phase: known }, [{ _tag: "CancelTimer", timer: "stop" }, ...kill])
-        : finish(policy, { ...state, phase: known }, known, event.at)
+      if (phase.end !== null) return step(state)
+      const known: In<"Ending"> = { ...phase, end: event.status }
+      if (!event.stragglers) return finish(policy, state, known, event.at)
+      return step(
+        { ...state, phase: known },
+        phase.means === "signal" ? askTree(policy, incarnation) : [{ _tag: "KillTree", incarnation }]
+      )
     }
     case "Starting":
     case "Up": {
-      const reason = reasonOf(event.status, event.oomKilled)
-      const cause: Cause = { _tag: "Exited", status: event.status, reason, forced: false }
-      return event.stragglers
-        ? move(
-          policy,
-          state,
-          {
-            _tag: "Ending",
-            run: phase.run,
-            end: event.status,
-            forced: false,
-            shown: "stopping",
-            next: { _tag: "retry", reason, cause }
-          },
-          cause,
-          kill
-        )
-        : released(ended(policy, state, { status: event.status, reason, forced: false }, event.at, cause), incarnation)
+      const runEnd = endOf(policy, phase, event)
+      const cause: Cause = { _tag: "Exited", ...runEnd }
+      if (!event.stragglers) return released(ended(policy, state, runEnd, event.at, cause), incarnation)
+      const sweeping: In<"Ending"> = {
+        _tag: "Ending",
+        run: phase.run,
+        end: event.status,
+        means: "sweep",
+        shown: "stopping",
+        next: { _tag: "retry", reason: runEnd.reason, cause }
+      }
+      return move(policy, state, sweeping, cause, [{ _tag: "KillTree", incarnation }])
     }
     default:
-      return nothing(state)
+      return step(state)
   }
+}
+
+/** How a run ended that nobody told to. */
+const endOf = (policy: Policy, phase: In<"Starting" | "Up">, event: Event<"Exited">): RunEnd => {
+  const runEnd: RunEnd = { status: event.status, reason: reasonOf(event.status, event.oomKilled), forced: false }
+  const isEarly = phase._tag === "Starting" && policy.awaitsReadiness && isSuccess(runEnd)
+  return isEarly ? { ...runEnd, reason: "exited-early" } : runEnd
 }
 
 const onElapsed = (policy: Policy, state: InstanceState, { at, timer }: Event<"Elapsed">): Step => {
@@ -331,11 +347,11 @@ const onElapsed = (policy: Policy, state: InstanceState, { at, timer }: Event<"E
     const cause: Cause = { _tag: "StartupTimeout", afterMs, detail: phase.detail }
     return end(policy, state, phase.run, { _tag: "retry", reason: "startup-timeout", cause }, "stopping", cause)
   }
-  if (timer === "stop" && phase._tag === "Ending" && phase.end === null && !phase.forced) {
-    return only({ ...state, phase: { ...phase, forced: true } }, [{ _tag: "KillTree", incarnation }])
+  if (timer === "stop" && phase._tag === "Ending" && phase.means === "signal") {
+    return step({ ...state, phase: { ...phase, means: "kill" } }, [{ _tag: "KillTree", incarnation }])
   }
   if (timer === "stable" && phase._tag === "Up" && phase.failures === 0) {
-    return only({ ...state, attempt: 0 }, [{ _tag: "ResetBackoff" }])
+    return step({ ...state, attempt: 0 }, [{ _tag: "ResetBackoff" }])
   }
   if (timer === "backoff" && phase._tag === "Backoff" && phase.until !== null) {
     const counted = { ...state, history: Intensity.record(policy.intensity, state.history, at.mono) }
@@ -345,7 +361,7 @@ const onElapsed = (policy: Policy, state: InstanceState, { at, timer }: Event<"E
       afterMs: phase.delayMs
     })
   }
-  return nothing(state)
+  return step(state)
 }
 
 const onNextDelay = (policy: Policy, state: InstanceState, { at, delayMs }: Event<"NextDelay">): Step => {
@@ -357,9 +373,9 @@ const onNextDelay = (policy: Policy, state: InstanceState, { at, delayMs }: Even
   const until = plus(at, delayMs)
   const waiting = { ...state, phase: { _tag: "Backoff", until, delayMs } as const }
   // In a group the group's own intensity counts, and it also says when the delay is over.
-  if (policy.group !== null) return only(waiting, [{ _tag: "TellGroup", incarnation, delayMs }])
+  if (policy.group !== null) return step(waiting, [{ _tag: "TellGroup", incarnation, delayMs }])
   if (Intensity.allows(policy.intensity, state.history, until.mono)) {
-    return only(waiting, [arm("backoff", incarnation, delayMs)])
+    return step(waiting, [arm("backoff", incarnation, delayMs)])
   }
   const { max, windowMs } = policy.intensity
   const cause: Cause = { _tag: "IntensityExceeded", restarts: max, windowMs }
@@ -370,9 +386,7 @@ const onNextDelay = (policy: Policy, state: InstanceState, { at, delayMs }: Even
 // The steps these are made of
 // ---------------------------------------------------------------------------------------------------------------------
 
-const nothing = (state: InstanceState): Step => ({ state, commands: [] })
-
-const only = (state: InstanceState, commands: ReadonlyArray<Command>): Step => ({ state, commands })
+const step = (state: InstanceState, commands: ReadonlyArray<Command> = []): Step => ({ state, commands })
 
 /** A later request replaces what was to follow an end that is under way: no second signal, the last wish wins. */
 const replaceNext = (
@@ -387,7 +401,7 @@ const callOff = (next: Next): Phase => ({
   _tag: "Ending",
   run: null,
   end: null,
-  forced: false,
+  means: "signal",
   shown: "stopping",
   next
 })
@@ -399,9 +413,9 @@ const forgiven = (state: InstanceState): InstanceState => ({
   history: state.phase._tag === "Failed" ? Intensity.empty : state.history
 })
 
-const withReset = (step: Step): Step => only(step.state, [...step.commands, { _tag: "ResetBackoff" }])
+const withReset = ({ commands, state }: Step): Step => step(state, [...commands, { _tag: "ResetBackoff" }])
 
-const arm = (timer: "startup" | "stop" | "backoff" | "stable", incarnation: number, delayMs: number): Command => ({
+const arm = (timer: Timer, incarnation: number, delayMs: number): Command => ({
   _tag: "ArmTimer",
   incarnation,
   timer,
@@ -424,6 +438,13 @@ const ladder = (policy: Policy, incarnation: number): ReadonlyArray<Command> =>
       { _tag: "Signal", incarnation, signal: "SIGCONT" },
       arm("stop", incarnation, policy.stopTimeoutMs)
     ]
+
+/** A main process that did not pass on the signal, as a shell does not: the others are asked, and have the same deadline. */
+const askTree = (policy: Policy, incarnation: number): ReadonlyArray<Command> => [
+  { _tag: "SignalTree", incarnation, signal: policy.stopSignal },
+  { _tag: "SignalTree", incarnation, signal: "SIGCONT" },
+  { _tag: "AwaitTree", incarnation }
+]
 
 /** What has to be given up with a phase, whatever comes next. */
 const leave = (phase: Phase): ReadonlyArray<Command> => {
@@ -452,7 +473,7 @@ const move = (
   commands: ReadonlyArray<Command>
 ): Step => {
   const { state: next, commands: published } = stay(policy, state, phase, cause, [])
-  return only(next, [...leave(state.phase), ...published, ...commands])
+  return step(next, [...leave(state.phase), ...published, ...commands])
 }
 
 /** To another shade of the same phase. */
@@ -467,7 +488,7 @@ const stay = (
   const to = label(phase, policy.health)
   // Waiting for others is `starting` all along, and still worth telling.
   const told = from !== to || cause._tag === "DependenciesReady"
-  return only({ ...state, phase }, told ? [{ _tag: "Publish", from, to, cause }, ...commands] : commands)
+  return step({ ...state, phase }, told ? [{ _tag: "Publish", from, to, cause }, ...commands] : commands)
 }
 
 /** The next run. */
@@ -507,20 +528,20 @@ const end = (
   move(
     policy,
     state,
-    { _tag: "Ending", run, end: null, forced: policy.stopTimeoutMs === 0, shown, next },
+    { _tag: "Ending", run, end: null, means: policy.stopTimeoutMs === 0 ? "kill" : "signal", shown, next },
     cause,
     ladder(policy, state.incarnation)
   )
 
 /** Nothing of the run is left: what was to follow, follows. */
 const finish = (policy: Policy, state: InstanceState, phase: In<"Ending">, at: Instant): Step => {
-  const { forced, next, run } = phase
+  const { means, next, run } = phase
   const runEnd: RunEnd = {
     status: phase.end ?? unknownStatus,
     reason: next._tag === "retry" ? next.reason : "stopped",
-    forced
+    forced: means === "kill"
   }
-  const cause: Cause = run === null ? next.cause ?? { _tag: "Boot" } : { _tag: "Exited", ...runEnd }
+  const cause: Cause = run === null ? next.cause : { _tag: "Exited", ...runEnd }
   const known: InstanceState = run === null ? state : { ...state, lastEnd: { ...runEnd, at } }
   const follow = (): Step => {
     switch (next._tag) {
@@ -551,5 +572,5 @@ const ended = (policy: Policy, state: InstanceState, runEnd: RunEnd, at: Instant
 }
 
 /** The run's sockets and descriptors go before anything else is done. */
-const released = (step: Step, incarnation: number): Step =>
-  only(step.state, [{ _tag: "ReleaseRun", incarnation }, ...step.commands])
+const released = ({ commands, state }: Step, incarnation: number): Step =>
+  step(state, [{ _tag: "ReleaseRun", incarnation }, ...commands])

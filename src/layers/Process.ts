@@ -44,6 +44,10 @@ export interface Process {
   readonly signal: (signal: NodeJS.Signals) => Effect.Effect<void>
   /** Whether anything that the main process forked is alive. */
   readonly hasStragglers: Effect.Effect<boolean>
+  /** Sends a signal to everything that the main process forked; for after its end. */
+  readonly signalTree: (signal: NodeJS.Signals) => Effect.Effect<void>
+  /** Waits until nothing that the main process forked is left; for after its end. */
+  readonly treeGone: Effect.Effect<void>
   /** SIGKILL to the whole tree; done when nothing of it is left. */
   readonly killTree: Effect.Effect<void>
 }

@@ -17,12 +17,14 @@ import { type Listener, Notify } from "./Notify.ts"
 /**
  * A wait for readiness, prepared before the process is launched (`env` is added to its environment, which is how
  * `NOTIFY_SOCKET` gets there) and run after. `ready` succeeds with what told so; meanwhile `observe` is told what each
- * look saw. It is interrupted when the instance ends, is stopped or runs out of `startup_timeout`.
+ * look saw. It is interrupted when the instance ends, is stopped or runs out of `startup_timeout`. `waits`: whether an
+ * instance has to do something to be ready, so that a run which ends before, with code 0 too, has failed to start.
  *
  * @since 0.1.0
  * @category tags
  */
 export class Readiness extends Context.Tag("tenement/layers/Readiness")<Readiness, {
+  readonly waits: boolean
   readonly prepare: (endpoint: Endpoint) => Effect.Effect<
     {
       readonly env: Readonly<Record<string, string>>
@@ -48,6 +50,7 @@ const poll = (look: Effect.Effect<string, Unhealthy>, observe: (detail: string) 
 }
 
 const polling = (look: (endpoint: Endpoint) => Effect.Effect<string, Unhealthy>): Wait => ({
+  waits: true,
   prepare: (endpoint) => Effect.succeed({ env: {}, ready: (observe) => poll(look(endpoint), observe) })
 })
 
@@ -74,6 +77,7 @@ export const whenConnectable: Wait = polling(HealthCheck.connects)
  * @category constructors
  */
 export const whenStarted: Wait = {
+  waits: false,
   prepare: () => Effect.succeed({ env: {}, ready: () => Effect.succeed("started") })
 }
 
@@ -121,6 +125,7 @@ const hear = (
  * @category constructors
  */
 export const whenNotified = ({ listen }: Context.Tag.Service<Notify>): Wait => ({
+  waits: true,
   prepare: (endpoint) =>
     Effect.map(listen(endpoint), (listener) => ({
       env: { NOTIFY_SOCKET: listener.path },

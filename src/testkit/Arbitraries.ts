@@ -42,6 +42,8 @@ export const runEnd: FC.Arbitrary<RunEnd> = FC.tuple(
   switch (why) {
     case "launch-failed":
       return { status: unknown, reason: why, forced: false }
+    case "exited-early":
+      return { status: { code: 0, signal: null }, reason: why, forced: false }
     case "oom-killed":
       return { status: { code: null, signal: "SIGKILL" }, reason: why, forced: false }
     case "unhealthy":

@@ -32,6 +32,13 @@ const endings: Readonly<Record<string, Ending>> = {
     lastExit: { code: 0, signal: null, reason: "exited" }
   },
   "exit-3": { turn: "exit=3", restarts: each, lastExit: { code: 3, signal: null, reason: "exited" } },
+  // As a program that puts itself into the background does.
+  "gone-before-ready": {
+    turn: "exit=0",
+    keys: { readiness: "socket" },
+    restarts: each,
+    lastExit: { code: 0, signal: null, reason: "exited-early" }
+  },
   segfault: { turn: "die=SEGV", restarts: each, lastExit: { code: null, signal: "SIGSEGV", reason: "signaled" } },
   killed: {
     turn: "",
@@ -100,7 +107,7 @@ describe("restart policy", () => {
             if (!ending.restarts[policy]) {
               const expected = ending.act !== undefined && ending.restarts === none
                 ? "stopped"
-                : ending.lastExit.code === 0
+                : ending.lastExit.code === 0 && ending.lastExit.reason === "exited"
                 ? "completed"
                 : "failed"
               assert.strictEqual(view.state, expected, instance)

@@ -13,6 +13,16 @@ const signals = (machine: Machine.Machine, name: string) =>
     (entries) => entries.filter(({ event }) => event === "signal").map(({ detail }) => detail)
   )
 
+/** A shell that starts the service and waits for it: it dies of the stop signal, which the service never sees. */
+const behindShell = (keys: Fx.Table, turn: string): Fx.Table => {
+  const { args } = Fx.service({}, turn)
+  return Fx.service({
+    ...keys,
+    command: "sh",
+    args: ["-c", `perl "$@" & wait`, "sh", ...args as ReadonlyArray<string>]
+  })
+}
+
 describe("stop", () => {
   it.scopedLive("sends the stop signal once, waits for the whole tree, and kills only after stop_timeout", () =>
     Effect.gen(function*() {
@@ -53,6 +63,24 @@ describe("stop", () => {
       yield* machine.stop("parent")
       const family = (yield* machine.truth("parent")).map(({ pid }) => pid)
       assert.deepStrictEqual(family.filter(Proc.isAlive), [], "stop answers when all of them are gone")
+    }))
+
+  it.scopedLive("gives its time also to what a main process that is gone has left behind", () =>
+    Effect.gen(function*() {
+      const machine = yield* make({
+        service: {
+          polite: behindShell({ stop_timeout: 30 }, "obey=TERM,0.2"),
+          deaf: behindShell({ stop_timeout: `${grace} millis` }, "ignore=TERM")
+        }
+      })
+      yield* machine.untilUp("polite", "deaf")
+      const outcome = yield* machine.stop("polite")
+      assert.deepInclude(outcome, { changed: true, forced: false })
+      assert.deepStrictEqual(yield* signals(machine, "polite"), ["TERM"])
+      assert.isAbove((yield* machine.truth("polite")).filter(({ event }) => event === "exit").length, 0)
+      const asked = Fx.now()
+      assert.deepInclude(yield* machine.stop("deaf"), { changed: true, forced: true })
+      assert.isAtLeast(Fx.now() - asked, grace - 5)
     }))
 
   it.scopedLive("of what is stopped is nothing to do, of what does not exist an error, and two at once are one", () =>

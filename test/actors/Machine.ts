@@ -142,6 +142,8 @@ export class Machine {
                   : Effect.asVoid(Effect.forkDaemon(Effect.delay(child.exit({ signal }), behaviour.stopMs)))
               }),
             hasStragglers: Effect.succeed(false),
+            signalTree: () => Effect.void,
+            treeGone: Effect.void,
             killTree: child.exit({ signal: "SIGKILL" })
           }
         })
@@ -168,6 +170,7 @@ export class Machine {
           )
       }),
       Layer.succeed(Readiness, {
+        waits: config.readiness !== "started",
         prepare: () =>
           Effect.succeed({
             env: {},

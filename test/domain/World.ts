@@ -3,6 +3,7 @@
  * after each step what must never happen. The choices are the whole of its randomness, so that a failing run shrinks.
  */
 import { decide } from "../../src/domain/decide.ts"
+import { isSuccess } from "../../src/domain/Exit.ts"
 import type { Command, InstanceEvent, Policy, Timer } from "../../src/domain/InstanceEvent.ts"
 import { initial, type InstanceState, isSettled, running } from "../../src/domain/InstanceState.ts"
 import type { Instant } from "../../src/domain/Instant.ts"
@@ -44,6 +45,8 @@ export class World {
   private readonly timers = new Map<Timer, { readonly due: number; readonly event: Sent }>()
   private launching: number | null = null
   private waiting: number | null = null
+  /** The run whose end of all processes the instance asked to be told of. */
+  private awaited: number | null = null
   private cursor = 0
   private readonly policy: Policy
   private readonly choices: ReadonlyArray<number>
@@ -115,6 +118,8 @@ export class World {
         if (process === undefined || command.signal === "SIGCONT") break
         process.terms++
         must(process.terms === 1, "a second stop signal for one run")
+        // A shell ends, and what it had started does not.
+        if (this.choose(3) === 0) this.exit(process, { code: null, signal: "SIGTERM" }, this.choose(2) === 0)
         break
       }
       case "KillTree": {
@@ -124,6 +129,16 @@ export class World {
         this.inFlight.push({ _tag: "TreeGone", incarnation: command.incarnation })
         break
       }
+      case "SignalTree": {
+        const process = this.live
+        must(process?.alive !== true, "its tree was signalled while the main process lives")
+        if (process !== undefined && this.choose(2) === 0) process.stragglers = false
+        break
+      }
+      case "AwaitTree":
+        this.awaited = command.incarnation
+        this.tellOfTree()
+        break
       case "ReleaseRun":
         must(this.live === undefined, "a run was released while it lives")
         break
@@ -149,6 +164,12 @@ export class World {
       default:
         break
     }
+  }
+
+  private tellOfTree(): void {
+    if (this.awaited === null || this.live !== undefined) return
+    this.inFlight.push({ _tag: "TreeGone", incarnation: this.awaited })
+    this.awaited = null
   }
 
   private launched(): void {
@@ -188,6 +209,9 @@ export class World {
             code === 2 ? { code: null, signal: "SIGSEGV" } : { code, signal: null },
             this.choose(4) === 0
           )
+        } else if (process !== undefined) {
+          process.stragglers = false
+          this.tellOfTree()
         }
         return
       }
@@ -323,17 +347,19 @@ export const policyOf = (options: {
   readonly max: number
   readonly windowMs: number
   readonly retries: number | null
+  readonly awaitsReadiness: boolean
   readonly stopTimeoutMs: number
   readonly dependsOn: boolean
   readonly group: boolean
 }): Policy => ({
   shouldRestart: (end) =>
     options.restart === "always" ||
-    (options.restart === "on-failure" && !(end.reason === "exited" && end.status.code === 0)),
+    (options.restart === "on-failure" && !isSuccess(end)),
   revivedByGroup: options.restart !== "never",
   intensity: { max: options.max, windowMs: options.windowMs },
   stableAfterMs: 1000,
   startupTimeoutMs: 500,
+  awaitsReadiness: options.awaitsReadiness,
   stopSignal: "SIGTERM",
   stopTimeoutMs: options.stopTimeoutMs,
   health: options.retries === null ? null : { retries: options.retries },

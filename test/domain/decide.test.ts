@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as FC from "effect/FastCheck"
+import type { InstanceState } from "../../src/domain/InstanceState.ts"
 import { policyOf, World } from "./World.ts"
 
 const options = FC.record({
@@ -7,6 +8,7 @@ const options = FC.record({
   max: FC.constantFrom(0, 1, 3, Infinity),
   windowMs: FC.constantFrom(100, 1000),
   retries: FC.constantFrom(null, 1, 3),
+  awaitsReadiness: FC.boolean(),
   stopTimeoutMs: FC.constantFrom(0, 200),
   dependsOn: FC.boolean(),
   group: FC.constant(false)
@@ -20,6 +22,8 @@ const live = (policy: ReturnType<typeof policyOf>, made: ReadonlyArray<number>):
   for (let i = 0; i < made.length; i++) world.step()
   return world
 }
+
+const wasKilled = ({ phase }: InstanceState): boolean => phase._tag === "Ending" && phase.means === "kill"
 
 describe("an instance under any history", () => {
   it("never has two incarnations, a forgotten process, a forgotten timer or a restart too many", () => {
@@ -88,6 +92,35 @@ describe("an instance under any history", () => {
     )
   })
 
+  it("is done only after it was ready, or if it need not be", () => {
+    FC.assert(
+      FC.property(options, choices, (given, made) => {
+        let wasUp = false
+        for (const { after, before } of live(policyOf(given), made).steps) {
+          wasUp = before.phase._tag === "Up" || (wasUp && after.incarnation === before.incarnation)
+          if (after.phase._tag === "Completed") assert.isTrue(wasUp || !given.awaitsReadiness)
+        }
+      }),
+      runs
+    )
+  })
+
+  it("kills nothing that it asked to end before the time is over, and everything that a crash left at once", () => {
+    FC.assert(
+      FC.property(options, choices, (given, made) => {
+        for (const { after, before, commands, event } of live(policyOf(given), made).steps) {
+          const kills = commands.some(({ _tag }) => _tag === "KillTree")
+          const isCrash = event._tag === "Exited" && before.phase._tag !== "Ending" && before.phase !== after.phase
+          if (isCrash && event.stragglers) assert.isTrue(kills)
+          else if (kills && given.stopTimeoutMs > 0) {
+            assert.isTrue(event._tag === "Elapsed" && event.timer === "stop" || wasKilled(before), event._tag)
+          }
+        }
+      }),
+      runs
+    )
+  })
+
   it("counts each automatic restart once, and no other start", () => {
     FC.assert(
       FC.property(options, choices, (given, made) => {
@@ -134,6 +167,7 @@ describe("a person's wish", () => {
     max: 0,
     windowMs: 1000,
     retries: null,
+    awaitsReadiness: true,
     stopTimeoutMs: 200,
     dependsOn: false,
     group: false

@@ -201,6 +201,27 @@ layer(Launcher.layer, { excludeTestServices: true })("Launcher", (it) => {
       assert.isFalse(yield* process.hasStragglers)
     }))
 
+  it.scoped("asks what its leader leaves behind to end, and waits until it has", () =>
+    Effect.gen(function*() {
+      const { launch } = yield* Launcher.Launcher
+      const out = Path.join(yield* folder, "out")
+      const process = yield* launch(
+        yield* printing(out, [
+          "sh",
+          "-c",
+          `perl -e '$SIG{TERM} = sub { select undef, undef, undef, 0.2; print "done\\n"; exit }; $| = 1; print "$$\\n"; sleep 600' & wait`
+        ])
+      )
+      const [pid] = yield* linesOf(out, 1)
+      yield* process.signal("SIGTERM")
+      yield* process.exited
+      assert.isTrue(isLive(Number(pid)))
+      yield* process.signalTree("SIGTERM")
+      yield* process.treeGone
+      assert.isFalse(isLive(Number(pid)))
+      assert.deepStrictEqual((yield* linesOf(out, 2))[1], "done")
+    }))
+
   it.scoped("the scope owns the tree, also when its fiber is interrupted", () =>
     Effect.gen(function*() {
       const { launch } = yield* Launcher.Launcher

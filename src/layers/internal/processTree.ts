@@ -44,6 +44,12 @@ export const make = (pid: number, exited: Deferred.Deferred<ExitStatus>, look: E
       return Effect.zipRight(Effect.sleep(delay), sweep(Math.min(delay * 2, 50)))
     })
 
+  const vanish = (delay: number): Effect.Effect<void> =>
+    Effect.flatMap(survivors, (live) =>
+      live.length === 0
+        ? Effect.void
+        : Effect.zipRight(Effect.sleep(delay), vanish(Math.min(delay * 2, 100))))
+
   return {
     pid,
     startTime,
@@ -54,6 +60,11 @@ export const make = (pid: number, exited: Deferred.Deferred<ExitStatus>, look: E
         ? Effect.map(survivors, (live) => live.length > 0)
         : Effect.map(look, (sessions) =>
           (sessions.get(pid) ?? []).some((member) => member.pid !== pid && Procfs.isLive(member)))),
+    signalTree: (signal) =>
+      Effect.map(survivors, (live) => {
+        for (const member of live) send(member.pid, signal)
+      }),
+    treeGone: vanish(5),
     killTree: Effect.gen(function*() {
       if (yield* leads) send(-pid, "SIGKILL")
       yield* Deferred.await(exited)
