@@ -106,14 +106,14 @@ module.exports = {
     {
       name: "bin-hands-over-to-cli",
       severity: "error",
-      from: { path: "^src/bin\\.ts$" },
-      to: { path: "^src/", pathNot: "^src/cli/" }
+      from: { path: "^src/(bin|serve)\\.ts$" },
+      to: { path: "^src/", pathNot: "^src/(cli/|daemon\\.ts$)" }
     },
     {
       name: "nobody-calls-bin-or-index",
       severity: "error",
       from: { path: "^src/", pathNot: "^src/testkit/" },
-      to: { path: "^src/(bin|index)\\.ts$" }
+      to: { path: "^src/(bin|serve|index)\\.ts$" }
     },
     {
       name: "library-has-no-cli",

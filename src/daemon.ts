@@ -14,6 +14,7 @@ import type { ListenFailed } from "./control/Doors.ts"
 import * as Server from "./control/Server.ts"
 import type { TenementConfig } from "./domain/Config.ts"
 import * as Embed from "./embed.ts"
+import * as Heap from "./layers/Heap.ts"
 import * as Launcher from "./layers/Launcher.ts"
 import * as Lock from "./layers/Lock.ts"
 
@@ -93,6 +94,9 @@ const openDoors = (options: Options): Effect.Effect<Server.Server["Type"], Liste
     return yield* Deferred.await(opened)
   })
 
+/** Within it, services that start quickly have started. */
+const settlingTime = "2 seconds"
+
 /**
  * Runs a configuration until it is interrupted, and then stops everything in order.
  *
@@ -115,6 +119,8 @@ export const serve = Effect.fn("daemon.serve")(
       yield* boot
       const web = doors.listen === null ? "" : ` and http://${doors.listen.host}:${doors.listen.port}`
       yield* Effect.logInfo(`tenement ${version} serves ${config.file} on ${doors.socket}${web}`)
+      yield* Effect.sleep(settlingTime)
+      yield* Heap.trim
       return yield* Effect.never
     }).pipe(Effect.provide(context))
   },

@@ -7,6 +7,7 @@
 
 const fs = require("node:fs")
 const path = require("node:path")
+const { parseArgs } = require("node:util")
 
 const { compile, compileElsewhere, setFlagsOfDaemon } = require("./compile.cjs")
 
@@ -80,6 +81,7 @@ const entryOf = (name, hash) => `${name}-${hash}-${process.version}-${process.ar
 const run = (filename, script) => {
   const module = { exports: {} }
   script.runInThisContext()(module.exports, require, module, filename, __dirname)
+  return module.exports
 }
 
 const runCommand = () => {
@@ -95,7 +97,29 @@ const runCommand = () => {
   run(filename, script)
 }
 
-const runDaemon = () => {
+/**
+ * What a plain `tenement serve` was told. The daemon's bundle knows no more words than these; whatever else there is,
+ * wrong words among it, the command line answers.
+ */
+const plainServe = () => {
+  if (!words.includes("serve")) return undefined
+  const text = { type: "string", multiple: true }
+  const flag = { type: "boolean" }
+  try {
+    const { positionals, values } = parseArgs({
+      args: words,
+      allowPositionals: true,
+      options: { config: { ...text, short: "c" }, socket: text, json: flag, "no-color": flag }
+    })
+    const { config = [], json = false, "no-color": noColor = false, socket = [] } = values
+    if (positionals.length > 1 || config.length > 1 || socket.length > 1) return undefined
+    return { config: config[0], socket: socket[0], json, noColor }
+  } catch {
+    return undefined
+  }
+}
+
+const runDaemon = (globals) => {
   const filename = path.join(__dirname, "daemon.cjs")
   const entry = entryOf("serve", process.env.TENEMENT_DAEMON_HASH)
   setFlagsOfDaemon()
@@ -106,10 +130,9 @@ const runDaemon = () => {
   }
   const script = compile(filename, cached)
   if (script.cachedDataRejected) writeCache(entry, script.createCachedData())
-  run(filename, script)
+  run(filename, script).main(globals)
 }
 
-// Both bundles hold the whole command line; only that of `serve` holds the daemon as well. The wizard may end in any
-// command, and `logs serve` takes the large one to no harm.
-if (words.includes("serve") || words.includes("--wizard")) runDaemon()
-else runCommand()
+const globals = plainServe()
+if (globals === undefined) runCommand()
+else runDaemon(globals)

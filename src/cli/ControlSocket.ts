@@ -31,16 +31,14 @@ const named = (text: string | undefined): string | undefined => text === "" ? un
 
 /** The text of a file; nothing where there is none. */
 const read = (file: string): Effect.Effect<Option.Option<string>, SocketUntold> =>
-  Effect.try({
-    try: () => Option.some(Fs.readFileSync(file, "utf8")),
-    catch: (error) => error as NodeJS.ErrnoException
-  }).pipe(
-    Effect.catchAll((error) =>
-      error.code === "ENOENT"
-        ? Effect.succeed(Option.none())
-        : Effect.fail(new SocketUntold({ file, problem: error.message }))
-    )
-  )
+  Effect.suspend(() => {
+    try {
+      return Effect.succeedSome(Fs.readFileSync(file, "utf8"))
+    } catch (error) {
+      const { code, message } = error as NodeJS.ErrnoException
+      return code === "ENOENT" ? Effect.succeedNone : new SocketUntold({ file, problem: message })
+    }
+  })
 
 const Settings = Schema.Struct({
   settings: Schema.optional(Schema.Struct({ socket: Schema.optional(Schema.String) }))

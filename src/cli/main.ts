@@ -7,14 +7,10 @@ import * as CliConfig from "@effect/cli/CliConfig"
 import * as Command from "@effect/cli/Command"
 import * as Descriptor from "@effect/cli/CommandDescriptor"
 import * as Options from "@effect/cli/Options"
-import type * as ValidationError from "@effect/cli/ValidationError"
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as Path from "@effect/platform/Path"
 import * as Terminal from "@effect/platform/Terminal"
-import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
-import * as Either from "effect/Either"
-import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
@@ -31,12 +27,13 @@ import { health } from "./health.ts"
 import * as Help from "./Help.ts"
 import { init } from "./init.ts"
 import { logs } from "./logs.ts"
+import { conclude } from "./Outcome.ts"
 import { ps } from "./ps.ts"
 import { reload } from "./reload.ts"
 import { restart } from "./restart.ts"
 import { rm } from "./rm.ts"
 import { serve } from "./serve.ts"
-import { complain, ofProcess, print, Session } from "./Session.ts"
+import { ofProcess, print, Session } from "./Session.ts"
 import { spawn } from "./spawn.ts"
 import { start } from "./start.ts"
 import { stop } from "./stop.ts"
@@ -178,58 +175,22 @@ export const environment = Layer.mergeAll(
   })
 )
 
-interface Told {
-  readonly _tag: string
-  readonly message: string
-}
-
-const settle = (
-  exit: Exit.Exit<unknown, Told | ValidationError.ValidationError>
-): Effect.Effect<number, never, Session> => {
-  if (Exit.isSuccess(exit)) return Effect.succeed(ExitCode.codes.done)
-  const failure = Cause.failureOrCause(exit.cause)
-  if (Either.isRight(failure)) {
-    return Cause.isInterruptedOnly(failure.right)
-      ? Effect.succeed(Number(process.exitCode ?? ExitCode.codes.interrupted))
-      : Effect.as(
-        complain({ _tag: "Defect", message: `this is a bug of tenement's: ${Cause.pretty(failure.right)}` }),
-        ExitCode.codes.failed
-      )
-  }
-  const error: Told = "message" in failure.left
-    ? failure.left
-    : new WordsWrong({ message: Help.plain(failure.left.error) })
-  const silent = error._tag === "Reported" || error._tag === "OutputClosed"
-  return Effect.as(silent ? Effect.void : complain(error), ExitCode.of(error))
-}
-
 /**
- * Does what the words ask for, and leaves the exit code with the process: the fiber's own result says nothing once it
- * was interrupted. A command for which Ctrl-C is a good end sets the code before. What goes wrong is told here.
+ * Does what the words ask for. What goes wrong is told, and the exit code is left with the process.
  *
  * @since 0.1.0
  * @category constructors
  */
 export const main = (argv: ReadonlyArray<string>): Effect.Effect<void> =>
-  Effect.uninterruptibleMask((restore) =>
-    restore(answer(argv)).pipe(
-      Effect.scoped,
-      Effect.provide(environment),
-      Effect.exit,
-      Effect.flatMap(settle),
-      Effect.map((code) => {
-        process.exitCode = code
-      })
-    )
-  ).pipe(
+  answer(argv).pipe(
+    Effect.scoped,
+    Effect.provide(environment),
+    Effect.mapError((error) => "message" in error ? error : new WordsWrong({ message: Help.plain(error.error) })),
     // Errors of the words themselves are told before the options among them could be understood.
-    Effect.provideService(
-      Session,
-      ofProcess({
-        config: undefined,
-        socket: undefined,
-        json: argv.includes("--json"),
-        noColor: argv.includes("--no-color")
-      })
-    )
+    conclude({
+      config: undefined,
+      socket: undefined,
+      json: argv.includes("--json"),
+      noColor: argv.includes("--no-color")
+    })
   )

@@ -56,9 +56,13 @@ export interface Machine extends Site.Site {
 }
 
 /** Starts `serve` and waits until it answers. */
-export const serve = (site: Site.Site, options?: Site.RunOptions): Effect.Effect<Site.Running, never, Scope.Scope> =>
+export const serve = (
+  site: Site.Site,
+  options?: Site.RunOptions,
+  words: ReadonlyArray<string> = ["serve", "--config", site.file]
+): Effect.Effect<Site.Running, never, Scope.Scope> =>
   Effect.gen(function*() {
-    const supervisor = yield* site.run(["serve", "--config", site.file], options)
+    const supervisor = yield* site.run(words, options)
     const died = Effect.flatMap(
       supervisor.exited,
       (exit) =>

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as fs from "node:fs"
 import * as Fx from "./Fx.ts"
-import { make } from "./Machine.ts"
+import { make, serve } from "./Machine.ts"
 import * as Site from "./Site.ts"
 
 const viewKeys = [
@@ -147,6 +147,18 @@ describe("the command line", () => {
           assert.include(stderr, "tenement serve", command)
           assert.strictEqual(stdout, "", command)
         }), { concurrency: 2 })
+    }))
+
+  it.scopedLive("serve supervises in whatever order its words come, and with options that only the command line knows", () =>
+    Effect.gen(function*() {
+      const site = yield* Site.make({ service: { web: Fx.service({}, "") } })
+      for (
+        const words of [["-c", site.file, "--json", "serve"], ["--log-level=debug", "serve", `--config=${site.file}`]]
+      ) {
+        const supervisor = yield* serve(site, undefined, words)
+        yield* supervisor.signal("SIGTERM")
+        assert.deepStrictEqual(yield* supervisor.exited, { code: 0, signal: null }, words.join(" "))
+      }
     }))
 
   it.scopedLive("words that make no sense are exit code 2, and name the nearest that do", () =>
