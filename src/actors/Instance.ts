@@ -34,6 +34,7 @@ import * as HealthLoop from "./HealthLoop.ts"
 import * as InstanceParts from "./InstanceParts.ts"
 import * as InstanceRun from "./InstanceRun.ts"
 import { now } from "./Now.ts"
+import * as PublicSocket from "./PublicSocket.ts"
 import { StartSlots } from "./StartSlots.ts"
 import { type Settled, verdict, type Wish } from "./Wish.ts"
 
@@ -247,26 +248,27 @@ export const make = Effect.fnUntraced(function*(options: Options) {
       })
     ).pipe(Effect.provide(context))
 
-  const publishSocket = Effect.suspend(() =>
-    run === null ? Effect.void : sockets.publish({
-      instance: name,
-      endpoint: run.endpoint,
-      mode: parts.config.socketMode
-    }).pipe(
-      Effect.catchAll((error) =>
-        events.publish({ _tag: "Notice", level: "warning", subject: name, message: error.message })
-      )
-    )
-  )
+  const publishSocket = ({ endpoint }: InstanceRun.InstanceRun) =>
+    sockets.publish({ instance: name, endpoint, mode: parts.config.socketMode })
 
-  const probe = (incarnation: number, current: InstanceRun.InstanceRun) =>
-    HealthLoop.run({
+  const probe = (incarnation: number, current: InstanceRun.InstanceRun) => {
+    const lead = PublicSocket.keeper({
+      sockets,
+      endpoint: current.endpoint,
+      publish: publishSocket(current),
+      notice: (message) => events.publish({ _tag: "Notice", level: "warning", subject: name, message })
+    })
+    return HealthLoop.run({
       check: parts.health,
       endpoint: current.endpoint,
       intervalMs: parts.config.healthIntervalMs,
       tell: (healthy, detail, seconds) =>
-        Effect.zipRight(metrics.probed(service, seconds), tell({ _tag: "Probed", incarnation, healthy, detail }))
+        metrics.probed(service, seconds).pipe(
+          Effect.zipRight(lead),
+          Effect.zipRight(tell({ _tag: "Probed", incarnation, healthy, detail }))
+        )
     })
+  }
 
   const awaitDependencies = (incarnation: number) =>
     directory.awaitReady(parts.policy.dependsOn, (missing, down) =>
@@ -360,16 +362,16 @@ export const make = Effect.fnUntraced(function*(options: Options) {
             })
           })
         case "AwaitReadiness":
-          return start(
-            "readiness",
-            () =>
-              run === null ?
-                Effect.void :
-                run.ready((detail) => tell({ _tag: "NotReadyYet", incarnation: command.incarnation, detail })).pipe(
-                  Effect.tap(() => publishSocket),
-                  Effect.flatMap((by) => tell({ _tag: "Ready", incarnation: command.incarnation, by }))
-                )
-          )
+          return start("readiness", () => {
+            const { incarnation } = command
+            const current = run
+            if (current === null) return Effect.void
+            return current.ready((detail) => tell({ _tag: "NotReadyYet", incarnation, detail })).pipe(
+              Effect.tap(publishSocket(current)),
+              Effect.flatMap((by) => tell({ _tag: "Ready", incarnation, by })),
+              Effect.catchAll(({ code, message }) => tell({ _tag: "LaunchFailed", incarnation, code, message }))
+            )
+          })
         case "StopReadiness":
           return Effect.zipRight(
             cancel("readiness"),

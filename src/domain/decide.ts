@@ -256,14 +256,18 @@ const onLaunched = (policy: Policy, state: InstanceState, { at, pid }: Event<"La
 
 const onLaunchFailed = (policy: Policy, state: InstanceState, event: Event<"LaunchFailed">): Step => {
   const { phase } = state
-  if (phase._tag === "Ending" && phase.run === null) return finish(policy, state, phase, event.at)
-  return phase._tag === "Launching"
-    ? ended(policy, state, { status: unknownStatus, reason: "launch-failed", forced: false }, event.at, {
-      _tag: "LaunchFailed",
-      code: event.code,
-      message: event.message
-    })
-    : step(state)
+  const cause: Cause = { _tag: "LaunchFailed", code: event.code, message: event.message }
+  switch (phase._tag) {
+    case "Ending":
+      return phase.run === null ? finish(policy, state, phase, event.at) : step(state)
+    case "Launching":
+      return ended(policy, state, { status: unknownStatus, reason: "launch-failed", forced: false }, event.at, cause)
+    case "Starting":
+      // It runs, and its socket cannot be published.
+      return end(policy, state, phase.run, { _tag: "retry", reason: "launch-failed", cause }, "stopping", cause)
+    default:
+      return step(state)
+  }
 }
 
 const onReady = (policy: Policy, state: InstanceState, phase: In<"Starting">, event: Event<"Ready">): Step =>

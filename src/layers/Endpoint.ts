@@ -3,7 +3,10 @@
  *
  * @since 0.1.0
  */
-import * as Fs from "node:fs"
+import * as Effect from "effect/Effect"
+import { Unhealthy } from "./Errors.ts"
+import { codeOf } from "./internal/errno.ts"
+import * as PublicPath from "./internal/publicPath.ts"
 
 /**
  * `publicPath` is what others connect to; `privatePath` is what this incarnation was told to listen on, behind the
@@ -30,15 +33,19 @@ export type Address =
 
 /**
  * Where to connect to this very run: its port if it has one; its private socket, unless the program has bound the
- * public path itself.
+ * public path itself. A socket there that is somebody else's is not asked.
  *
  * @since 0.1.0
  * @category combinators
  */
-export const address = (endpoint: Endpoint): Address => {
-  if (endpoint.port !== null) return { host: "127.0.0.1", port: endpoint.port }
-  const bound = Fs.lstatSync(endpoint.publicPath, { throwIfNoEntry: false })?.isSocket() === true
-  return { path: bound ? endpoint.publicPath : endpoint.privatePath }
+export const address = (endpoint: Endpoint): Effect.Effect<Address, Unhealthy> => {
+  const { port, privatePath, publicPath } = endpoint
+  return port === null
+    ? Effect.try({
+      try: () => ({ path: PublicPath.isBound(endpoint) ? publicPath : privatePath }),
+      catch: (error) => new Unhealthy({ detail: `${publicPath} cannot be looked at (${codeOf(error)})` })
+    })
+    : Effect.succeed({ host: "127.0.0.1", port })
 }
 
 /**

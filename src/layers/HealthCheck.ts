@@ -75,8 +75,8 @@ export const viaHttp = (
 ): Context.Tag.Service<HealthCheck> => ({
   watches: true,
   probe: (endpoint) =>
-    Effect.suspend(() => get(Endpoint.address(endpoint), options.path)).pipe(
-      Effect.mapError(unhealthy),
+    Endpoint.address(endpoint).pipe(
+      Effect.flatMap((address) => Effect.mapError(get(address, options.path), unhealthy)),
       within(options.timeoutMs)
     )
 })
@@ -97,8 +97,7 @@ export const http = (options: { readonly path: string; readonly timeoutMs: numbe
  * @category constructors
  */
 export const connects = (endpoint: Endpoint.Endpoint): Effect.Effect<string, Unhealthy> =>
-  Effect.suspend(() => {
-    const address = Endpoint.address(endpoint)
+  Effect.flatMap(Endpoint.address(endpoint), (address) => {
     const shown = Endpoint.show(address)
     return connect(address).pipe(
       Effect.as(`connected to ${shown}`),
@@ -161,7 +160,7 @@ export const exec = (
     Effect.gen(function*() {
       const launcher = yield* Launcher
       const { publicPath, port } = endpoint
-      const address = Endpoint.address(endpoint)
+      const address = yield* Endpoint.address(endpoint)
       const process = yield* launcher.launch({
         ...options,
         env: {

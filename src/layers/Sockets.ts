@@ -16,7 +16,7 @@ import type { Endpoint } from "./Endpoint.ts"
 import { SocketUnusable } from "./Errors.ts"
 import * as Accounts from "./internal/accounts.ts"
 import { freePort, isListened } from "./internal/connect.ts"
-import { codeOf } from "./internal/errno.ts"
+import { codeOf, unless } from "./internal/errno.ts"
 import * as PrivatePath from "./internal/privatePath.ts"
 import * as PublicPath from "./internal/publicPath.ts"
 
@@ -47,6 +47,8 @@ export class Sockets extends Context.Tag("tenement/layers/Sockets")<Sockets, {
     readonly endpoint: Endpoint
     readonly mode: number
   }) => Effect.Effect<void, SocketUnusable>
+  /** Whether the public path leads to this run, as it does once it is published. */
+  readonly leads: (endpoint: Endpoint) => Effect.Effect<boolean>
   /** Takes away what `prepare` and `publish` made for this run, and only that. */
   readonly retire: (endpoint: Endpoint) => Effect.Effect<void>
 }>() {}
@@ -154,12 +156,19 @@ export const layer = (options: { readonly runDir: string }): Layer.Layer<Sockets
         yield* touch(instance, endpoint.publicPath, () => {
           const bound = PrivatePath.grant(endpoint.privatePath, mode)
           // A service of TCP alone has no socket to be led to; any other may still bind its own a little later.
-          if (bound || endpoint.port === null) PublicPath.point(endpoint.publicPath, endpoint.privatePath, mode)
+          if (bound || endpoint.port === null) PublicPath.point(endpoint, mode)
         })
       }),
+      leads: Effect.fn("Sockets.leads")((endpoint: Endpoint) =>
+        Effect.sync(() => {
+          if (endpoint.port !== null && !Fs.existsSync(endpoint.privatePath)) return true
+          // What cannot be seen cannot be mended either.
+          return unless(["EACCES", "ENOTDIR"], () => PublicPath.leads(endpoint)) ?? true
+        })
+      ),
       retire: Effect.fn("Sockets.retire")((endpoint: Endpoint) =>
         Effect.sync(() => {
-          PublicPath.unpoint(endpoint.publicPath, endpoint.privatePath)
+          PublicPath.unpoint(endpoint)
           PrivatePath.remove(endpoint.privatePath)
           if (endpoint.port !== null) reserved.delete(endpoint.port)
         })

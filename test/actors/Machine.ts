@@ -195,6 +195,7 @@ export class Machine {
         Layer.succeed(Sockets, {
           prepare: ({ publicPath }) => Effect.succeed({ publicPath, privatePath: `${publicPath}.private`, port: null }),
           publish: () => Effect.void,
+          leads: () => Effect.succeed(true),
           retire: () => Effect.void
         }),
         Layer.succeed(Logs, {

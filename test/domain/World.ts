@@ -235,7 +235,9 @@ export class World {
         }
         return
       case 6:
-        return this.send({ _tag: "Ready", incarnation: incarnation - this.choose(2), by: "connect" })
+        return this.state.phase._tag === "Starting" && this.choose(6) === 0
+          ? this.send({ _tag: "LaunchFailed", incarnation, code: "EPERM", message: "the socket is somebody else's" })
+          : this.send({ _tag: "Ready", incarnation: incarnation - this.choose(2), by: "connect" })
       case 7:
         return this.send({
           _tag: "Probed",

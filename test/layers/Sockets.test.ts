@@ -62,7 +62,7 @@ describe("Sockets", () => {
             assert.strictEqual(Fs.readlinkSync(publicPath), endpoint.privatePath)
             assert.strictEqual(mode(endpoint.privatePath), 0o666)
             assert.isTrue(yield* isListened({ path: publicPath }))
-            assert.deepStrictEqual(Endpoint.address(endpoint), { path: endpoint.privatePath })
+            assert.deepStrictEqual(yield* Endpoint.address(endpoint), { path: endpoint.privatePath })
             yield* server.die
             yield* retire(endpoint)
             assert.deepStrictEqual(Fs.readdirSync(Path.dirname(publicPath)), [])
@@ -100,7 +100,7 @@ describe("Sockets", () => {
           yield* publish({ instance, endpoint, mode: 0o640 })
           assert.isTrue(Fs.lstatSync(publicPath).isSocket())
           assert.strictEqual(mode(publicPath), 0o640)
-          assert.deepStrictEqual(Endpoint.address(endpoint), { path: publicPath })
+          assert.deepStrictEqual(yield* Endpoint.address(endpoint), { path: publicPath })
           yield* server.die
           yield* retire(endpoint)
           // What it left behind is out of the way of its next run.
@@ -214,24 +214,82 @@ describe("Sockets", () => {
   )
 
   it.scopedLive.skipIf(!isRoot)(
-    "a socket that another user bound at the public path is not taken for the run's",
+    "a socket of another user in a folder that all may write is never asked, whoever the run is",
     () =>
       Effect.gen(function*() {
-        const { publicPath, request, runDir } = yield* setup
-        yield* withSockets(runDir, ({ prepare, publish }) =>
+        const { dir, request, runDir } = yield* setup
+        const shared = `${dir}/shared`
+        Fs.mkdirSync(shared)
+        Fs.chmodSync(shared, 0o1777)
+        Fs.chmodSync(dir, 0o755)
+        const publicPath = `${shared}/api.sock`
+        yield* withSockets(runDir, ({ leads, prepare, publish }) =>
           Effect.gen(function*() {
-            const endpoint = yield* prepare({ ...request, user: "nobody" })
-            yield* listening(publicPath)
-            Fs.chmodSync(publicPath, 0o600)
-            const error = yield* Effect.flip(publish({ instance, endpoint, mode: 0o666 }))
-            assert.include(error.message, "somebody else's socket")
-            assert.strictEqual(mode(publicPath), 0o600)
-            Fs.chownSync(publicPath, Fs.statSync(Path.dirname(endpoint.privatePath)).uid, 0)
-            yield* publish({ instance, endpoint, mode: 0o666 })
-            assert.strictEqual(mode(publicPath), 0o666)
+            for (const [incarnation, user] of [[1, null], [2, "nobody"]] as const) {
+              const endpoint = yield* prepare({ ...request, incarnation, publicPath, user })
+              const squatter = yield* listening(publicPath)
+              Fs.lchownSync(publicPath, 12345, 12345)
+              assert.deepStrictEqual(yield* Endpoint.address(endpoint), { path: endpoint.privatePath })
+              assert.isFalse(yield* leads(endpoint))
+              const error = yield* Effect.flip(publish({ instance, endpoint, mode: 0o666 }))
+              assert.include(error.message, "uid 12345")
+              assert.notStrictEqual(mode(publicPath), 0o666)
+              Fs.lchownSync(publicPath, PrivatePath.ownerOf(endpoint.privatePath), 0)
+              yield* publish({ instance, endpoint, mode: 0o666 })
+              assert.strictEqual(mode(publicPath), 0o666)
+              assert.deepStrictEqual(yield* Endpoint.address(endpoint), { path: publicPath })
+              yield* squatter.die
+              Fs.unlinkSync(publicPath)
+            }
           }))
       })
   )
+
+  it.scopedLive.skipIf(!isRoot)(
+    "a link of another user is not taken for one of ours, and stays",
+    () =>
+      Effect.gen(function*() {
+        const { dir, publicPath, request, runDir } = yield* setup
+        Fs.symlinkSync(`${dir}/gone/.run/api.default/17.sock`, publicPath)
+        Fs.lchownSync(publicPath, 12345, 12345)
+        const error = yield* Effect.flip(withSockets(runDir, ({ prepare }) => prepare(request)))
+        assert.strictEqual(error.code, "EEXIST")
+        assert.isTrue(Fs.lstatSync(publicPath).isSymbolicLink())
+      })
+  )
+
+  it.scopedLive("a path that cannot be looked at is a failed probe", () =>
+    Effect.gen(function*() {
+      const { dir, publicPath } = yield* setup
+      Fs.writeFileSync(`${dir}/file`, "")
+      const endpoint = { publicPath: `${dir}/file/api.sock`, privatePath: `${dir}/none/1.sock`, port: null }
+      const error = yield* Effect.flip(Endpoint.address(endpoint))
+      assert.strictEqual(error.message, `${dir}/file/api.sock cannot be looked at (ENOTDIR)`)
+      assert.isFalse(Fs.existsSync(publicPath))
+    }))
+
+  it.scopedLive("knows when the public path no longer leads to the run, and publishes it again, folder and all", () =>
+    Effect.gen(function*() {
+      const { publicPath, request, runDir } = yield* setup
+      yield* withSockets(runDir, ({ leads, prepare, publish }) =>
+        Effect.gen(function*() {
+          const endpoint = yield* prepare(request)
+          assert.isFalse(yield* leads(endpoint))
+          yield* listening(endpoint.privatePath)
+          const again = publish({ instance, endpoint, mode: 0o666 })
+          yield* again
+          assert.isTrue(yield* leads(endpoint))
+          Fs.rmSync(Path.dirname(publicPath), { recursive: true })
+          assert.isFalse(yield* leads(endpoint))
+          yield* again
+          assert.isTrue(yield* isListened({ path: publicPath }))
+          Fs.unlinkSync(publicPath)
+          Fs.writeFileSync(publicPath, "precious")
+          assert.isFalse(yield* leads(endpoint))
+          yield* Effect.flip(again)
+          assert.strictEqual(Fs.readFileSync(publicPath, "utf8"), "precious")
+        }))
+    }))
 
   it.scopedLive("ports: each its own when automatic, refused when somebody listens", () =>
     Effect.gen(function*() {
@@ -246,7 +304,7 @@ describe("Sockets", () => {
           assert.strictEqual(new Set(endpoints.map(({ port }) => port)).size, 50)
           const endpoint = endpoints[0]!
           const port = endpoint.port!
-          assert.deepStrictEqual(Endpoint.address(endpoint), { host: "127.0.0.1", port })
+          assert.deepStrictEqual(yield* Endpoint.address(endpoint), { host: "127.0.0.1", port })
           yield* publish({ instance, endpoint, mode: 0o666 })
           assert.isUndefined(Fs.lstatSync(publicPath, { throwIfNoEntry: false }))
           assert.strictEqual((yield* prepare({ ...request, port })).port, port)

@@ -51,7 +51,7 @@ export const make = (path: string, owner: { readonly uid: number; readonly gid: 
   const root = Path.dirname(folder)
   Fs.mkdirSync(root, { recursive: true, mode: 0o755 })
   const found = Fs.lstatSync(root)
-  if (!found.isDirectory() || found.uid !== process.getuid?.() || (found.mode & 0o022) !== 0) {
+  if (!found.isDirectory() || found.uid !== process.geteuid?.() || (found.mode & 0o022) !== 0) {
     throw new Untrusted(`${root} is not a folder that only the supervisor can write; remove it`)
   }
   unless(["EEXIST"], () => Fs.mkdirSync(folder, { mode: 0o755 }))
@@ -61,17 +61,17 @@ export const make = (path: string, owner: { readonly uid: number; readonly gid: 
   unless(["ENOENT"], () => Fs.unlinkSync(path))
 }
 
-/**
- * Who may own a run's socket: its user, as whom its private path's folder is owned. A run of the supervisor's own user
- * may hand its socket to anybody.
- */
-export const trusts = (path: string) => {
-  const owner = Fs.lstatSync(Path.dirname(path)).uid
-  return (uid: number): boolean => uid === owner || owner === process.getuid?.()
-}
+/** The user of a run: who owns the folder of its private path. */
+export const ownerOf = (path: string): number => Fs.lstatSync(Path.dirname(path)).uid
 
-/** Whether there is a socket of the run at `path`; it has its permission bits then. */
-export const grant = (path: string, mode: number): boolean => chmodSocket(path, mode, trusts(path))
+/**
+ * Whether there is a socket of the run at `path`; it has its permission bits then. Who could put it there is trusted: a
+ * run of the supervisor's own user may hand its socket to anybody.
+ */
+export const grant = (path: string, mode: number): boolean => {
+  const owner = ownerOf(path)
+  return chmodSocket(path, mode, (uid) => uid === owner || owner === process.geteuid?.())
+}
 
 /** Takes a run's socket away, and the folder with it if nothing else is there. */
 export const remove = (path: string): void => {
