@@ -41,14 +41,21 @@ export const reading = Effect.fnUntraced(function*(file: string) {
 })
 
 /**
+ * The file that would be read. It is not looked into.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const whereabouts = Effect.gen(function*() {
+  const { config } = yield* choice
+  const [Find, , NodeFileSystem] = yield* rooms
+  return yield* Effect.provide(Find.find(config), NodeFileSystem.layer)
+})
+
+/**
  * The configuration, read and checked.
  *
  * @since 0.1.0
  * @category constructors
  */
-export const load = Effect.gen(function*() {
-  const { config } = yield* choice
-  const [Find, , NodeFileSystem] = yield* rooms
-  const file = yield* Effect.provide(Find.find(config), NodeFileSystem.layer)
-  return yield* Effect.flatten(reading(file))
-})
+export const load = Effect.flatMap(whereabouts, (file) => Effect.flatten(reading(file)))

@@ -22,7 +22,7 @@ export const firstFile =
 # \`tenement ps\` shows what runs, \`tenement reload\` applies what was changed here.
 
 [settings]
-data_dir = "./state"             # logs and one folder for each instance
+data_dir = "./state"             # logs and one folder for each instance; "/var/lib/tenement" on a server
 # listen = "127.0.0.1:8000"      # metrics and the API over TCP; "off" turns it off
 # max_restarts = 3               # more automatic restarts than this ...
 # restart_window = "5m"          # ... within this time, and an instance is given up
@@ -55,7 +55,10 @@ export const init = Command.make(
     const file = Path.resolve(config ?? "tenement.toml")
     yield* Effect.try({
       // Not over what is there, not even if it came to be a moment ago.
-      try: () => Fs.writeFileSync(file, firstFile, { flag: "wx" }),
+      try: () => {
+        Fs.mkdirSync(Path.dirname(file), { recursive: true })
+        Fs.writeFileSync(file, firstFile, { flag: "wx" })
+      },
       catch: (error) => {
         const { code, message } = error as NodeJS.ErrnoException
         return new Refused({

@@ -26,6 +26,7 @@ import * as ExitCode from "./ExitCode.ts"
 import { health } from "./health.ts"
 import * as Help from "./Help.ts"
 import { init } from "./init.ts"
+import { install } from "./install.ts"
 import { logs } from "./logs.ts"
 import { conclude } from "./Outcome.ts"
 import { ps } from "./ps.ts"
@@ -74,7 +75,8 @@ const commands = [
   health,
   Config.config,
   reload,
-  Token.token
+  Token.token,
+  install
 ] as const
 
 const groups: ReadonlyMap<unknown, ReadonlyArray<Argv.Node>> = new Map<unknown, ReadonlyArray<Argv.Node>>([
