@@ -32,7 +32,8 @@ module.exports = {
           "^src/domain/",
           "node_modules/effect/dist/dts/[^/]+\\.d\\.ts$",
           "node_modules/effect/dist/esm/[^/]+\\.js$",
-          "node_modules/fastest-levenshtein/"
+          "node_modules/fastest-levenshtein/",
+          "^(node:)?path/posix$"
         ]
       }
     },

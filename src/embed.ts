@@ -4,8 +4,8 @@
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
+import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
-import * as Schema from "effect/Schema"
 import * as Path from "node:path"
 import * as Directory from "./actors/Directory.ts"
 import type { LayersFor } from "./actors/InstanceParts.ts"
@@ -19,8 +19,9 @@ import * as Resolve from "./config/Resolve.ts"
 import * as ServiceTable from "./config/ServiceTable.ts"
 import * as SettingsTable from "./config/SettingsTable.ts"
 import type { GroupConfig, ServiceConfig, Settings, TenementConfig } from "./domain/Config.ts"
-import * as Dependencies from "./domain/Dependencies.ts"
-import { GroupName, InstanceId, ServiceName } from "./domain/Names.ts"
+import { ConfigInvalid } from "./domain/Errors.ts"
+import { defaultId, GroupName, InstanceId, InstanceName, instanceName, ServiceName } from "./domain/Names.ts"
+import * as Soundness from "./domain/Soundness.ts"
 import * as Events from "./layers/Events.ts"
 import { forService } from "./layers/forService.ts"
 import * as Launcher from "./layers/Launcher.ts"
@@ -35,6 +36,9 @@ import * as Usage from "./layers/Usage.ts"
 // What to run
 // ---------------------------------------------------------------------------------------------------------------------
 
+/** What is known only of a service in a file, and what this module says in words of its own. */
+type NotAsked = "source" | "envFiles" | "socketDeclared" | "isolation"
+
 /**
  * A service in a program's words: `name`, `command`, and whatever else of a `ServiceConfig` is not to be what a file has
  * by default. A `command` that is a text is split as the file's is. Times are milliseconds.
@@ -42,10 +46,8 @@ import * as Usage from "./layers/Usage.ts"
  * @since 0.1.0
  * @category models
  */
-export interface ServiceOptions extends
-  Partial<
-    Omit<ServiceConfig, "name" | "source" | "argv" | "socketDeclared" | "dependsOn" | "instances" | "isolation">
-  >
+export interface ServiceOptions
+  extends Partial<Omit<ServiceConfig, NotAsked | "name" | "argv" | "dependsOn" | "instances">>
 {
   readonly name: string
   readonly command: string | readonly [string, ...ReadonlyArray<string>]
@@ -55,8 +57,12 @@ export interface ServiceOptions extends
 
 const program = "the program"
 
+const invalid = (key: string, message: string): ConfigInvalid =>
+  new ConfigInvalid({ issues: [{ file: program, line: null, column: null, key, message }] })
+
 /**
- * A service with the file's defaults; relative paths are the working folder's. Throws if a name cannot be one.
+ * A service with the file's defaults; relative paths are the working folder's. Throws if a name cannot be one, or a
+ * `command` cannot be split into words.
  *
  * @example
  * ```ts
@@ -78,11 +84,13 @@ export const service = (options: ServiceOptions): ServiceConfig => {
     ...(health === undefined || health === null ? {} : { health }),
     ...(rest.backoffMaxMs === undefined ? {} : { backoff_max_ms: rest.backoffMaxMs })
   }
+  const words = CommandLine.words(table)
+  if (Either.isLeft(words)) throw invalid(`service.${name}.command`, words.left)
   const source = { file: program, path: Path.resolve(program), text: "", table: {}, problems: [] }
   const resolved = Resolve.service({ source, path: [], value: table }, {
     name: ServiceName.make(name),
     line: 1,
-    command: CommandLine.words(table),
+    command: words,
     inherited: SettingsTable.defaults,
     instances: instances.map((id) => InstanceId.make(id)),
     secrets: {}
@@ -124,8 +132,34 @@ export const group = ({ name, services, ...rest }: GroupOptions): GroupConfig =>
 })
 
 /**
+ * The name of an instance: `web:blue`, or `web` for `web:default`. Throws if it cannot be one.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const instance = (name: string): InstanceName =>
+  name.includes(":") ? InstanceName.make(name) : instanceName(ServiceName.make(name), defaultId)
+
+/**
+ * The settings that mean something without a control socket.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type SettingsOptions = Partial<Omit<Settings, "socket" | "listen" | "domain">>
+
+const byName = <N extends string, A extends { readonly name: N }>(table: string, all: ReadonlyArray<A>) => {
+  const named = new Map<N, A>()
+  for (const one of all) {
+    if (named.has(one.name)) throw invalid(`${table}.${one.name}`, "declared twice")
+    named.set(one.name, one)
+  }
+  return named
+}
+
+/**
  * A whole configuration. All that it keeps is in `.tenement` of the working folder, unless `settings.dataDir` names
- * another place.
+ * another place. Throws if two services or two groups have the same name.
  *
  * @since 0.1.0
  * @category constructors
@@ -133,50 +167,20 @@ export const group = ({ name, services, ...rest }: GroupOptions): GroupConfig =>
 export const config = (options: {
   readonly services: ReadonlyArray<ServiceConfig>
   readonly groups?: ReadonlyArray<GroupConfig>
-  readonly settings?: Partial<Settings>
+  readonly settings?: SettingsOptions
 }): TenementConfig => {
   const dataDir = Path.resolve(options.settings?.dataDir ?? ".tenement")
+  const runDir = Path.resolve(options.settings?.runDir ?? `${dataDir}/run`)
   const settings = Resolve.settings(
-    { ...SettingsTable.defaults, data_dir: dataDir, run_dir: `${dataDir}/run`, listen: null },
+    { ...SettingsTable.defaults, data_dir: dataDir, run_dir: runDir, listen: null },
     { folder: dataDir, host: Host.current(), socket: `${dataDir}/tenement.sock` }
   )
   return {
     file: program,
-    settings: { ...settings, ...options.settings, dataDir },
-    services: new Map(options.services.map((one) => [one.name, one])),
-    groups: new Map((options.groups ?? []).map((one) => [one.name, one]))
+    settings: { ...settings, ...options.settings, dataDir, runDir },
+    services: byName("service", options.services),
+    groups: byName("group", options.groups ?? [])
   }
-}
-
-/**
- * The services of a configuration do not go together. Nothing was started.
- *
- * @since 0.1.0
- * @category errors
- */
-export class Unsound extends Schema.TaggedError<Unsound>()("Unsound", {
-  problems: Schema.NonEmptyArray(Schema.String)
-}) {
-  override get message() {
-    return this.problems.join("\n")
-  }
-}
-
-const problemsOf = ({ groups, services }: TenementConfig): ReadonlyArray<string> => {
-  const graph = new Map([...services.values()].map(({ dependsOn, name }) => [name, dependsOn]))
-  const cycle = Dependencies.findCycle(graph)
-  const missing = (of: string, names: ReadonlyArray<ServiceName>) =>
-    names.flatMap((name) => services.has(name) ? [] : [`${of} names ${name}, and there is no such service`])
-  const members = [...groups.values()].flatMap((one) => one.services)
-  return [
-    ...[...services.values()].flatMap(({ argv, name }) =>
-      argv.length === 0 ? [`${name}: command names no program`] : []
-    ),
-    ...[...graph].flatMap(([name, dependsOn]) => missing(`dependsOn of ${name}`, dependsOn)),
-    ...(cycle === undefined ? [] : [`these wait for each other: ${cycle.join(" -> ")}`]),
-    ...[...groups.values()].flatMap((one) => missing(`group ${one.name}`, one.services)),
-    ...members.flatMap((name, index) => members.indexOf(name) === index ? [] : [`${name} is in a group already`])
-  ]
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -237,10 +241,10 @@ export const layerAtRest = (config: TenementConfig, layers: LayersFor = forServi
 export const layer = (
   config: TenementConfig,
   layers: LayersFor = forService
-): Layer.Layer<Tenement, Unsound | Lock.AlreadyRunning | Lock.LockFailed> =>
-  Layer.suspend((): Layer.Layer<Tenement, Unsound | Lock.AlreadyRunning | Lock.LockFailed> => {
-    const [first, ...others] = problemsOf(config)
-    if (first !== undefined) return Layer.fail(new Unsound({ problems: [first, ...others] }))
+): Layer.Layer<Tenement, ConfigInvalid | Lock.AlreadyRunning | Lock.LockFailed> =>
+  Layer.suspend((): Layer.Layer<Tenement, ConfigInvalid | Lock.AlreadyRunning | Lock.LockFailed> => {
+    const sound = Soundness.check(config)
+    if (Either.isLeft(sound)) return Layer.fail(sound.left)
     return layerAtRest(config, layers).pipe(
       Layer.tap((context) => Context.get(context, Tenement).boot),
       Layer.provide(Lock.layer(config.settings.dataDir))

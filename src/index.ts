@@ -59,7 +59,7 @@ export * as Client from "./control/Client.ts"
 
 // What can go wrong
 export * from "./actors/Errors.ts"
-export { ConfigInvalid, ConfigIssue, ConfigNotFound } from "./config/Errors.ts"
+export { ConfigNotFound } from "./config/Errors.ts"
 export {
   BadRequest,
   ForeignHost,
@@ -71,4 +71,5 @@ export {
   TooLarge,
   Unauthorized
 } from "./control/Errors.ts"
+export * from "./domain/Errors.ts"
 export * from "./layers/Errors.ts"

@@ -15,6 +15,7 @@ import { isSettled, running } from "../domain/InstanceState.ts"
 import { elapsed } from "../domain/Instant.ts"
 import { type InstanceId, type InstanceName, parts, type ServiceName } from "../domain/Names.ts"
 import { nearest } from "../domain/Nearest.ts"
+import * as Soundness from "../domain/Soundness.ts"
 import type { Outcome, ReloadPlan } from "../domain/Views.ts"
 import { Events } from "../layers/Events.ts"
 import * as InstanceDir from "../layers/InstanceDir.ts"
@@ -155,6 +156,7 @@ export const layerAtRest = (
         function*(next: TenementConfig, { dryRun }: { readonly dryRun: boolean }) {
           const reshape = Effect.gen(function*() {
             yield* open
+            yield* Soundness.check(next)
             const diff = ConfigDiff.diff(yield* tree.config, next)
             if (diff.settings.length > 0) {
               return yield* new ReloadRefused({ keys: diff.settings.map(({ key }) => `settings.${key}`) })

@@ -7,6 +7,7 @@ import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type * as Stream from "effect/Stream"
 import type { TenementConfig } from "../domain/Config.ts"
+import type { ConfigInvalid } from "../domain/Errors.ts"
 import type { InstanceId, InstanceName, ServiceName } from "../domain/Names.ts"
 import type {
   Description,
@@ -75,7 +76,7 @@ export class Tenement extends Context.Tag("tenement/actors/Tenement")<Tenement, 
   readonly reload: (
     next: TenementConfig,
     options: { readonly dryRun: boolean }
-  ) => Effect.Effect<ReloadPlan, ReloadRefused | Busy | ActorLost | ShuttingDown>
+  ) => Effect.Effect<ReloadPlan, ConfigInvalid | ReloadRefused | Busy | ActorLost | ShuttingDown>
   /** The Prometheus exposition text. */
   readonly metrics: Effect.Effect<{ readonly contentType: string; readonly body: string }>
 }>() {}

@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import * as Either from "effect/Either"
-import type { Path } from "./Problem.ts"
+import type { Path } from "../domain/Fault.ts"
 import type { ServiceTable } from "./ServiceTable.ts"
 import * as Words from "./Words.ts"
 

@@ -3,11 +3,13 @@
  *
  * @since 0.1.0
  */
+import type { Path } from "../domain/Fault.ts"
 import type { GroupName, InstanceId, ServiceName } from "../domain/Names.ts"
+import { unknownService } from "../domain/References.ts"
 import type { Decoded } from "./Decode.ts"
 import type * as FileSchema from "./FileSchema.ts"
 import * as GroupTable from "./GroupTable.ts"
-import { atBoth, type Path, type Place, type Problem } from "./Problem.ts"
+import { atBoth, atKey, type Place, type Problem } from "./Problem.ts"
 import * as ServiceTable from "./ServiceTable.ts"
 import { isTable, type Source } from "./Source.ts"
 
@@ -82,13 +84,28 @@ export const collect = (files: ReadonlyArray<Decoded>): Declarations => {
     return all
   }
 
+  const services = section("service", ({ service }) => service, (written) => ({
+    ...ServiceTable.defaults,
+    ...written
+  }))
+  const serviceNames = new Set(
+    files.flatMap(({ source }) => isTable(source.table["service"]) ? Object.keys(source.table["service"]) : [])
+  )
+  const instances = section("instances", ({ instances }) => instances, (written) => written)
+  for (const [name, declaration] of instances) {
+    const message = unknownService(name, serviceNames)
+    const service = services.get(name)
+    if (message !== undefined) problems.push(atKey(declaration.source, declaration.path, message))
+    else if (service !== undefined && declares(service, "instances")) {
+      const twice = "the service has a key `instances` of its own; keep one of them"
+      problems.push(atBoth(declaration, within(service, "instances"), twice))
+    }
+  }
   return {
-    services: section("service", ({ service }) => service, (written) => ({ ...ServiceTable.defaults, ...written })),
-    serviceNames: new Set(
-      files.flatMap(({ source }) => isTable(source.table["service"]) ? Object.keys(source.table["service"]) : [])
-    ),
+    services,
+    serviceNames,
     groups: section("group", ({ group }) => group, (written) => ({ ...GroupTable.defaults, ...written })),
-    instances: section("instances", ({ instances }) => instances, (written) => written),
+    instances,
     problems
   }
 }

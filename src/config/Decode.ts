@@ -9,12 +9,13 @@ import * as Option from "effect/Option"
 import type * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import type * as AST from "effect/SchemaAST"
+import { allowedBy } from "../domain/Allowed.ts"
+import type { Path } from "../domain/Fault.ts"
+import { found } from "../domain/Found.ts"
 import * as FileSchema from "./FileSchema.ts"
-import { found } from "./Found.ts"
-import { atKey, atValue, type Path, type Problem } from "./Problem.ts"
+import { atKey, atValue, type Problem } from "./Problem.ts"
 import { isTable, type Source, type Table } from "./Source.ts"
 import { unknownKey } from "./UnknownKey.ts"
-import { allowedBy } from "./Values.ts"
 
 /**
  * What a file says, as far as it could be understood.

@@ -5,14 +5,6 @@
  */
 import * as Option from "effect/Option"
 
-/**
- * The longest duration a file may ask for, 10 days: twice as much still fits a timer, whose limit is 2^31 - 1 ms.
- *
- * @since 0.1.0
- * @category constants
- */
-export const maxMs = 10 * 24 * 3600 * 1000
-
 const units: ReadonlyArray<readonly [ms: number, pattern: RegExp]> = [
   [1, /^(ms|millis?|milliseconds?)$/],
   [1000, /^(s|secs?|seconds?)$/],

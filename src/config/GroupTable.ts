@@ -4,18 +4,21 @@
  * @since 0.1.0
  */
 import * as Schema from "effect/Schema"
-import { Strategy } from "../domain/Strategy.ts"
+import * as Rules from "../domain/ConfigRules.ts"
 import { fieldsOf, key, maybe, needed, standardsOf } from "./Keys.ts"
 import * as Values from "./Values.ts"
 
 const groupKeys = {
   services: needed(Schema.NonEmptyArray(Values.serviceName), "Its members, in start order."),
-  strategy: key(Values.literal(Strategy), "one-for-one", "Who else is restarted when a member fails."),
+  strategy: key(Rules.group.strategy, "one-for-one", "Who else is restarted when a member fails."),
   max_restarts: maybe(
     Values.restarts,
     "Rounds of restarts borne within restart_window. Default: settings.max_restarts."
   ),
-  restart_window: maybe(Values.seconds(1), "The window that max_restarts counts in. Default: settings.restart_window.")
+  restart_window: maybe(
+    Values.seconds(Rules.least.restartWindow),
+    "The window that max_restarts counts in. Default: settings.restart_window."
+  )
 }
 
 /**

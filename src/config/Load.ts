@@ -6,21 +6,22 @@
 import type * as FileSystem from "@effect/platform/FileSystem"
 import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Option from "effect/Option"
 import * as Path from "node:path"
 import type { TenementConfig } from "../domain/Config.ts"
+import { ConfigInvalid } from "../domain/Errors.ts"
+import * as Soundness from "../domain/Soundness.ts"
 import * as CommandLine from "./CommandLine.ts"
 import * as Declarations from "./Declarations.ts"
-import * as EndpointChecks from "./EndpointChecks.ts"
 import * as EnvFiles from "./EnvFiles.ts"
-import { ConfigInvalid } from "./Errors.ts"
+import * as FaultPlaces from "./FaultPlaces.ts"
 import * as Host from "./Host.ts"
 import * as Includes from "./Includes.ts"
 import * as NotYet from "./NotYet.ts"
 import * as Positions from "./Positions.ts"
-import { atLine, type Problem } from "./Problem.ts"
-import * as ReferenceChecks from "./ReferenceChecks.ts"
+import { atLine, atValue, type Problem } from "./Problem.ts"
 import * as Resolve from "./Resolve.ts"
-import * as ServiceChecks from "./ServiceChecks.ts"
 import { serviceLines } from "./ServiceLines.ts"
 import * as SettingsTable from "./SettingsTable.ts"
 
@@ -77,27 +78,27 @@ export const load = Effect.fn("Load.load")(function*(
     })
     return { declaration, command, config }
   })
-  const all: ReadonlyArray<Problem> = [
-    ...problems,
-    ...files.flatMap(NotYet.check),
-    ...declared.problems,
-    ...secrets.problems,
-    ...ServiceChecks.ofSettings({ source: main.source, path: ["settings"], value: inherited }),
-    ...EndpointChecks.ofSettings(settings, main.source),
-    ...services.flatMap(({ command, declaration }) => ServiceChecks.ofService(declaration, inherited, command)),
-    ...[...declared.groups.values()].flatMap(ServiceChecks.ofGroup),
-    ...[...declared.instances.values()].flatMap(ServiceChecks.ofInstances),
-    ...ReferenceChecks.check(declared),
-    ...EndpointChecks.ofServices(services, settings)
-  ]
-  if (all.length > 0) return yield* invalid(all)
-  if (services.length === 0) return yield* invalid([atLine(file, smallest)])
-  return {
+  const config: TenementConfig = {
     file: main.source.path,
     settings,
     services: new Map(services.map(({ config }) => [config.name, config])),
     groups: new Map([...declared.groups].map(([name, { value }]) => [name, Resolve.group(name, value, inherited)]))
   }
+  const all: ReadonlyArray<Problem> = [
+    ...problems,
+    ...files.flatMap(NotYet.check),
+    ...declared.problems,
+    ...secrets.problems,
+    ...services.flatMap(({ command, declaration: { path, source } }) =>
+      Either.isLeft(command) ? [atValue(source, [...path, "command"], command.left)] : []
+    ),
+    ...Soundness.faults(config, declared.serviceNames).flatMap((fault) =>
+      Option.toArray(FaultPlaces.problem({ main: main.source, declared }, fault))
+    )
+  ]
+  if (all.length > 0) return yield* invalid(all)
+  if (services.length === 0) return yield* invalid([atLine(file, smallest)])
+  return config
 })
 
 const invalid = (problems: ReadonlyArray<Problem>): Effect.Effect<never, ConfigInvalid> =>

@@ -3,9 +3,10 @@
  *
  * @since 0.1.0
  */
+import type { Path } from "../domain/Fault.ts"
+import { found } from "../domain/Found.ts"
 import type { Decoded } from "./Decode.ts"
-import { found } from "./Found.ts"
-import { atKey, type Path, type Problem } from "./Problem.ts"
+import { atKey, type Problem } from "./Problem.ts"
 import { isTable, type Table } from "./Source.ts"
 
 /**

@@ -5,8 +5,9 @@
  */
 import * as Effect from "effect/Effect"
 import type { AST } from "toml-eslint-parser"
-import type { ConfigIssue } from "./Errors.ts"
-import { formatPath, type Path, type Place, type Problem } from "./Problem.ts"
+import type { ConfigIssue } from "../domain/Errors.ts"
+import { formatPath, type Path } from "../domain/Fault.ts"
+import type { Place, Problem } from "./Problem.ts"
 
 interface Position {
   readonly line: number
@@ -91,7 +92,9 @@ const indexed = (text: string): Effect.Effect<Node> =>
     Effect.orElseSucceed(() => node(start))
   )
 
-const byPlace = (a: ConfigIssue, b: ConfigIssue): number => a.line - b.line || a.column - b.column
+type Located = ConfigIssue & Position
+
+const byPlace = (a: Position, b: Position): number => a.line - b.line || a.column - b.column
 
 /**
  * The problems with their lines: file by file, from top to bottom, none of them twice.
@@ -108,10 +111,10 @@ export const locate = Effect.fn("Positions.locate")(function*(
     roots.set(source.text, root)
     return lookUp(root, path, mark)
   })
-  const issues = new Map<string, Array<ConfigIssue>>()
+  const issues = new Map<string, Array<Located>>()
   const seen = new Set<string>()
   for (const problem of problems) {
-    const issue = problem._tag === "AtLine"
+    const issue: Located = problem._tag === "AtLine"
       ? { file: problem.file, line: problem.line, column: problem.column, key: "", message: problem.message }
       : {
         file: problem.source.file,

@@ -3,14 +3,7 @@
  *
  * @since 0.1.0
  */
-
-/**
- * Where in a file: table names, keys, indices of arrays.
- *
- * @since 0.1.0
- * @category models
- */
-export type Path = ReadonlyArray<string | number>
+import type { Path } from "../domain/Fault.ts"
 
 /**
  * A file that was read.
@@ -115,20 +108,3 @@ export const atLine = (file: string, message: string, line = 1, column = 1): Pro
   column,
   message
 })
-
-const bare = /^[A-Za-z0-9_-]+$/
-
-/**
- * A path as the file would write it: `service.api.args[0]`.
- *
- * @since 0.1.0
- * @category combinators
- */
-export const formatPath = (path: Path): string =>
-  path.reduce<string>(
-    (text, part) =>
-      typeof part === "number"
-        ? `${text}[${part}]`
-        : `${text}${text === "" ? "" : "."}${bare.test(part) ? part : JSON.stringify(part)}`,
-    ""
-  )

@@ -4,10 +4,13 @@
  * @since 0.1.0
  */
 import * as Schema from "effect/Schema"
+import * as Allowed from "../domain/Allowed.ts"
+import * as Rules from "../domain/ConfigRules.ts"
 import { fieldsOf, key, maybe, standardsOf } from "./Keys.ts"
 import * as Values from "./Values.ts"
 
 const { milliseconds, seconds } = Values
+const { least } = Rules
 
 const settingsKeys = {
   data_dir: maybe(
@@ -26,12 +29,12 @@ const settingsKeys = {
   ),
   listen: key(Values.listen, "127.0.0.1:8000", "Where metrics and the API are served; \"off\" for nowhere."),
   domain: key(
-    Values.text("a domain (\"example.com\")", /^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$/),
+    Rules.settings.domain,
     "localhost",
     "A name of this machine: requests to listen may come under it, beside localhost."
   ),
   health_check_interval: key(
-    seconds(10),
+    seconds(least.healthInterval),
     10,
     "Time between two health checks of an instance, unless its service says."
   ),
@@ -41,19 +44,23 @@ const settingsKeys = {
     "Automatic restarts of an instance that are borne within restart_window, unless its service says. " +
       "With 0 the first crash is final, \"unlimited\" never gives up."
   ),
-  restart_window: key(seconds(1), 300, "The window that max_restarts counts in."),
+  restart_window: key(seconds(least.restartWindow), 300, "The window that max_restarts counts in."),
   start_concurrency: maybe(
-    Values.int(1, 10_000),
+    Rules.settings.startConcurrency,
     "Starts under way at once; a start is counted for one second at most. Default: two for each processor."
   ),
-  backoff_base_ms: key(milliseconds(1), 1000, "The first restart's delay; each further one in a row doubles it."),
-  backoff_max_ms: key(milliseconds(1), 60_000, "The longest delay of a restart."),
+  backoff_base_ms: key(
+    milliseconds(least.backoffBase),
+    1000,
+    "The first restart's delay; each further one in a row doubles it."
+  ),
+  backoff_max_ms: key(milliseconds(least.backoffMax), 60_000, "The longest delay of a restart."),
   cgroup_root: maybe(
     Values.someText,
     "The cgroup under which instances get theirs. Default: the one that the supervisor is in."
   ),
-  log_max_mb: key(Values.number(0.001, 1_000_000), 10, "An instance's log is rotated at this size, in MiB."),
-  log_keep: key(Values.int(0, 10_000), 5, "Rotated logs that are kept for each instance.")
+  log_max_mb: key(Allowed.number(0.001, 1_000_000), 10, "An instance's log is rotated at this size, in MiB."),
+  log_keep: key(Rules.settings.logKeep, 5, "Rotated logs that are kept for each instance.")
 }
 
 /**

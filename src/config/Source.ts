@@ -6,7 +6,8 @@
 import * as Either from "effect/Either"
 import * as Path from "node:path"
 import * as Toml from "smol-toml"
-import { atLine, atValue, type Path as KeyPath, type Problem, type Text } from "./Problem.ts"
+import type { Path as KeyPath } from "../domain/Fault.ts"
+import { atLine, atValue, type Problem, type Text } from "./Problem.ts"
 
 /**
  * A table of the file. Its own keys alone count: `constructor` is a name like any other.

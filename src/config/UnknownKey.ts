@@ -5,10 +5,10 @@
  */
 import * as Option from "effect/Option"
 import type * as AST from "effect/SchemaAST"
+import { allowedBy } from "../domain/Allowed.ts"
+import type { Path } from "../domain/Fault.ts"
+import { nearestOf } from "../domain/Nearest.ts"
 import * as FileSchema from "./FileSchema.ts"
-import { nearest } from "./Nearest.ts"
-import type { Path } from "./Problem.ts"
-import { allowedBy } from "./Values.ts"
 
 const tableAt = (ast: AST.AST, [key, ...rest]: Path): AST.TypeLiteral | undefined => {
   if (ast._tag === "Transformation") return tableAt(ast.from, key === undefined ? [] : [key, ...rest])
@@ -40,7 +40,7 @@ export const unknownKey = (path: Path): string => {
   if (names !== undefined) {
     return `this is no good name, allowed: ${Option.getOrElse(allowedBy(names.parameter), () => "text")}`
   }
-  const known = nearest(key, keysOf(table))
+  const known = nearestOf(key, keysOf(table))
   if (known?.near === true) return `unknown key; did you mean ${JSON.stringify(known.name)}?`
   const home = homes.find(([, keys]) => keys.includes(key))
   if (home !== undefined) return `unknown key here; it belongs in ${home[0]}`

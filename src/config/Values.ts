@@ -7,29 +7,11 @@ import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
-import * as AST from "effect/SchemaAST"
-import { constants } from "node:os"
+import { allow } from "../domain/Allowed.ts"
+import * as Rules from "../domain/ConfigRules.ts"
 import { GroupName, InstanceId, ServiceName } from "../domain/Names.ts"
+import { Signal } from "../domain/Signal.ts"
 import * as Durations from "./Durations.ts"
-
-/**
- * The annotation that says in words what a value may be.
- *
- * @since 0.1.0
- * @category annotations
- */
-export const Allowed: unique symbol = Symbol.for("tenement/config/Allowed")
-
-/**
- * What the values of a schema may be, if it says so.
- *
- * @since 0.1.0
- * @category annotations
- */
-export const allowedBy = (ast: AST.AST): Option.Option<string> => AST.getAnnotation<string>(Allowed)(ast)
-
-const allow = (allowed: string) => <S extends Schema.Annotable.All>(schema: S) =>
-  schema.annotations({ [Allowed]: allowed }) as S
 
 /**
  * A value that is read from another form: the file's form is what the JSON Schema tells.
@@ -47,54 +29,27 @@ const readAs = <A, B, I>(
     encode: (value) => ParseResult.succeed(write(value))
   }).pipe(allow(allowed))
 
-const listed = (values: ReadonlyArray<string>): string =>
-  values.length < 2
-    ? values.join()
-    : `${values.slice(0, -1).join(", ")} or ${values[values.length - 1]}`
-
-/** One of a few words. */
-export const oneOf = <const L extends readonly [string, ...ReadonlyArray<string>]>(...literals: L) =>
-  Schema.Literal(...literals).pipe(allow(listed(literals.map((literal) => JSON.stringify(literal)))))
-
-/** A literal type of the domain. */
-export const literal = <L extends readonly [string, ...ReadonlyArray<string>]>(schema: Schema.Literal<[...L]>) =>
-  schema.pipe(allow(listed(schema.literals.map((literal) => JSON.stringify(literal)))))
-
-/** Text that fits a pattern. */
-export const text = (allowed: string, pattern: RegExp) => Schema.String.pipe(Schema.pattern(pattern), allow(allowed))
-
 /** Any text but none. */
 export const someText = Schema.NonEmptyString.pipe(allow("text"))
 
 /** Any text. */
 export const anyText = Schema.String.pipe(allow("text"))
 
-/** A whole number. */
-export const int = (min: number, max: number) =>
-  Schema.Int.pipe(Schema.between(min, max), allow(`a whole number from ${min} to ${max}`))
-
-/** A number. */
-export const number = (min: number, max: number) =>
-  Schema.Number.pipe(Schema.between(min, max), allow(`a number from ${min} to ${max}`))
-
 /** True or false. */
 export const flag = Schema.Boolean.pipe(allow("true or false"))
 
-const spell = (ms: number): string => ms % 86_400_000 === 0 && ms > 0 ? `${ms / 86_400_000} days` : `${ms} ms`
-
 const duration = (unit: "seconds" | "milliseconds", factor: number, min: number) => {
-  const least = min === 0 ? "" : `at least ${spell(min)} and `
   const number = factor === 1 ? "milliseconds (250)" : "seconds (10)"
   return readAs(
     Schema.Union(Schema.Number, Schema.String).annotations({
       description: `a number of ${unit}, or a duration such as "250 millis", "10s", "5m", "1h30m"`
     }),
     Schema.Number,
-    `${number} or a duration ("250 millis", "10s", "5m"), ${least}at most ${spell(Durations.maxMs)}`,
+    `${number} or a duration ("250 millis", "10s", "5m"), ${Rules.limitsOf(min)}`,
     (value) =>
       (typeof value === "number" ? Option.some(value * factor) : Durations.parse(value)).pipe(
         Option.map(Math.round),
-        Option.filter((ms) => ms >= min && ms <= Durations.maxMs)
+        Option.filter((ms) => ms >= min && ms <= Rules.longestMs)
       ),
     (ms) => ms / factor
   )
@@ -108,7 +63,7 @@ export const milliseconds = (min = 0) => duration("milliseconds", 1, min)
 
 /** How many restarts are borne; `Infinity` for `"unlimited"`. */
 export const restarts = readAs(
-  Schema.Union(Schema.Int.pipe(Schema.between(0, 1_000_000)), Schema.Literal("unlimited")),
+  Schema.Union(Rules.restarts, Schema.Literal("unlimited")),
   Schema.Number,
   "a whole number from 0 to 1000000, or \"unlimited\"",
   (value) => Option.some(value === "unlimited" ? Infinity : value),
@@ -142,23 +97,21 @@ export const mode = readAs(
   (bits) => bits.toString(8).padStart(4, "0")
 )
 
-// What can neither be caught nor end a process is no way to stop one.
-const signals = Object.keys(constants.signals).filter((name) => name !== "SIGSTOP")
-const shortNames = signals.map((name) => name.slice(3))
+const unprefixed = (signal: string): string => signal.slice(3)
 
 /** A signal's name, with or without `SIG`. */
 export const signal = readAs(
-  Schema.Literal(...signals, ...shortNames),
-  Schema.String,
+  Schema.Literal(...Signal.literals, ...Signal.literals.map(unprefixed)),
+  Rules.signal,
   "a signal's name (\"SIGTERM\", \"SIGINT\", \"SIGQUIT\", …)",
-  (value) => Option.some(shortNames.includes(value) ? `SIG${value}` : value),
+  (value) => Option.fromNullable(Signal.literals.find((name) => name === value || unprefixed(name) === value)),
   (name) => name
 )
 
 /** A user or group, by name or number. */
 export const account = readAs(
   Schema.Union(
-    Schema.String.pipe(Schema.pattern(/^[A-Za-z0-9_.][A-Za-z0-9_.-]{0,254}\$?$/)),
+    Rules.account,
     Schema.Int.pipe(Schema.between(0, 4_294_967_294))
   ),
   Schema.String,
@@ -186,8 +139,7 @@ export const command = Schema.Union(Schema.NonEmptyString, Schema.NonEmptyArray(
 
 /** The variables of an environment. Numbers and booleans stand for the text that they are. */
 export const environment = Schema.Record({
-  // `__proto__` is the one name that a JavaScript object cannot hold.
-  key: text("a variable's name: letters, digits and _", /^(?!__proto__$)[A-Za-z_][A-Za-z0-9_.-]*$/),
+  key: Rules.variable,
   value: readAs(
     Schema.Union(Schema.String, Schema.Int, Schema.Boolean),
     Schema.String,

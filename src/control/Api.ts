@@ -15,6 +15,7 @@ import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import * as Refusals from "../actors/Errors.ts"
 import * as ConfigErrors from "../config/Errors.ts"
+import * as DomainErrors from "../domain/Errors.ts"
 import { InstanceId, InstanceName, ServiceName } from "../domain/Names.ts"
 import * as Views from "../domain/Views.ts"
 import * as LayerErrors from "../layers/Errors.ts"
@@ -27,7 +28,7 @@ const NoSuchInstance = Errors.onWire(Refusals.NoSuchInstance, 404)
 const NotReady = Errors.onWire(Refusals.NotReady, 409)
 const NotRunning = Errors.onWire(Refusals.NotRunning, 409)
 const ReloadRefused = Errors.onWire(Refusals.ReloadRefused, 409)
-const ConfigInvalid = Errors.onWire(ConfigErrors.ConfigInvalid, 422)
+const ConfigInvalid = Errors.onWire(DomainErrors.ConfigInvalid, 422)
 const ConfigNotFound = Errors.onWire(ConfigErrors.ConfigNotFound, 422)
 const Busy = Errors.onWire(Refusals.Busy, 429)
 const ActorLost = Errors.onWire(Refusals.ActorLost, 500)

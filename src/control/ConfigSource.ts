@@ -5,8 +5,9 @@
  */
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
-import type { ConfigInvalid, ConfigNotFound } from "../config/Errors.ts"
+import type { ConfigNotFound } from "../config/Errors.ts"
 import type { TenementConfig } from "../domain/Config.ts"
+import type { ConfigInvalid } from "../domain/Errors.ts"
 
 /**
  * Reads the configuration as it is now.

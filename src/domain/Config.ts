@@ -6,6 +6,7 @@
  */
 import * as Schema from "effect/Schema"
 import type { GroupName, InstanceId, ServiceName } from "./Names.ts"
+import type { Signal } from "./Signal.ts"
 import type { Strategy } from "./Strategy.ts"
 
 /**
@@ -102,8 +103,7 @@ export interface ServiceConfig {
   /** A share of the delay, 0 to 1. */
   readonly backoffJitter: number
   readonly stableAfterMs: number
-  /** A signal's name, `SIGTERM`. */
-  readonly stopSignal: string
+  readonly stopSignal: Signal
   readonly stopTimeoutMs: number
   readonly dependsOn: ReadonlyArray<ServiceName>
   readonly instances: ReadonlyArray<InstanceId>

@@ -217,14 +217,14 @@ const duration = (max: number) => FC.integer({ min: 1, max })
 
 const rules = FC.record({
   health: FC.constantFrom(null, "/health"),
-  healthIntervalMs: duration(60_000),
+  healthIntervalMs: FC.integer({ min: 10, max: 60_000 }),
   healthRetries: FC.integer({ min: 1, max: 5 }),
   startupTimeoutMs: duration(60_000),
   restart: FC.constantFrom("always" as const, "on-failure" as const, "never" as const),
   maxRestarts: FC.oneof(FC.constant(Infinity), FC.nat(10)),
   restartWindowMs: duration(600_000),
   backoffBaseMs: duration(10_000),
-  backoffMaxMs: duration(100_000),
+  backoffMaxMs: FC.integer({ min: 10_000, max: 100_000 }),
   backoffJitter: FC.constantFrom(0, 0.1, 1),
   stableAfterMs: FC.nat(100_000),
   stopTimeoutMs: FC.nat(30_000)

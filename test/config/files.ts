@@ -6,10 +6,10 @@ import * as Either from "effect/Either"
 import type * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Path from "node:path"
-import type { ConfigInvalid, ConfigIssue } from "../../src/config/Errors.ts"
 import type { Host } from "../../src/config/Host.ts"
 import { load } from "../../src/config/Load.ts"
 import type { TenementConfig } from "../../src/domain/Config.ts"
+import type { ConfigInvalid, ConfigIssue } from "../../src/domain/Errors.ts"
 
 type Files = Readonly<Record<string, string>>
 

@@ -3,16 +3,17 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as FastCheck from "effect/FastCheck"
 import * as Toml from "smol-toml"
-import type { ConfigIssue } from "../../src/config/Errors.ts"
 import * as FileSchema from "../../src/config/FileSchema.ts"
 import * as GroupTable from "../../src/config/GroupTable.ts"
 import * as ServiceTable from "../../src/config/ServiceTable.ts"
 import * as SettingsTable from "../../src/config/SettingsTable.ts"
 import * as Show from "../../src/config/Show.ts"
 import type { TenementConfig } from "../../src/domain/Config.ts"
+import type { ConfigIssue } from "../../src/domain/Errors.ts"
 import { outcome } from "./files.ts"
 
 const isInside = (text: string) => ({ column, file, line, message }: ConfigIssue): void => {
+  if (line === null || column === null) assert.fail(`nobody knows where: ${message}`)
   const lines = text.split("\n")
   assert.strictEqual(file, "/srv/tenement.toml")
   assert.isTrue(line >= 1 && line <= lines.length, `line ${line} of ${lines.length}: ${message}`)
