@@ -213,7 +213,7 @@ export type Machine =
 export const machine = (settings: Settings): Layer.Layer<Machine> =>
   Layer.mergeAll(
     Launcher.layer,
-    Sockets.layer({ runDir: settings.runDir }),
+    Sockets.layer(settings),
     Logs.layer({ dataDir: settings.dataDir, maxBytes: settings.logMaxBytes, keep: settings.logKeep }),
     Events.layer,
     Metrics.layer,

@@ -12,6 +12,7 @@ import * as Template from "../domain/Template.ts"
 import * as Account from "../layers/Account.ts"
 import type { Endpoint } from "../layers/Endpoint.ts"
 import * as InstanceDir from "../layers/InstanceDir.ts"
+import { systemPath } from "../layers/internal/systemPath.ts"
 import type { Isolation } from "../layers/Isolation.ts"
 import { Launcher, type Process } from "../layers/Launcher.ts"
 import type { InstanceLog } from "../layers/Logs.ts"
@@ -79,7 +80,7 @@ export const environment = (
   const values = wordsOfRun(settings, name, endpoint)
   const account = Account.find(config.user)
   const env: Record<string, string> = {
-    PATH: inherited.PATH ?? "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    PATH: inherited.PATH ?? systemPath,
     LANG: inherited.LANG ?? "C.UTF-8",
     USER: account?.name ?? config.user ?? "",
     HOME: account?.home ?? Places.instanceDir(settings, service, id),

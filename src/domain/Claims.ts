@@ -12,8 +12,8 @@ import * as Places from "./Places.ts"
 // What the kernel's `sun_path` holds, without its final NUL.
 const longest = 107
 
-// Behind the public sockets, `{run_dir}/.run/DIGEST/RUN.sock`.
-const privatePart = "/.run/0123456789abcdef/1000000000.sock".length
+// Behind the public sockets, `{run_dir}/.run-DIGEST/DIGEST/RUN.sock`.
+const privatePart = "/.run-01234567/0123456789abcdef/1000000000.sock".length
 
 const tooLong = (path: string, most: number): string | undefined => {
   const bytes = new TextEncoder().encode(path).length

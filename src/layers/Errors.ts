@@ -5,6 +5,7 @@
  */
 import * as Schema from "effect/Schema"
 import { InstanceName } from "../domain/Names.ts"
+import { systemPath } from "./internal/systemPath.ts"
 
 /**
  * A process could not be started. `code` is the errno name (`ENOENT`, `EACCES`, `EAGAIN`, …), `what` the thing it
@@ -103,7 +104,7 @@ export class ToolFailed extends Schema.TaggedError<ToolFailed>()("ToolFailed", {
 }) {
   override get message() {
     return this.code === "ENOENT"
-      ? `${this.program} is not installed, or not in PATH`
+      ? `${this.program} is not installed, or in none of ${systemPath}`
       : `${this.program} failed (${this.code}): ${this.detail}`
   }
 }

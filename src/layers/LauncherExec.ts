@@ -6,11 +6,12 @@
 import * as Effect from "effect/Effect"
 import { execFile } from "node:child_process"
 import { ToolFailed } from "./Errors.ts"
+import { systemPath } from "./internal/systemPath.ts"
 
 const deadlineMs = 10_000
 
 /**
- * What the program printed. It is found through `PATH`, speaks plain C locale, and is killed after ten seconds or when
+ * What the program printed. It is found where the system's programs are, speaks plain C locale, and is killed after ten seconds or when
  * the effect is interrupted.
  *
  * @since 0.1.0
@@ -22,7 +23,7 @@ export const exec = Effect.fn("LauncherExec.exec")(
       execFile(
         program,
         args,
-        { env: { PATH: process.env["PATH"], LC_ALL: "C" }, killSignal: "SIGKILL", signal, timeout: deadlineMs },
+        { env: { PATH: systemPath, LC_ALL: "C" }, killSignal: "SIGKILL", signal, timeout: deadlineMs },
         (error, stdout, stderr) => {
           if (error === null) return resume(Effect.succeed(stdout))
           const code = error.killed === true ? "ETIMEDOUT" : String(error.code ?? error.signal)

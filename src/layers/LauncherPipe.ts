@@ -11,6 +11,7 @@ import type * as Scope from "effect/Scope"
 import * as ChildProcess from "node:child_process"
 import * as Readline from "node:readline"
 import { codeOf } from "./internal/errno.ts"
+import { systemPath } from "./internal/systemPath.ts"
 
 /**
  * A helper that runs.
@@ -42,7 +43,7 @@ export const open = (options: {
       const child = ChildProcess.spawn(command, args, {
         detached: true,
         cwd: "/",
-        env: { PATH: process.env["PATH"], LC_ALL: "C" },
+        env: { PATH: systemPath, LC_ALL: "C" },
         stdio: ["pipe", "pipe", "ignore"]
       })
       const exited = Deferred.unsafeMake<void>(FiberId.none)

@@ -44,31 +44,31 @@ export class Notify extends Context.Tag("tenement/layers/Notify")<Notify, {
 
 /*
  * Node has no datagram sockets of the Unix family, and perl is on every Debian. One process serves all sockets. It is
- * told `+UID GID PATH`, `-PATH` and `~PATH` (mute), and tells `=PATH` (bound), `!PATH error` and `>PATH message-in-hex`.
+ * told `+ID UID GID PATH` (in hex), `-ID` and `~ID` (mute), and tells `=ID` (bound), `!ID error` and `>ID message` (in
+ * hex).
  */
 const program = String.raw`
 use strict; use Socket; $| = 1;
-my ($input, $want, %socket, %path, %mute) = ("", "");
+my ($input, $want, %socket, %id, %mute) = ("", "");
 vec($want, 0, 1) = 1;
-sub forget { my $s = delete $socket{$_[0]} or return; vec($want, fileno $s, 1) = 0; delete $path{fileno $s}; close $s }
+sub forget { my $s = delete $socket{$_[0]} or return; vec($want, fileno $s, 1) = 0; delete $id{fileno $s}; close $s }
 sub command {
   my ($verb, $rest) = (substr($_[0], 0, 1), substr($_[0], 1));
   if ($verb eq "-") { forget($rest); delete $mute{$rest} }
   elsif ($verb eq "~") { $mute{$rest} = 1 }
   elsif ($verb eq "+") {
-    my ($uid, $gid, $path) = split / /, $rest, 3;
+    my ($id, $uid, $gid, $hex) = split / /, $rest; my $path = pack("H*", $hex);
     unlink $path; umask 0177; my $s;
     if (socket($s, AF_UNIX, SOCK_DGRAM, 0) and bind($s, sockaddr_un($path)) and chown($uid, $gid, $path)) {
-      $socket{$path} = $s; $path{fileno $s} = $path; vec($want, fileno $s, 1) = 1; print "=$path\n"
-    } else { print "!$path $!\n" }
+      $socket{$id} = $s; $id{fileno $s} = $id; vec($want, fileno $s, 1) = 1; print "=$id\n"
+    } else { print "!$id $!\n" }
   }
 }
 while (1) {
   next if select(my $ready = $want, undef, undef, undef) < 0;
-  for my $fd (grep { vec($ready, $_, 1) } keys %path) {
-    my $path = $path{$fd};
-    defined recv($socket{$path}, my $message, 65536, MSG_DONTWAIT) or next;
-    print ">$path ", unpack("H*", $message), "\n" unless $mute{$path};
+  for my $id (@id{grep { vec($ready, $_, 1) } keys %id}) {
+    defined recv($socket{$id}, my $message, 65536, MSG_DONTWAIT) or next;
+    print ">$id ", unpack("H*", $message), "\n" unless $mute{$id};
   }
   next unless vec($ready, 0, 1);
   sysread(STDIN, $input, 65536, length $input) or exit;
@@ -76,23 +76,31 @@ while (1) {
 }
 `
 
+interface Socket {
+  readonly path: string
+  readonly owner: { readonly uid: number; readonly gid: number }
+}
+
 interface Subscription {
-  readonly owner: string
+  readonly socket: Socket
   readonly bound: Deferred.Deferred<void, NotifyUnavailable>
   readonly inbox: Mailbox.Mailbox<string>
 }
 
+const bind = (id: number, { owner, path }: Socket): string =>
+  `+${id} ${owner.uid} ${owner.gid} ${Buffer.from(path).toString("hex")}`
+
 const advice = "Install it (apt-get install perl-base), or choose another readiness."
 
 /** All sockets of one helper; the helper is started again, sockets and all, when it dies. */
-const helper = (subscriptions: ReadonlyMap<string, Subscription>) =>
+const helper = (subscriptions: ReadonlyMap<number, Subscription>) =>
   Effect.gen(function*() {
     const started = yield* Deferred.make<void, NotifyUnavailable>()
     let pipe: LauncherPipe.Pipe | undefined
     const onLine = (line: string) => {
       const space = line.indexOf(" ")
       const end = space < 0 ? line.length : space
-      const subscription = subscriptions.get(line.slice(1, end))
+      const subscription = subscriptions.get(Number(line.slice(1, end)))
       if (subscription === undefined) return
       const rest = line.slice(end + 1)
       if (line.startsWith(">")) subscription.inbox.unsafeOffer(Buffer.from(rest, "hex").toString("utf8"))
@@ -107,7 +115,7 @@ const helper = (subscriptions: ReadonlyMap<string, Subscription>) =>
     }
     yield* Effect.scoped(Effect.gen(function*() {
       pipe = yield* LauncherPipe.open({ argv: ["perl", "-e", program], onLine })
-      for (const [path, { owner }] of subscriptions) pipe.send(`+${owner} ${path}`)
+      for (const [id, { socket }] of subscriptions) pipe.send(bind(id, socket))
       yield* Deferred.succeed(started, undefined)
       yield* pipe.exited
       yield* Effect.logWarning("the helper for sd_notify ended; it is started again")
@@ -133,10 +141,9 @@ const parse = (message: string): ReadonlyMap<string, string> =>
   )
 
 // Beside the folder of the private path and not in it: what the run's user could exchange must not be chowned.
-const socketOf = ({ privatePath }: Endpoint): { readonly path: string; readonly owner: string } => {
+const socketOf = ({ privatePath }: Endpoint): Socket => {
   const folder = Path.dirname(privatePath)
-  const { gid, uid } = Fs.lstatSync(folder)
-  return { path: `${folder}.${Path.basename(privatePath, ".sock")}.n`, owner: `${uid} ${gid}` }
+  return { path: `${folder}.${Path.basename(privatePath, ".sock")}.n`, owner: Fs.lstatSync(folder) }
 }
 
 /**
@@ -148,25 +155,28 @@ const socketOf = ({ privatePath }: Endpoint): { readonly path: string; readonly 
 export const layer: Layer.Layer<Notify> = Layer.scoped(
   Notify,
   Effect.gen(function*() {
-    const subscriptions = new Map<string, Subscription>()
+    const subscriptions = new Map<number, Subscription>()
+    let last = 0
     const shared = yield* RcRef.make({ acquire: helper(subscriptions), idleTimeToLive: "10 seconds" })
     return {
       listen: Effect.fn("Notify.listen")(function*(endpoint: Endpoint) {
         const send = yield* RcRef.get(shared)
-        const { owner, path } = socketOf(endpoint)
+        const socket = socketOf(endpoint)
+        const { path } = socket
+        const id = ++last
         const bound = yield* Deferred.make<void, NotifyUnavailable>()
         // What is said while nobody asks is kept as far as this; the rest is dropped, the oldest first.
         const inbox = yield* Mailbox.make<string>({ capacity: 16, strategy: "sliding" })
         yield* Effect.acquireRelease(
           Effect.zipRight(
-            Effect.sync(() => subscriptions.set(path, { owner, bound, inbox })),
-            send(`+${owner} ${path}`)
+            Effect.sync(() => subscriptions.set(id, { socket, bound, inbox })),
+            send(bind(id, socket))
           ),
           () =>
             Effect.zipRight(
-              send(`-${path}`),
+              send(`-${id}`),
               Effect.sync(() => {
-                subscriptions.delete(path)
+                subscriptions.delete(id)
                 unless(["ENOENT"], () => Fs.unlinkSync(path))
               })
             )
@@ -176,7 +186,7 @@ export const layer: Layer.Layer<Notify> = Layer.scoped(
           duration: "5 seconds",
           onTimeout: () => new NotifyUnavailable({ code: "ETIMEDOUT", problem: "perl does not answer", advice })
         })
-        return { path, next: Effect.map(Effect.orDie(inbox.take), parse), mute: send(`~${path}`) }
+        return { path, next: Effect.map(Effect.orDie(inbox.take), parse), mute: send(`~${id}`) }
       })
     }
   })

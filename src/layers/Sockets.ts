@@ -17,6 +17,7 @@ import { SocketUnusable } from "./Errors.ts"
 import * as Accounts from "./internal/accounts.ts"
 import { freePort, isListened } from "./internal/connect.ts"
 import { codeOf, unless } from "./internal/errno.ts"
+import * as Folder from "./internal/folder.ts"
 import * as PrivatePath from "./internal/privatePath.ts"
 import * as PublicPath from "./internal/publicPath.ts"
 
@@ -56,6 +57,9 @@ export class Sockets extends Context.Tag("tenement/layers/Sockets")<Sockets, {
 const unusable = (instance: InstanceName, path: string, code: string, problem: string, advice: string) =>
   new SocketUnusable({ instance, path, code, problem, advice })
 
+/** More than this many programs listening where one run was to listen is no accident. */
+const mostTaken = 100
+
 /** What the file system refuses becomes a `SocketUnusable` of this path. */
 const touch = <A>(instance: InstanceName, path: string, call: () => A): Effect.Effect<A, SocketUnusable> =>
   Effect.try({
@@ -65,12 +69,12 @@ const touch = <A>(instance: InstanceName, path: string, call: () => A): Effect.E
         instance,
         path,
         codeOf(error),
-        error instanceof PrivatePath.Untrusted ? error.message : `it cannot be prepared (${codeOf(error)})`,
+        error instanceof Folder.Untrusted ? error.message : `it cannot be prepared (${codeOf(error)})`,
         "Check that the folder exists and that the supervisor may write there, or choose another path."
       )
   })
 
-const clearPublicPath = (instance: InstanceName, path: string): Effect.Effect<void, SocketUnusable> =>
+const clearPublicPath = (root: string, instance: InstanceName, path: string): Effect.Effect<void, SocketUnusable> =>
   Effect.gen(function*() {
     const found = yield* touch(instance, path, () => PublicPath.look(path))
     switch (found._tag) {
@@ -90,7 +94,7 @@ const clearPublicPath = (instance: InstanceName, path: string): Effect.Effect<vo
           return yield* touch(instance, path, () => PublicPath.removeStale(path, found))
         }
         // A run of this instance that still serves keeps the path until the next one is published.
-        if (found._tag === "OurLink" && PrivatePath.isOf(instance, found.target)) return
+        if (found._tag === "OurLink" && PrivatePath.isOf(root, instance, found.target)) return
         return yield* Effect.fail(unusable(
           instance,
           path,
@@ -102,13 +106,52 @@ const clearPublicPath = (instance: InstanceName, path: string): Effect.Effect<vo
   })
 
 /**
- * Private paths are kept in `.run` below `runDir`, in a folder for each instance that its user owns.
+ * Private paths are kept below `runDir`, in a folder for each `dataDir` and, in that, for each instance, whose user owns
+ * it.
  *
  * @since 0.1.0
  * @category layers
  */
-export const layer = (options: { readonly runDir: string }): Layer.Layer<Sockets> =>
+export const layer = (options: { readonly runDir: string; readonly dataDir: string }): Layer.Layer<Sockets> =>
   Layer.sync(Sockets, () => {
+    const root = PrivatePath.rootOf(options)
+    let isRootMade = false
+    /** Private paths of the runs there are. */
+    const given = new Set<string>()
+
+    /** A path on which nobody listens: the runs of a supervisor that was killed may be alive. */
+    const choosePath = Effect.fnUntraced(function*(instance: InstanceName, first: number) {
+      for (let number = first; number < first + mostTaken; number++) {
+        const path = PrivatePath.of(root, instance, number)
+        if (given.has(path)) continue
+        const found = yield* touch(instance, path, () => Fs.lstatSync(path, { throwIfNoEntry: false }))
+        if (found?.isSocket() === true && (yield* isListened({ path }))) continue
+        if (found !== undefined) yield* touch(instance, path, () => unless(["ENOENT"], () => Fs.unlinkSync(path)))
+        return path
+      }
+      return yield* unusable(
+        instance,
+        Path.dirname(PrivatePath.of(root, instance, first)),
+        "EADDRINUSE",
+        `${mostTaken} programs listen in this folder`,
+        "Look who they are, and end them."
+      )
+    })
+
+    /** The folder of a run's private path, and what is needed around it. */
+    const makeFolders = (privatePath: string, publicPath: string, owner: Folder.Owner | null) => {
+      if (!isRootMade) PrivatePath.makeRoot(root)
+      isRootMade = true
+      PrivatePath.make(privatePath, owner)
+      const folder = Path.dirname(publicPath)
+      if (!Fs.existsSync(folder)) Fs.mkdirSync(folder, { recursive: true, mode: 0o755 })
+    }
+
+    const forget = (privatePath: string) => {
+      given.delete(privatePath)
+      PrivatePath.remove(privatePath)
+    }
+
     // The kernel may offer a port again before the run it was given to has bound it.
     const reserved = new Set<number>()
 
@@ -136,21 +179,19 @@ export const layer = (options: { readonly runDir: string }): Layer.Layer<Sockets
     return Sockets.of({
       prepare: Effect.fn("Sockets.prepare")(function*({ group, incarnation, instance, port, publicPath, user }) {
         const identity = user === null && group === null ? null : Accounts.identify(user, group)
-        const privatePath = PrivatePath.of(options.runDir, instance, incarnation)
-        yield* touch(instance, privatePath, () =>
-          // An unknown user is the launcher's to refuse.
-          PrivatePath.make(privatePath, identity === null || "unknown" in identity ? null : identity))
-        yield* touch(
-          instance,
-          publicPath,
-          () => Fs.mkdirSync(Path.dirname(publicPath), { recursive: true, mode: 0o755 })
-        )
-        yield* clearPublicPath(instance, publicPath)
-        return {
-          publicPath,
-          privatePath,
-          port: port === null ? null : yield* port === "auto" ? reserve(instance) : clearPort(instance, port)
-        }
+        // An unknown user is the launcher's to refuse.
+        const owner = identity === null || "unknown" in identity ? null : identity
+        const privatePath = yield* choosePath(instance, incarnation)
+        given.add(privatePath)
+        return yield* Effect.gen(function*() {
+          yield* touch(instance, privatePath, () => makeFolders(privatePath, publicPath, owner))
+          yield* clearPublicPath(root, instance, publicPath)
+          return {
+            publicPath,
+            privatePath,
+            port: port === null ? null : yield* port === "auto" ? reserve(instance) : clearPort(instance, port)
+          }
+        }).pipe(Effect.onError(() => Effect.sync(() => forget(privatePath))))
       }),
       publish: Effect.fn("Sockets.publish")(function*({ endpoint, instance, mode }) {
         yield* touch(instance, endpoint.publicPath, () => {
@@ -169,7 +210,7 @@ export const layer = (options: { readonly runDir: string }): Layer.Layer<Sockets
       retire: Effect.fn("Sockets.retire")((endpoint: Endpoint) =>
         Effect.sync(() => {
           PublicPath.unpoint(endpoint)
-          PrivatePath.remove(endpoint.privatePath)
+          forget(endpoint.privatePath)
           if (endpoint.port !== null) reserved.delete(endpoint.port)
         })
       )

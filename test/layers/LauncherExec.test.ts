@@ -4,7 +4,7 @@ import * as Fiber from "effect/Fiber"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
 import * as LauncherExec from "../../src/layers/LauncherExec.ts"
-import { eventually, folder } from "./Harness.ts"
+import { eventually, folder, linesOf } from "./Harness.ts"
 
 vi.setConfig({ testTimeout: 30_000 })
 
@@ -16,10 +16,25 @@ describe("LauncherExec", () => {
       assert.sameMembers(names, ["PATH", "LC_ALL"])
     }))
 
+  it.live("finds the system's programs whatever PATH is", () =>
+    Effect.gen(function*() {
+      const path = process.env["PATH"]
+      process.env["PATH"] = "/nowhere"
+      yield* Effect.ensuring(
+        Effect.map(LauncherExec.exec("echo", "here"), (said) => assert.strictEqual(said, "here\n")),
+        Effect.sync(() => {
+          process.env["PATH"] = path
+        })
+      )
+    }))
+
   it.live("says what went wrong", () =>
     Effect.gen(function*() {
       const missing = yield* Effect.flip(LauncherExec.exec("no-such-program"))
-      assert.strictEqual(missing.message, "no-such-program is not installed, or not in PATH")
+      assert.strictEqual(
+        missing.message,
+        "no-such-program is not installed, or in none of /usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+      )
       const failed = yield* Effect.flip(LauncherExec.exec("sh", "-c", "echo because >&2; exit 3"))
       assert.strictEqual(failed.message, "sh failed (3): because")
     }))
@@ -28,7 +43,7 @@ describe("LauncherExec", () => {
     Effect.gen(function*() {
       const file = Path.join(yield* folder, "pid")
       const fiber = yield* Effect.fork(LauncherExec.exec("sh", "-c", `echo $$ > ${file}; exec sleep 60`))
-      const pid = yield* eventually(() => Fs.existsSync(file) && Fs.readFileSync(file, "utf8").trim())
+      const [pid] = yield* linesOf(file, 1)
       yield* Fiber.interrupt(fiber)
       yield* eventually(() => !Fs.existsSync(`/proc/${pid}`))
     }))

@@ -8,12 +8,13 @@ import * as Fs from "node:fs"
 import { InstanceName } from "../../src/domain/Names.ts"
 import { Unhealthy } from "../../src/layers/Errors.ts"
 import * as HealthCheck from "../../src/layers/HealthCheck.ts"
+import * as PrivatePath from "../../src/layers/internal/privatePath.ts"
 import * as Procfs from "../../src/layers/internal/procfs.ts"
 import * as Launcher from "../../src/layers/Launcher.ts"
 import * as Notify from "../../src/layers/Notify.ts"
 import * as Readiness from "../../src/layers/Readiness.ts"
 import * as Sockets from "../../src/layers/Sockets.ts"
-import { eventually, folder, instance, isRoot, silent } from "./Harness.ts"
+import { eventually, folder, isRoot, silent } from "./Harness.ts"
 
 const nowhere = { publicPath: "/nowhere", privatePath: "/nowhere", port: null }
 
@@ -85,7 +86,7 @@ const wait = (runDir: string, user: string | null, program: string) =>
 
 const shared = (readiness: Layer.Layer<Readiness.Readiness, never, Notify.Notify>, runDir: string) =>
   readiness.pipe(
-    Layer.provideMerge(Layer.mergeAll(Notify.layer, Launcher.layer, Sockets.layer({ runDir })))
+    Layer.provideMerge(Layer.mergeAll(Notify.layer, Launcher.layer, Sockets.layer({ runDir, dataDir: runDir })))
   )
 
 /** Sends each argument as one datagram, again and again while nobody takes it. */
@@ -136,7 +137,10 @@ describe("Readiness, by real programs", { timeout: 30_000 }, () => {
         assert.deepStrictEqual(told, ["waiting for READY=1", "loading [31mrules", "ERRNO=2"])
       }).pipe(Effect.scoped, Effect.provide(shared(Readiness.notify, runDir)))
       // Neither sockets nor the helper are left.
-      assert.deepStrictEqual(Fs.readdirSync(`${runDir}/.run`).filter((name) => name.endsWith(".n")), [])
+      assert.deepStrictEqual(
+        Fs.readdirSync(PrivatePath.rootOf({ runDir, dataDir: runDir })).filter((name) => name.endsWith(".n")),
+        []
+      )
       yield* eventually(() => helpers().length === 0)
     }))
 
@@ -171,27 +175,13 @@ describe("Readiness, by real programs", { timeout: 30_000 }, () => {
       }).pipe(Effect.scoped, Effect.provide(shared(Readiness.notify, runDir)))
     }))
 
-  it.scopedLive("notify: says what is missing where there is no perl", () =>
+  it.scopedLive("notify: whatever its path is made of", () =>
     Effect.gen(function*() {
-      const runDir = yield* folder
-      const path = process.env["PATH"]
-      yield* Effect.acquireRelease(
-        Effect.sync(() => {
-          process.env["PATH"] = runDir
-        }),
-        () =>
-          Effect.sync(() => {
-            process.env["PATH"] = path
-          })
-      )
-      const error = yield* Effect.gen(function*() {
-        const sockets = yield* Sockets.Sockets
-        const { prepare } = yield* Readiness.Readiness
-        const options = { instance, incarnation: 1, publicPath: `${runDir}/p`, port: null, user: null, group: null }
-        return yield* Effect.flip(prepare(yield* sockets.prepare(options)))
+      const runDir = `${yield* folder}/a b\n+1 é`
+      yield* Effect.gen(function*() {
+        const { ready } = yield* wait(runDir, null, say("READY=1"))
+        assert.strictEqual(yield* ready, "READY=1")
       }).pipe(Effect.scoped, Effect.provide(shared(Readiness.notify, runDir)))
-      assert.strictEqual(error.code, "ENOENT")
-      assert.match(error.message, /perl-base/)
     }))
 
   it.scopedLive("a wait that is interrupted ends at once", () =>

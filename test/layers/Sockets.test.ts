@@ -43,7 +43,9 @@ const setup = Effect.gen(function*() {
 const withSockets = <A, E, R>(
   runDir: string,
   body: (sockets: typeof Sockets.Sockets.Service) => Effect.Effect<A, E, R>
-) => Effect.provide(Effect.flatMap(Sockets.Sockets, body), Sockets.layer({ runDir }))
+) => Effect.provide(Effect.flatMap(Sockets.Sockets, body), Sockets.layer({ runDir, dataDir: "/data" }))
+
+const rootOf = (runDir: string) => PrivatePath.rootOf({ runDir, dataDir: "/data" })
 
 const mode = (path: string): number => Fs.lstatSync(path).mode & 0o7777
 
@@ -66,7 +68,7 @@ describe("Sockets", () => {
             yield* server.die
             yield* retire(endpoint)
             assert.deepStrictEqual(Fs.readdirSync(Path.dirname(publicPath)), [])
-            assert.deepStrictEqual(Fs.readdirSync(`${runDir}/.run`), [])
+            assert.deepStrictEqual(Fs.readdirSync(rootOf(runDir)), [])
           }
           assert.deepStrictEqual(Fs.readdirSync(dir).sort(), ["public", "run"])
         }))
@@ -115,7 +117,7 @@ describe("Sockets", () => {
       const { dir, publicPath, request, runDir } = yield* setup
       const other = `${dir}/other.sock`
       yield* listening(other)
-      const foreign = `${dir}/else/.run/web.default/4.sock`
+      const foreign = `${dir}/else/.run-01234567/web.default/4.sock`
       Fs.mkdirSync(Path.dirname(foreign), { recursive: true })
       yield* listening(foreign)
       const cases: ReadonlyArray<readonly [string, string, () => void]> = [
@@ -143,7 +145,7 @@ describe("Sockets", () => {
   it.scopedLive("links left by a supervisor that was killed are no obstacle", () =>
     Effect.gen(function*() {
       const { dir, publicPath, request, runDir } = yield* setup
-      Fs.symlinkSync(`${dir}/gone/.run/api.default/17.sock`, publicPath)
+      Fs.symlinkSync(`${dir}/gone/.run-01234567/api.default/17.sock`, publicPath)
       yield* withSockets(runDir, ({ prepare }) => prepare(request))
       assert.isUndefined(Fs.lstatSync(publicPath, { throwIfNoEntry: false }))
     }))
@@ -183,12 +185,12 @@ describe("Sockets", () => {
     Effect.gen(function*() {
       const { dir, request, runDir } = yield* setup
       Fs.mkdirSync(runDir)
-      Fs.symlinkSync(dir, `${runDir}/.run`)
+      Fs.symlinkSync(dir, rootOf(runDir))
       const error = yield* Effect.flip(withSockets(runDir, ({ prepare }) => prepare(request)))
-      assert.include(error.message, `${runDir}/.run`)
-      Fs.unlinkSync(`${runDir}/.run`)
-      Fs.mkdirSync(`${runDir}/.run`)
-      Fs.chmodSync(`${runDir}/.run`, 0o777)
+      assert.include(error.message, rootOf(runDir))
+      Fs.unlinkSync(rootOf(runDir))
+      Fs.mkdirSync(rootOf(runDir))
+      Fs.chmodSync(rootOf(runDir), 0o777)
       yield* Effect.flip(withSockets(runDir, ({ prepare }) => prepare(request)))
     }))
 
@@ -250,7 +252,7 @@ describe("Sockets", () => {
     () =>
       Effect.gen(function*() {
         const { dir, publicPath, request, runDir } = yield* setup
-        Fs.symlinkSync(`${dir}/gone/.run/api.default/17.sock`, publicPath)
+        Fs.symlinkSync(`${dir}/gone/.run-01234567/api.default/17.sock`, publicPath)
         Fs.lchownSync(publicPath, 12345, 12345)
         const error = yield* Effect.flip(withSockets(runDir, ({ prepare }) => prepare(request)))
         assert.strictEqual(error.code, "EEXIST")
@@ -326,13 +328,75 @@ describe("Sockets", () => {
     const anyInstance = FC.tuple(name, name).map(([service, id]) => InstanceName.make(`${service}:${id}`))
     FC.assert(FC.property(anyInstance, anyInstance, FC.nat(1e6), FC.nat(20), (a, b, incarnation, depth) => {
       const runDir = `/run/tenement-services${"/deep".repeat(depth / 3)}`
-      const [one, two] = [a, b].map((instance) => PrivatePath.of(runDir, instance, incarnation)) as [string, string]
+      const [one, two] = [a, b].map((instance) => PrivatePath.of(rootOf(runDir), instance, incarnation)) as [
+        string,
+        string
+      ]
       assert.isTrue(Buffer.byteLength(one) <= 107)
       assert.strictEqual(one === two, a === b)
-      assert.isTrue(PrivatePath.isOf(a, one))
-      assert.strictEqual(PrivatePath.isOf(a, two), a === b)
+      assert.isTrue(PrivatePath.isOf(rootOf(runDir), a, one))
+      assert.strictEqual(PrivatePath.isOf(rootOf(runDir), a, two), a === b)
     }))
   })
+
+  it.scopedLive("what a run of a killed supervisor listens on is left alone, and its dead sockets are not", () =>
+    Effect.gen(function*() {
+      const { publicPath, request, runDir } = yield* setup
+      const folder = `${rootOf(runDir)}/api.default`
+      Fs.mkdirSync(folder, { recursive: true })
+      yield* listening(`${folder}/1.sock`)
+      yield* Effect.flatMap(listening(`${folder}/2.sock`), ({ die }) => die)
+      yield* withSockets(runDir, ({ prepare, publish, retire }) =>
+        Effect.gen(function*() {
+          const endpoint = yield* prepare(request)
+          assert.strictEqual(endpoint.privatePath, `${folder}/2.sock`)
+          assert.isFalse(Fs.existsSync(endpoint.privatePath))
+          const next = yield* prepare({ ...request, incarnation: 2 })
+          assert.strictEqual(next.privatePath, `${folder}/3.sock`)
+          yield* listening(next.privatePath)
+          yield* publish({ instance, endpoint: next, mode: 0o666 })
+          yield* retire(endpoint)
+          yield* retire(next)
+          assert.isTrue(yield* isListened({ path: `${folder}/1.sock` }))
+          assert.isFalse(Fs.existsSync(publicPath))
+          assert.deepStrictEqual(Fs.readdirSync(folder), ["1.sock"])
+        }))
+    }))
+
+  it.scopedLive("two supervisors may keep their sockets in one folder", () =>
+    Effect.gen(function*() {
+      const { dir, publicPath, request, runDir } = yield* setup
+      const under = (dataDir: string) =>
+        Effect.gen(function*() {
+          const path = `${publicPath}${dataDir.length}`
+          const { prepare, publish, retire } = yield* Sockets.Sockets
+          const endpoint = yield* prepare({ ...request, publicPath: path })
+          yield* listening(endpoint.privatePath)
+          yield* publish({ instance, endpoint, mode: 0o666 })
+          return { endpoint, retire: retire(endpoint) }
+        }).pipe(Effect.provide(Sockets.layer({ runDir, dataDir })))
+      const one = yield* under(`${dir}/one`)
+      const other = yield* under(`${dir}/other`)
+      assert.notStrictEqual(one.endpoint.privatePath, other.endpoint.privatePath)
+      yield* one.retire
+      assert.isTrue(yield* isListened({ path: other.endpoint.publicPath }))
+      yield* other.retire
+    }))
+
+  it.scopedLive.skipIf(!isRoot)("gives no folder away that somebody else could exchange", () =>
+    Effect.gen(function*() {
+      const { dir, request, runDir } = yield* setup
+      Fs.chmodSync(dir, 0o755)
+      for (const [uid, mode] of [[12345, 0o755], [0, 0o777], [0, 0o775]] as const) {
+        Fs.chownSync(dir, uid, 0)
+        Fs.chmodSync(dir, mode)
+        const error = yield* Effect.flip(withSockets(runDir, ({ prepare }) => prepare({ ...request, user: "nobody" })))
+        assert.include(error.message, `may change what is in ${dir}`)
+        yield* withSockets(runDir, ({ prepare }) => prepare(request))
+      }
+      Fs.chmodSync(dir, 0o1777)
+      yield* withSockets(runDir, ({ prepare }) => prepare({ ...request, user: "nobody" }))
+    }))
 
   it.scopedLive("says so when run_dir is too long for any socket", () =>
     Effect.gen(function*() {

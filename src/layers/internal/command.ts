@@ -2,6 +2,7 @@
 import type { LaunchSpec } from "../Process.ts"
 import * as Accounts from "./accounts.ts"
 import * as Executable from "./executable.ts"
+import { systemPath } from "./systemPath.ts"
 
 // The dynamic loader would act on these while setpriv still is root; they are handed over after it no longer is.
 const heldBack = /^(LD_|GLIBC_|GCONV_PATH$|LOCPATH$|NLSPATH$)/
@@ -15,7 +16,7 @@ export interface Command {
 }
 
 const asIdentity = (identity: Accounts.Identity, command: Command): Command | Executable.Problem => {
-  const setpriv = Executable.find("setpriv", "/", "/usr/bin:/bin:/usr/sbin:/sbin")
+  const setpriv = Executable.find("setpriv", "/", systemPath)
   if (typeof setpriv !== "string") {
     return { ...setpriv, advice: "Another user needs setpriv: apt-get install util-linux" }
   }

@@ -4,15 +4,11 @@ import * as Fs from "node:fs"
 import * as Path from "node:path"
 import { type InstanceName, parts } from "../../domain/Names.ts"
 import { chmodSocket } from "./chmodSocket.ts"
-import { unless } from "./errno.ts"
+import { codeOf, unless } from "./errno.ts"
+import * as Folder from "./folder.ts"
 
 // What `sun_path` holds, without its final NUL.
 const longest = 107
-
-/** A path that is not what it should be, or could be somebody else's work. */
-export class Untrusted extends Error {
-  readonly code = "EPERM"
-}
 
 // No instance's name has a dot in it: no two share a folder.
 const folderName = (instance: InstanceName): string => {
@@ -20,45 +16,64 @@ const folderName = (instance: InstanceName): string => {
   return `${service}.${id}`
 }
 
-const shortName = (instance: InstanceName): string =>
-  Crypto.createHash("sha256").update(instance).digest("hex").slice(0, 16)
+const digest = (text: string): string => Crypto.createHash("sha256").update(text).digest("hex")
 
-/** Where one run of an instance is told to listen. Long names give way to a digest where they do not fit. */
-export const of = (runDir: string, instance: InstanceName, incarnation: number): string => {
-  const path = (folder: string) => `${runDir}/.run/${folder}/${incarnation}.sock`
+const shortName = (instance: InstanceName): string => digest(instance).slice(0, 16)
+
+/**
+ * The folder of all private paths of one supervisor: others that keep their sockets in the same `run_dir` have other
+ * data.
+ */
+export const rootOf = ({ dataDir, runDir }: { readonly dataDir: string; readonly runDir: string }): string =>
+  `${runDir}/.run-${digest(dataDir).slice(0, 8)}`
+
+/** A place for one run of an instance to listen. Long names give way to a digest where they do not fit. */
+export const of = (root: string, instance: InstanceName, number: number): string => {
+  const path = (folder: string) => `${root}/${folder}/${number}.sock`
   const plain = path(folderName(instance))
   return Buffer.byteLength(plain) <= longest ? plain : path(shortName(instance))
 }
 
 /** Whether a path is a private path of some instance, below whichever `run_dir`. */
-export const isPrivate = (path: string): boolean => /\/\.run\/[^/]+\/\d+\.sock$/.test(path)
+export const isPrivate = (path: string): boolean => /\/\.run-[0-9a-f]{8}\/[^/]+\/\d+\.sock$/.test(path)
 
 /** Whether a path is a private path of this instance. */
-export const isOf = (instance: InstanceName, path: string): boolean => {
-  const folder = Path.basename(Path.dirname(path))
-  return isPrivate(path) && (folder === folderName(instance) || folder === shortName(instance))
+export const isOf = (root: string, instance: InstanceName, path: string): boolean => {
+  const folder = Path.dirname(path)
+  const name = Path.basename(folder)
+  return Path.dirname(folder) === root && isPrivate(path) &&
+    (name === folderName(instance) || name === shortName(instance))
 }
 
-/**
- * Makes the folder of a private path and gives it to who the run runs as; nothing is at the path afterwards. The
- * folder's owner may do in it as he likes, so that nothing here follows what it holds; the folder above is ours.
- */
-export const make = (path: string, owner: { readonly uid: number; readonly gid: number } | null): void => {
-  if (Buffer.byteLength(path) > longest) {
-    throw new Untrusted(`its private path ${path} would be longer than ${longest} bytes; choose a shorter run_dir`)
-  }
-  const folder = Path.dirname(path)
-  const root = Path.dirname(folder)
+/** Makes the folder of all private paths, in which nobody but the supervisor may write. */
+export const makeRoot = (root: string): void => {
   Fs.mkdirSync(root, { recursive: true, mode: 0o755 })
   const found = Fs.lstatSync(root)
   if (!found.isDirectory() || found.uid !== process.geteuid?.() || (found.mode & 0o022) !== 0) {
-    throw new Untrusted(`${root} is not a folder that only the supervisor can write; remove it`)
+    throw new Folder.Untrusted(`${root} is not a folder that only the supervisor can write; remove it`)
   }
-  unless(["EEXIST"], () => Fs.mkdirSync(folder, { mode: 0o755 }))
-  const { gid, uid } = owner ?? { uid: found.uid, gid: found.gid }
-  const current = Fs.lstatSync(folder)
-  if (current.uid !== uid || current.gid !== gid) Fs.chownSync(folder, uid, gid)
-  unless(["ENOENT"], () => Fs.unlinkSync(path))
+}
+
+/**
+ * Makes the folder of a private path and gives it to who the run runs as. The folder's owner may do in it as he likes,
+ * so that nothing here follows what it holds.
+ */
+export const make = (path: string, owner: Folder.Owner | null): void => {
+  if (Buffer.byteLength(path) > longest) {
+    throw new Folder.Untrusted(
+      `its private path ${path} would be longer than ${longest} bytes; choose a shorter run_dir`
+    )
+  }
+  const folder = Path.dirname(path)
+  try {
+    Fs.mkdirSync(folder, { mode: 0o755 })
+  } catch (error) {
+    if (codeOf(error) === "ENOENT") {
+      makeRoot(Path.dirname(folder))
+      Fs.mkdirSync(folder, { mode: 0o755 })
+    } else if (codeOf(error) !== "EEXIST") throw error
+  }
+  Folder.give(folder, owner)
 }
 
 /** The user of a run: who owns the folder of its private path. */

@@ -4,6 +4,7 @@ import * as Fs from "node:fs"
 import * as Path from "node:path"
 import { chmodSocket } from "./chmodSocket.ts"
 import { codeOf, unless } from "./errno.ts"
+import * as Folder from "./folder.ts"
 import * as PrivatePath from "./privatePath.ts"
 import * as Way from "./way.ts"
 
@@ -64,10 +65,10 @@ export const point = (paths: Paths, mode: number): void => {
   const found = look(publicPath)
   if (found._tag === "Socket") {
     if (chmodSocket(publicPath, mode, trusts(paths))) return
-    throw new PrivatePath.Untrusted(`somebody else's socket is at this path (its owner has uid ${found.uid})`)
+    throw new Folder.Untrusted(`somebody else's socket is at this path (its owner has uid ${found.uid})`)
   }
   if (found._tag === "Other") {
-    throw new PrivatePath.Untrusted(`there is ${found.what} at this path, which is not tenement's`)
+    throw new Folder.Untrusted(`there is ${found.what} at this path, which is not tenement's`)
   }
   const temporary = `${publicPath}.${Crypto.randomBytes(6).toString("hex")}`
   try {
