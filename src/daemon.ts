@@ -111,7 +111,7 @@ export const serve = Effect.fn("daemon.serve")(
     yield* Effect.sync(() => process.umask(0o022))
     yield* holdSignals
     yield* Lock.hold(config.settings.dataDir)
-    const context = yield* Layer.build(Embed.layerAtRest(config))
+    const context = yield* Layer.build(Embed.layerStopped(config))
     return yield* Effect.gen(function*() {
       const doors = yield* openDoors(options)
       const { boot } = yield* Tenement

@@ -4,11 +4,13 @@
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
 import * as Path from "node:path"
 import * as Directory from "./actors/Directory.ts"
-import type { LayersFor } from "./actors/InstanceParts.ts"
+import type * as InstanceParts from "./actors/InstanceParts.ts"
 import * as Root from "./actors/Root.ts"
 import * as StartSlots from "./actors/StartSlots.ts"
 import { Tenement } from "./actors/Tenement.ts"
@@ -23,7 +25,7 @@ import { ConfigInvalid } from "./domain/Errors.ts"
 import { defaultId, GroupName, InstanceId, InstanceName, instanceName, ServiceName } from "./domain/Names.ts"
 import * as Soundness from "./domain/Soundness.ts"
 import * as Events from "./layers/Events.ts"
-import { forService } from "./layers/forService.ts"
+import { fromFile, type InstanceServices, type Replaceable, withoutParts } from "./layers/forService.ts"
 import * as Launcher from "./layers/Launcher.ts"
 import * as Lock from "./layers/Lock.ts"
 import * as Logs from "./layers/Logs.ts"
@@ -224,28 +226,81 @@ export const machine = (settings: Settings): Layer.Layer<Machine> =>
   )
 
 /**
+ * The layers of a service's instances: `forService`, or what a program makes of it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type LayersFor<R> = (service: ServiceConfig) => Layer.Layer<InstanceServices, never, R>
+
+/**
+ * What is left of the needs of such layers for the program to provide.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Remaining<R> = Exclude<R, InstanceParts.Shared | Replaceable<InstanceServices>>
+
+const closed =
+  <R>(layers: LayersFor<R>, program: Context.Context<Remaining<R>>): InstanceParts.LayersFor => (service) =>
+    Layer.scopedContext(Effect.mapInputContext(
+      Layer.build(layers(service)),
+      (own: Context.Context<InstanceParts.Shared | Scope.Scope>) =>
+        // What is replaceable may be absent: that is what the type says.
+        Context.merge(withoutParts(program), own) as Context.Context<R | Scope.Scope>
+    ))
+
+/**
  * The tree on this machine, with nothing started before `boot` is called. Nothing is checked or locked either.
  *
  * @since 0.1.0
  * @category layers
  */
-export const layerAtRest = (config: TenementConfig, layers: LayersFor = forService): Layer.Layer<Tenement> =>
-  Layer.provide(Root.layerAtRest(config, layers), machine(config.settings))
+export const layerStopped = <R = never>(
+  config: TenementConfig,
+  layers?: LayersFor<R>
+): Layer.Layer<Tenement, never, Remaining<R>> =>
+  Layer.unwrapEffect(
+    Effect.map(Effect.context<Remaining<R>>(), (program) =>
+      Root.layerAtRest(config, layers === undefined ? fromFile : closed(layers, program)).pipe(
+        Layer.provide(machine(config.settings))
+      ))
+  )
 
 /**
  * The tree on this machine: everything is started when the layer is built, and stopped in order when it is released.
  *
+ * @example
+ * ```ts
+ * import * as Context from "effect/Context"
+ * import * as Effect from "effect/Effect"
+ * import * as Layer from "effect/Layer"
+ * import { Embed, forService, HealthCheck, type Unhealthy } from "tenement"
+ *
+ * class Redis extends Context.Tag("Redis")<Redis, {
+ *   readonly ping: (path: string) => Effect.Effect<string, Unhealthy>
+ * }>() {}
+ *
+ * const cache = Embed.service({ name: "cache", command: "redis-server --port 0", readiness: "health", health: "/" })
+ *
+ * // Layer.Layer<Tenement.Tenement, ConfigInvalid | AlreadyRunning | LockFailed, Redis>
+ * export const tree = Embed.layer(Embed.config({ services: [cache] }), (service) =>
+ *   forService(service).pipe(
+ *     Layer.provide(HealthCheck.make((endpoint) => Effect.flatMap(Redis, ({ ping }) => ping(endpoint.privatePath))))
+ *   ))
+ * ```
+ *
  * @since 0.1.0
  * @category layers
  */
-export const layer = (
+export const layer = <R = never>(
   config: TenementConfig,
-  layers: LayersFor = forService
-): Layer.Layer<Tenement, ConfigInvalid | Lock.AlreadyRunning | Lock.LockFailed> =>
-  Layer.suspend((): Layer.Layer<Tenement, ConfigInvalid | Lock.AlreadyRunning | Lock.LockFailed> => {
+  layers?: LayersFor<R>
+): Layer.Layer<Tenement, ConfigInvalid | Lock.AlreadyRunning | Lock.LockFailed, Remaining<R>> =>
+  Layer.suspend((): Layer.Layer<Tenement, ConfigInvalid | Lock.AlreadyRunning | Lock.LockFailed, Remaining<R>> => {
     const sound = Soundness.check(config)
     if (Either.isLeft(sound)) return Layer.fail(sound.left)
-    return layerAtRest(config, layers).pipe(
+    return layerStopped(config, layers).pipe(
       Layer.tap((context) => Context.get(context, Tenement).boot),
       Layer.provide(Lock.layer(config.settings.dataDir))
     )

@@ -14,7 +14,7 @@ export * as Embed from "./embed.ts"
 // What an instance is made of
 export * as Backoff from "./layers/Backoff.ts"
 export * as Endpoint from "./layers/Endpoint.ts"
-export { forService, type InstanceServices } from "./layers/forService.ts"
+export { forService, type InstanceServices, type Replaceable } from "./layers/forService.ts"
 export * as HealthCheck from "./layers/HealthCheck.ts"
 export * as Isolation from "./layers/Isolation.ts"
 export * as Readiness from "./layers/Readiness.ts"

@@ -1,11 +1,23 @@
-import { assert, describe, it } from "@effect/vitest"
+import { assert, describe, expectTypeOf, it } from "@effect/vitest"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Schedule from "effect/Schedule"
 import * as Fs from "node:fs"
 import * as Os from "node:os"
 import * as Path from "node:path"
 import { Tenement } from "../src/actors/Tenement.ts"
+import type { ServiceConfig } from "../src/domain/Config.ts"
+import type { ConfigInvalid } from "../src/domain/Errors.ts"
 import * as Embed from "../src/embed.ts"
+import * as Backoff from "../src/layers/Backoff.ts"
+import { forService, type InstanceServices, type Replaceable } from "../src/layers/forService.ts"
+import * as HealthCheck from "../src/layers/HealthCheck.ts"
+import type { Isolation } from "../src/layers/Isolation.ts"
+import type { AlreadyRunning, LockFailed } from "../src/layers/Lock.ts"
+import type { Notify } from "../src/layers/Notify.ts"
+import type { Readiness } from "../src/layers/Readiness.ts"
+import type { RestartPolicy } from "../src/layers/RestartPolicy.ts"
 
 const folder = Effect.acquireRelease(
   Effect.sync(() => Fs.mkdtempSync(Path.join(Os.tmpdir(), "tenement-embed-"))),
@@ -60,4 +72,63 @@ describe("Embed", () => {
         tree
       )
     }))
+})
+
+class Database extends Context.Tag("Database")<Database, { readonly query: Effect.Effect<string> }>() {}
+
+const database = Layer.succeed(Database, { query: Effect.succeed("42 rows") })
+
+const asksDatabase = HealthCheck.make(() => Effect.flatMap(Database, ({ query }) => query))
+
+const service = Embed.service({ name: "web", command: "sleep 60", health: "/", readiness: "health" })
+
+describe("the parts of an instance", () => {
+  it("are replaced where that can be seen", () => {
+    type Needs<L> = L extends Layer.Layer<InstanceServices, never, infer R> ? R : never
+    const replaced = forService(service).pipe(
+      Layer.provide(Backoff.fromSchedule(Schedule.spaced("1 second"))),
+      Layer.provide(asksDatabase)
+    )
+    expectTypeOf<Needs<typeof replaced>>().toEqualTypeOf<
+      Notify | Database | Replaceable<Isolation> | Replaceable<Readiness> | Replaceable<RestartPolicy>
+    >()
+    const config = Embed.config({ services: [service] })
+    const failures = null as unknown as ConfigInvalid | AlreadyRunning | LockFailed
+    expectTypeOf(Embed.layer(config)).toEqualTypeOf<Layer.Layer<Tenement, typeof failures>>()
+    expectTypeOf(Embed.layer(config, forService)).toEqualTypeOf<Layer.Layer<Tenement, typeof failures>>()
+    expectTypeOf(Embed.layer(config, () => replaced)).toEqualTypeOf<Layer.Layer<Tenement, typeof failures, Database>>()
+  })
+
+  it.scopedLive("may need what the program has", () =>
+    Effect.gen(function*() {
+      const settings = { dataDir: yield* folder }
+      const layers = (service: ServiceConfig) => Layer.provide(forService(service), asksDatabase)
+      yield* Effect.flatMap(Tenement, ({ probe, start }) =>
+        Effect.gen(function*() {
+          assert.strictEqual((yield* start(Embed.instance("web"))).instance.state, "healthy")
+          assert.strictEqual((yield* probe(Embed.instance("web"))).detail, "42 rows")
+        })).pipe(
+          Effect.provide(Embed.layer(Embed.config({ services: [service], settings }), layers)),
+          Effect.provide(database)
+        )
+    }))
+
+  it.scopedLive.each([undefined, forService])(
+    "are not those that the program has for itself",
+    (layers) =>
+      Effect.gen(function*() {
+        const settings = { dataDir: yield* folder }
+        const services = [Embed.service({ name: "web", command: "sleep 60" })]
+        const error = yield* Effect.flatMap(
+          Tenement,
+          ({ probe, start }) => Effect.zipRight(start(Embed.instance("web")), probe(Embed.instance("web")))
+        ).pipe(
+          Effect.provide(Embed.layer(Embed.config({ services, settings }), layers)),
+          Effect.provide(HealthCheck.make(() => Effect.succeed("the program itself is well"))),
+          Effect.flip
+        )
+        assert.strictEqual(error._tag, "NotRunning")
+        assert.include(error.message, "it has no health check")
+      })
+  )
 })

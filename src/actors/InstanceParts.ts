@@ -6,11 +6,12 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
 import type { ServiceConfig } from "../domain/Config.ts"
 import type { Policy } from "../domain/InstanceEvent.ts"
 import type { GroupName } from "../domain/Names.ts"
 import * as Backoff from "../layers/Backoff.ts"
-import type { InstanceServices } from "../layers/forService.ts"
+import { type InstanceServices, withoutParts } from "../layers/forService.ts"
 import { HealthCheck } from "../layers/HealthCheck.ts"
 import { Isolation } from "../layers/Isolation.ts"
 import type { Launcher } from "../layers/Launcher.ts"
@@ -56,7 +57,7 @@ export interface InstanceParts {
  */
 export const build = Effect.fnUntraced(
   function*(config: ServiceConfig, group: GroupName | null, layers: LayersFor) {
-    const context = yield* Layer.build(layers(config))
+    const context = yield* Effect.mapInputContext(Layer.build(layers(config)), withoutParts<Shared | Scope.Scope>)
     const restart = Context.get(context, RestartPolicy)
     const health = Context.get(context, HealthCheck)
     const readiness = Context.get(context, Readiness)

@@ -28,7 +28,31 @@ export type InstanceServices =
   | Readiness.Readiness
   | RestartPolicy.RestartPolicy
 
-/** What was provided from outside, else what the file says. */
+/**
+ * A requirement that may be left open: who asks for it has its own where none is provided. It is met by a layer of `Id`,
+ * as any requirement is, and gone from the type then.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Replaceable<Id> = Id & { readonly "~replaceable": true }
+
+/**
+ * The same without any part of an instance: its parts are those that its layers are given, and never some that whoever
+ * asks for it happens to have.
+ *
+ * @internal
+ */
+export const withoutParts = <R>(context: Context.Context<R>): Context.Context<R> =>
+  Context.omit(
+    Backoff.Backoff,
+    HealthCheck.HealthCheck,
+    Isolation.Isolation,
+    Readiness.Readiness,
+    RestartPolicy.RestartPolicy
+  )(context) as Context.Context<R>
+
+/** What was provided, else what the file says. */
 const unlessGiven = <Id, Service>(tag: Context.Tag<Id, Service>, otherwise: () => Service) =>
   Effect.map(Effect.serviceOption(tag), Option.getOrElse(otherwise))
 
@@ -54,22 +78,11 @@ const readiness = (
 }
 
 /**
- * The layers of one service. Whatever is provided to it takes the place of what the file says.
+ * The layers of a service as the file says.
  *
- * @example
- * ```ts
- * import * as Layer from "effect/Layer"
- * import * as Schedule from "effect/Schedule"
- * import { Backoff, type Config, forService } from "tenement"
- *
- * export const layers = (config: Config.ServiceConfig) =>
- *   forService(config).pipe(Layer.provide(Backoff.fromSchedule(Schedule.fibonacci("50 millis"))))
- * ```
- *
- * @since 0.1.0
- * @category layers
+ * @internal
  */
-export const forService = (config: ServiceConfig): Layer.Layer<InstanceServices, never, Notify> => {
+export const fromFile = (config: ServiceConfig): Layer.Layer<InstanceServices, never, Notify> => {
   const { backoffBaseMs: baseMs, backoffJitter: jitter, backoffMaxMs: maxMs } = config
   // One layer, and not one merged from five: each instance builds its own, and layers are not small.
   return Layer.effectContext(Effect.gen(function*() {
@@ -95,3 +108,23 @@ export const forService = (config: ServiceConfig): Layer.Layer<InstanceServices,
     )
   }))
 }
+
+/**
+ * The layers of one service: whatever is provided to it takes the place of what the file says.
+ *
+ * @example
+ * ```ts
+ * import * as Layer from "effect/Layer"
+ * import * as Schedule from "effect/Schedule"
+ * import { Backoff, type Config, forService } from "tenement"
+ *
+ * export const layers = (config: Config.ServiceConfig) =>
+ *   forService(config).pipe(Layer.provide(Backoff.fromSchedule(Schedule.fibonacci("50 millis"))))
+ * ```
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const forService = (
+  config: ServiceConfig
+): Layer.Layer<InstanceServices, never, Notify | Replaceable<InstanceServices>> => fromFile(config)
