@@ -90,8 +90,7 @@ export const constant = (delay: Duration.DurationInput): Layer.Layer<Backoff> =>
 /**
  * A schedule that is asked for its delays without sleeping: the instance's actor arms its own timer.
  *
- * @since 0.1.0
- * @category models
+ * @internal
  */
 export interface Stepper {
   /** The next delay in milliseconds; `None` when the schedule is done. */
@@ -103,8 +102,7 @@ export interface Stepper {
 /**
  * Steps a schedule. Each stepper has a state of its own; never share one between instances.
  *
- * @since 0.1.0
- * @category constructors
+ * @internal
  */
 export const stepper = (schedule: Schedule.Schedule<unknown>): Stepper => {
   let state: unknown = schedule.initial

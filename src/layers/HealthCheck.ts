@@ -27,6 +27,11 @@ export class HealthCheck extends Context.Tag("tenement/layers/HealthCheck")<Heal
   readonly probe: (endpoint: Endpoint.Endpoint) => Effect.Effect<string, Unhealthy>
 }>() {}
 
+type Service = Context.Tag.Service<HealthCheck>
+
+/** The longest that a probe takes where nobody says. */
+const defaultTimeoutMs = 5000
+
 const unhealthy = (detail: string) => new Unhealthy({ detail })
 
 const within = (timeoutMs: number) => <R>(probe: Effect.Effect<string, Unhealthy, R>) =>
@@ -53,7 +58,7 @@ const within = (timeoutMs: number) => <R>(probe: Effect.Effect<string, Unhealthy
  */
 export const make = <R = never>(
   probe: (endpoint: Endpoint.Endpoint) => Effect.Effect<string, Unhealthy, R>,
-  options: { readonly timeoutMs: number } = { timeoutMs: 5000 }
+  options: { readonly timeoutMs: number } = { timeoutMs: defaultTimeoutMs }
 ): Layer.Layer<HealthCheck, never, R> =>
   Layer.effect(
     HealthCheck,
@@ -64,37 +69,9 @@ export const make = <R = never>(
   )
 
 /**
- * `GET path` over the instance's socket or port: 2xx and 3xx are healthy, redirects are not followed. The deadline is
- * one for everything: connecting, the head of the answer, and its body as far as it is read.
- *
- * @since 0.1.0
- * @category constructors
- */
-export const viaHttp = (
-  options: { readonly path: string; readonly timeoutMs: number }
-): Context.Tag.Service<HealthCheck> => ({
-  watches: true,
-  probe: (endpoint) =>
-    Endpoint.address(endpoint).pipe(
-      Effect.flatMap((address) => Effect.mapError(get(address, options.path), unhealthy)),
-      within(options.timeoutMs)
-    )
-})
-
-/**
- * The layer of `viaHttp`.
- *
- * @since 0.1.0
- * @category layers
- */
-export const http = (options: { readonly path: string; readonly timeoutMs: number }): Layer.Layer<HealthCheck> =>
-  Layer.succeed(HealthCheck, viaHttp(options))
-
-/**
  * Connects to the instance, on its port if it has one, else on its socket, and hangs up.
  *
- * @since 0.1.0
- * @category constructors
+ * @internal
  */
 export const connects = (endpoint: Endpoint.Endpoint): Effect.Effect<string, Unhealthy> =>
   Effect.flatMap(Endpoint.address(endpoint), (address) => {
@@ -106,40 +83,55 @@ export const connects = (endpoint: Endpoint.Endpoint): Effect.Effect<string, Unh
   })
 
 /**
- * Healthy as long as the instance accepts connections, on its port if it has one, else on its socket.
+ * What the layers of the same names provide.
  *
- * @since 0.1.0
- * @category constructors
+ * @internal
  */
-export const viaConnection = (options: { readonly timeoutMs: number }): Context.Tag.Service<HealthCheck> => ({
-  watches: true,
-  probe: (endpoint) => within(options.timeoutMs)(connects(endpoint))
-})
+export const services = {
+  http: ({ path, timeoutMs }: { readonly path: string; readonly timeoutMs: number }): Service => ({
+    watches: true,
+    probe: (endpoint) =>
+      Endpoint.address(endpoint).pipe(
+        Effect.flatMap((address) => Effect.mapError(get(address, path), unhealthy)),
+        within(timeoutMs)
+      )
+  }),
+  socket: ({ timeoutMs }: { readonly timeoutMs: number }): Service => ({
+    watches: true,
+    probe: (endpoint) => within(timeoutMs)(connects(endpoint))
+  }),
+  none: {
+    watches: false,
+    probe: (endpoint) => within(defaultTimeoutMs)(connects(endpoint))
+  } satisfies Service
+}
 
 /**
- * The layer of `viaConnection`.
+ * `GET path` over the instance's socket or port: 2xx and 3xx are healthy, redirects are not followed. The deadline is
+ * one for everything: connecting, the head of the answer, and its body as far as it is read.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const http = (options: { readonly path: string; readonly timeoutMs: number }): Layer.Layer<HealthCheck> =>
+  Layer.succeed(HealthCheck, services.http(options))
+
+/**
+ * Healthy as long as the instance accepts connections, on its port if it has one, else on its socket.
  *
  * @since 0.1.0
  * @category layers
  */
 export const socket = (options: { readonly timeoutMs: number }): Layer.Layer<HealthCheck> =>
-  Layer.succeed(HealthCheck, viaConnection(options))
+  Layer.succeed(HealthCheck, services.socket(options))
 
 /**
  * No health checks: an instance is well as long as it runs.
  *
  * @since 0.1.0
- * @category constants
- */
-export const unwatched: Context.Tag.Service<HealthCheck> = { ...viaConnection({ timeoutMs: 5000 }), watches: false }
-
-/**
- * The layer of `unwatched`.
- *
- * @since 0.1.0
  * @category layers
  */
-export const none: Layer.Layer<HealthCheck> = Layer.succeed(HealthCheck, unwatched)
+export const none: Layer.Layer<HealthCheck> = Layer.succeed(HealthCheck, services.none)
 
 const verdict = (word: string, status: ExitStatus): Effect.Effect<string, Unhealthy> =>
   status.code === 0

@@ -22,18 +22,19 @@ export class Isolation extends Context.Tag("tenement/layers/Isolation")<Isolatio
 }>() {}
 
 /**
+ * What the layers of the same names provide.
+ *
+ * @internal
+ */
+export const services = {
+  process: { level: "process", prepare: Effect.succeed } satisfies Context.Tag.Service<Isolation>
+}
+
+/**
  * A session and process group of its own, a clean environment, no inherited file descriptor: hygiene, and no boundary
  * against a hostile program.
  *
  * @since 0.1.0
- * @category constants
- */
-export const asProcess: Context.Tag.Service<Isolation> = { level: "process", prepare: Effect.succeed }
-
-/**
- * The layer of `asProcess`.
- *
- * @since 0.1.0
  * @category layers
  */
-export const process: Layer.Layer<Isolation> = Layer.succeed(Isolation, asProcess)
+export const process: Layer.Layer<Isolation> = Layer.succeed(Isolation, services.process)

@@ -54,60 +54,6 @@ const polling = (look: (endpoint: Endpoint) => Effect.Effect<string, Unhealthy>)
   prepare: (endpoint) => Effect.succeed({ env: {}, ready: (observe) => poll(look(endpoint), observe) })
 })
 
-/**
- * Ready as soon as a probe of this check passes.
- *
- * @since 0.1.0
- * @category constructors
- */
-export const whenHealthy = ({ probe }: Context.Tag.Service<HealthCheck.HealthCheck>): Wait => polling(probe)
-
-/**
- * Ready as soon as the instance accepts connections, on its port if it has one, else on its socket.
- *
- * @since 0.1.0
- * @category constructors
- */
-export const whenConnectable: Wait = polling(HealthCheck.connects)
-
-/**
- * Ready as soon as it runs.
- *
- * @since 0.1.0
- * @category constructors
- */
-export const whenStarted: Wait = {
-  waits: false,
-  prepare: () => Effect.succeed({ env: {}, ready: () => Effect.succeed("started") })
-}
-
-/**
- * The layer of `whenHealthy`, with the instance's own health check.
- *
- * @since 0.1.0
- * @category layers
- */
-export const health: Layer.Layer<Readiness, never, HealthCheck.HealthCheck> = Layer.effect(
-  Readiness,
-  Effect.map(HealthCheck.HealthCheck, whenHealthy)
-)
-
-/**
- * The layer of `whenConnectable`.
- *
- * @since 0.1.0
- * @category layers
- */
-export const socket: Layer.Layer<Readiness> = Layer.succeed(Readiness, whenConnectable)
-
-/**
- * The layer of `whenStarted`.
- *
- * @since 0.1.0
- * @category layers
- */
-export const started: Layer.Layer<Readiness> = Layer.succeed(Readiness, whenStarted)
-
 const hear = (
   listener: Listener,
   observe: (detail: string) => Effect.Effect<void>
@@ -119,24 +65,61 @@ const hear = (
   })
 
 /**
- * Ready when the instance says so, as programs written for systemd do: `READY=1` to the socket in `NOTIFY_SOCKET`.
+ * What the layers of the same names provide.
  *
- * @since 0.1.0
- * @category constructors
+ * @internal
  */
-export const whenNotified = ({ listen }: Context.Tag.Service<Notify>): Wait => ({
-  waits: true,
-  prepare: (endpoint) =>
-    Effect.map(listen(endpoint), (listener) => ({
-      env: { NOTIFY_SOCKET: listener.path },
-      ready: (observe) => Effect.zipRight(observe("waiting for READY=1"), hear(listener, observe))
-    }))
-})
+export const services = {
+  health: ({ probe }: Context.Tag.Service<HealthCheck.HealthCheck>): Wait => polling(probe),
+  socket: polling(HealthCheck.connects),
+  started: {
+    waits: false,
+    prepare: () => Effect.succeed({ env: {}, ready: () => Effect.succeed("started") })
+  } satisfies Wait,
+  notify: ({ listen }: Context.Tag.Service<Notify>): Wait => ({
+    waits: true,
+    prepare: (endpoint) =>
+      Effect.map(listen(endpoint), (listener) => ({
+        env: { NOTIFY_SOCKET: listener.path },
+        ready: (observe) => Effect.zipRight(observe("waiting for READY=1"), hear(listener, observe))
+      }))
+  })
+}
 
 /**
- * The layer of `whenNotified`.
+ * Ready as soon as a probe of the instance's own health check passes.
  *
  * @since 0.1.0
  * @category layers
  */
-export const notify: Layer.Layer<Readiness, never, Notify> = Layer.effect(Readiness, Effect.map(Notify, whenNotified))
+export const health: Layer.Layer<Readiness, never, HealthCheck.HealthCheck> = Layer.effect(
+  Readiness,
+  Effect.map(HealthCheck.HealthCheck, services.health)
+)
+
+/**
+ * Ready as soon as the instance accepts connections, on its port if it has one, else on its socket.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const socket: Layer.Layer<Readiness> = Layer.succeed(Readiness, services.socket)
+
+/**
+ * Ready as soon as it runs.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const started: Layer.Layer<Readiness> = Layer.succeed(Readiness, services.started)
+
+/**
+ * Ready when the instance says so, as programs written for systemd do: `READY=1` to the socket in `NOTIFY_SOCKET`.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const notify: Layer.Layer<Readiness, never, Notify> = Layer.effect(
+  Readiness,
+  Effect.map(Notify, services.notify)
+)

@@ -22,44 +22,36 @@ export class RestartPolicy extends Context.Tag("tenement/layers/RestartPolicy")<
 }>() {}
 
 /**
- * The three policies of the file.
+ * What the layers provide, by the words of the file.
  *
- * - `always`: after every end (OTP `permanent`, systemd `Restart=always`)
- * - `on-failure`: after every end but exit code 0 (OTP `transient`); a signal from outside is a failure too, unlike in
- *   systemd
- * - `never`: OTP `temporary`
- *
- * @since 0.1.0
- * @category constants
+ * @internal
  */
-export const policies: { readonly [Mode in RestartMode]: Context.Tag.Service<RestartPolicy> } = {
+export const services: { readonly [Mode in RestartMode]: Context.Tag.Service<RestartPolicy> } = {
   always: { name: "always", shouldRestart: () => true, revivedByGroup: true },
   "on-failure": { name: "on-failure", shouldRestart: (end) => !isSuccess(end), revivedByGroup: true },
   never: { name: "never", shouldRestart: () => false, revivedByGroup: false }
 }
 
 /**
- * The layer of a `restart` key.
+ * After every end (OTP `permanent`, systemd `Restart=always`).
  *
  * @since 0.1.0
  * @category layers
  */
-export const forMode = (mode: RestartMode): Layer.Layer<RestartPolicy> => Layer.succeed(RestartPolicy, policies[mode])
+export const always: Layer.Layer<RestartPolicy> = Layer.succeed(RestartPolicy, services.always)
 
 /**
+ * After every end but a success (OTP `transient`); a signal from outside is a failure too, unlike in systemd.
+ *
  * @since 0.1.0
  * @category layers
  */
-export const always: Layer.Layer<RestartPolicy> = forMode("always")
+export const onFailure: Layer.Layer<RestartPolicy> = Layer.succeed(RestartPolicy, services["on-failure"])
 
 /**
+ * After none (OTP `temporary`).
+ *
  * @since 0.1.0
  * @category layers
  */
-export const onFailure: Layer.Layer<RestartPolicy> = forMode("on-failure")
-
-/**
- * @since 0.1.0
- * @category layers
- */
-export const never: Layer.Layer<RestartPolicy> = forMode("never")
+export const never: Layer.Layer<RestartPolicy> = Layer.succeed(RestartPolicy, services.never)

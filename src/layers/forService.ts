@@ -57,7 +57,7 @@ const unlessGiven = <Id, Service>(tag: Context.Tag<Id, Service>, otherwise: () =
   Effect.map(Effect.serviceOption(tag), Option.getOrElse(otherwise))
 
 const healthCheck = ({ health, healthTimeoutMs: timeoutMs }: ServiceConfig) =>
-  health === null ? HealthCheck.unwatched : HealthCheck.viaHttp({ path: health, timeoutMs })
+  health === null ? HealthCheck.services.none : HealthCheck.services.http({ path: health, timeoutMs })
 
 const readiness = (
   { readiness }: ServiceConfig,
@@ -66,14 +66,14 @@ const readiness = (
 ): Context.Tag.Service<Readiness.Readiness> => {
   switch (readiness) {
     case "health":
-      return Readiness.whenHealthy(check)
+      return Readiness.services.health(check)
     case "notify":
-      return Readiness.whenNotified(notify)
+      return Readiness.services.notify(notify)
     case "started":
-      return Readiness.whenStarted
+      return Readiness.services.started
     case "socket":
     case "port":
-      return Readiness.whenConnectable
+      return Readiness.services.socket
   }
 }
 
@@ -91,7 +91,7 @@ export const fromFile = (config: ServiceConfig): Layer.Layer<InstanceServices, n
     return Context.make(HealthCheck.HealthCheck, check).pipe(
       Context.add(
         RestartPolicy.RestartPolicy,
-        yield* unlessGiven(RestartPolicy.RestartPolicy, () => RestartPolicy.policies[config.restart])
+        yield* unlessGiven(RestartPolicy.RestartPolicy, () => RestartPolicy.services[config.restart])
       ),
       Context.add(
         Backoff.Backoff,
@@ -100,7 +100,7 @@ export const fromFile = (config: ServiceConfig): Layer.Layer<InstanceServices, n
           () => ({ schedule: Backoff.exponentialSchedule({ baseMs, maxMs, jitter }) })
         )
       ),
-      Context.add(Isolation.Isolation, yield* unlessGiven(Isolation.Isolation, () => Isolation.asProcess)),
+      Context.add(Isolation.Isolation, yield* unlessGiven(Isolation.Isolation, () => Isolation.services.process)),
       Context.add(
         Readiness.Readiness,
         yield* unlessGiven(Readiness.Readiness, () => readiness(config, check, notify))

@@ -155,7 +155,7 @@ export class Machine {
   readonly layersFor: LayersFor = (config) => {
     const behaviour = this.of(config.name)
     return Layer.mergeAll(
-      RestartPolicy.forMode(config.restart),
+      Layer.succeed(RestartPolicy.RestartPolicy, RestartPolicy.services[config.restart]),
       Backoff.exponential({ baseMs: config.backoffBaseMs, maxMs: config.backoffMaxMs, jitter: config.backoffJitter }),
       Isolation.process,
       Layer.succeed(HealthCheck, {
