@@ -2,7 +2,7 @@
  * The library: what the supervisor is made of, to be put together differently, or run inside a program of one's own.
  *
  * Each module is a namespace, as in effect itself: `Backoff.fromSchedule`, `Tenement.Tenement`. Errors are there by
- * their own names.
+ * their own names. A module of a part (`HealthCheck`, `Backoff`, …) has its tag, and each way of doing it as a layer.
  *
  * @since 0.1.0
  */
@@ -36,13 +36,13 @@ export * as Usage from "./layers/Usage.ts"
 export * as Root from "./actors/Root.ts"
 export * as Supervisor from "./actors/Supervisor.ts"
 
-// The pure core
-export * as Cause from "./domain/Cause.ts"
-export * as Config from "./domain/Config.ts"
+// The pure core; `Cause`, `Exit` and `Config` are effect's own names
+export * as InstanceCause from "./domain/Cause.ts"
+export * as Configuration from "./domain/Config.ts"
 export * as ConfigDiff from "./domain/ConfigDiff.ts"
 export { decide, resume } from "./domain/decide.ts"
 export * as Dependencies from "./domain/Dependencies.ts"
-export * as Exit from "./domain/Exit.ts"
+export * as InstanceExit from "./domain/Exit.ts"
 export * as Explain from "./domain/Explain.ts"
 export * as InstanceEvent from "./domain/InstanceEvent.ts"
 export * as InstanceState from "./domain/InstanceState.ts"
@@ -58,18 +58,4 @@ export * as Api from "./control/Api.ts"
 export * as Client from "./control/Client.ts"
 
 // What can go wrong
-export * from "./actors/Errors.ts"
-export { ConfigNotFound } from "./config/Errors.ts"
-export {
-  BadRequest,
-  ForeignHost,
-  InternalError,
-  MethodNotAllowed,
-  NoSuchRoute,
-  NotJson,
-  RequestIssue,
-  TooLarge,
-  Unauthorized
-} from "./control/Errors.ts"
-export * from "./domain/Errors.ts"
-export * from "./layers/Errors.ts"
+export * from "./Errors.ts"

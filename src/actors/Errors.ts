@@ -20,7 +20,7 @@ export class NoSuchService extends Schema.TaggedError<NoSuchService>()("NoSuchSe
 }) {
   override get message() {
     return `there is no service "${this.service}"` +
-      (this.nearest === null ? "; `tenement config show` lists those there are" : `; did you mean "${this.nearest}"?`)
+      (this.nearest === null ? "" : `; did you mean "${this.nearest}"?`)
   }
 }
 
@@ -36,9 +36,7 @@ export class NoSuchInstance extends Schema.TaggedError<NoSuchInstance>()("NoSuch
 }) {
   override get message() {
     return `there is no instance "${this.instance}"` +
-      (this.nearest === null
-        ? `; \`tenement ps\` lists those there are, \`tenement spawn ${this.instance}\` creates it`
-        : `; did you mean "${this.nearest}"?`)
+      (this.nearest === null ? "" : `; did you mean "${this.nearest}"?`)
   }
 }
 
@@ -94,7 +92,7 @@ export class ActorLost extends Schema.TaggedError<ActorLost>()("ActorLost", {
   actor: Schema.String
 }) {
   override get message() {
-    return `${this.actor} could not finish this request; see \`tenement events\``
+    return `${this.actor} could not finish this request`
   }
 }
 

@@ -7,6 +7,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import { OutputClosed } from "./Errors.ts"
+import * as Hints from "./Hints.ts"
 import * as Palette from "./render/Palette.ts"
 
 /**
@@ -96,24 +97,21 @@ export const printJson = (value: unknown): Effect.Effect<void, OutputClosed, Ses
     ({ out }) => out.write(`${JSON.stringify(value, null, out.columns() === null ? undefined : 2)}\n`)
   )
 
-/** An error as JSON: its tag, its message and its own fields. */
-const errorJson = (error: { readonly _tag: string; readonly message: string }): string =>
-  JSON.stringify({ ...error, _tag: error._tag, message: error.message })
-
 /** What is wrong with a file begins with the place, line by line, where editors and people look for it. */
 const paragraph = (error: { readonly _tag: string; readonly message: string }, palette: Palette.Palette): string =>
   error._tag === "ConfigInvalid" ? error.message : `${palette.bad("tenement:")} ${error.message}`
 
 /**
- * Says on stderr what went wrong, as one paragraph, or as JSON.
+ * Says on stderr what went wrong, as one paragraph, or as JSON: its tag, its message and its own fields.
  *
  * @since 0.1.0
  * @category combinators
  */
 export const complain = (error: { readonly _tag: string; readonly message: string }) =>
   Effect.flatMap(Session, ({ err, globals }) => {
-    const message = Palette.harmless(error.message)
-    return Effect.ignore(
-      err.write(`${globals.json ? errorJson(error) : paragraph({ _tag: error._tag, message }, err.palette)}\n`)
-    )
+    const message = Hints.told(error)
+    const shown = globals.json
+      ? JSON.stringify({ ...error, _tag: error._tag, message })
+      : paragraph({ _tag: error._tag, message: Palette.harmless(message) }, err.palette)
+    return Effect.ignore(err.write(`${shown}\n`))
   })

@@ -15,7 +15,6 @@ export class ConfigNotFound extends Schema.TaggedError<ConfigNotFound>()("Config
   tried: Schema.Array(Schema.String)
 }) {
   override get message() {
-    return `there is no configuration: looked for ${this.tried.join(" and ")}; ` +
-      "`tenement init` writes a first one, `--config FILE` names another place"
+    return `there is no configuration: looked for ${this.tried.join(" and ")}`
   }
 }

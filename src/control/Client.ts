@@ -40,7 +40,7 @@ export class NoSupervisor extends Schema.TaggedError<NoSupervisor>()("NoSupervis
   override get message() {
     return `no supervisor is running: ${
       this.code === "ENOENT" ? `there is no ${this.socket}` : `nobody listens on ${this.socket}`
-    }; start one with \`tenement serve\`, or name its socket with --socket or TENEMENT_SOCKET`
+    }`
   }
 }
 
@@ -57,7 +57,7 @@ export class NotAllowed extends Schema.TaggedError<NotAllowed>()("NotAllowed", {
 }) {
   override get message() {
     const owner = this.uid === 0 ? "root" : this.uid === null ? "another user" : `the user with id ${this.uid}`
-    return `${this.socket} belongs to ${owner}: run this command as ${this.uid === 0 ? "root (sudo)" : "that user"}`
+    return `this user may not use ${this.socket}: it belongs to ${owner}`
   }
 }
 
@@ -73,7 +73,7 @@ export class ConnectionLost extends Schema.TaggedError<ConnectionLost>()("Connec
   code: Schema.String
 }) {
   override get message() {
-    return `the connection to the supervisor broke (${this.code}): it ended, or was killed; \`tenement ps\` shows whether it is back`
+    return `the connection to the supervisor broke (${this.code}): it ended, or was killed`
   }
 }
 
@@ -88,7 +88,7 @@ export class UnexpectedAnswer extends Schema.TaggedError<UnexpectedAnswer>()("Un
   detail: Schema.String
 }) {
   override get message() {
-    return `${this.socket} gave an answer that this version does not understand: ${this.detail}; is it a supervisor of the same version?`
+    return `${this.socket} gave an answer that this version does not understand: ${this.detail}`
   }
 }
 

@@ -90,7 +90,8 @@ export const constant = (delay: Duration.DurationInput): Layer.Layer<Backoff> =>
 /**
  * A schedule that is asked for its delays without sleeping: the instance's actor arms its own timer.
  *
- * @internal
+ * @since 0.1.0
+ * @category models
  */
 export interface Stepper {
   /** The next delay in milliseconds; `None` when the schedule is done. */

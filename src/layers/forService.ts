@@ -116,9 +116,9 @@ export const fromFile = (config: ServiceConfig): Layer.Layer<InstanceServices, n
  * ```ts
  * import * as Layer from "effect/Layer"
  * import * as Schedule from "effect/Schedule"
- * import { Backoff, type Config, forService } from "tenement"
+ * import { Backoff, type Configuration, forService } from "tenement"
  *
- * export const layers = (config: Config.ServiceConfig) =>
+ * export const layers = (config: Configuration.ServiceConfig) =>
  *   forService(config).pipe(Layer.provide(Backoff.fromSchedule(Schedule.fibonacci("50 millis"))))
  * ```
  *

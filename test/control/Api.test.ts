@@ -38,7 +38,7 @@ describe("the API, through the client that is derived from it", () => {
       yield* instances.remove({ ...named("api:prod"), urlParams: { data: true } })
       const gone = yield* Effect.flip(instances.describe(named("api:prod")))
       assert.strictEqual(gone._tag, "NoSuchInstance")
-      assert.include(gone.message, "tenement spawn api:prod")
+      assert.include(gone.message, "there is no instance \"api:prod\"")
     }))
 
   it.scopedLive("tells errors with their fields and a message", () =>

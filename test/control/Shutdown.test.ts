@@ -92,7 +92,7 @@ describe("the client", () => {
         Effect.scoped(Effect.flatMap(Client.make(socket), ({ instances }) => Effect.flip(instances.list({}))))
       const none = yield* failure(`${dir}/none.sock`)
       assert.strictEqual(none._tag, "NoSupervisor")
-      assert.include(none.message, "tenement serve")
+      assert.include(none.message, "no supervisor is running")
       const file = `${dir}/file`
       Fs.writeFileSync(file, "")
       assert.strictEqual((yield* failure(file))._tag, "NoSupervisor")
