@@ -155,10 +155,11 @@ module.exports = {
       to: { couldNotResolve: true }
     },
     {
-      name: "no-dev-dependency-in-src",
+      name: "no-dev-dependency-in-the-library",
+      comment: "Whoever installs the library has what it depends on, and its peers. The executable is bundled.",
       severity: "error",
-      from: { path: "^src/" },
-      to: { dependencyTypes: ["npm-dev", "npm-no-pkg", "npm-unknown"], dependencyTypesNot: ["type-only"] }
+      from: { path: "^src/", pathNot: "^src/(cli/|(bin|serve|daemon)\\.ts$)" },
+      to: { dependencyTypes: ["npm-dev", "npm-no-pkg", "npm-unknown"], dependencyTypesNot: ["npm-peer", "type-only"] }
     }
   ],
   options: {
