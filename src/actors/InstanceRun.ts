@@ -16,6 +16,7 @@ import { systemPath } from "../layers/internal/systemPath.ts"
 import type { Isolation } from "../layers/Isolation.ts"
 import { Launcher, type Process } from "../layers/Launcher.ts"
 import type { InstanceLog } from "../layers/Logs.ts"
+import * as Passage from "../layers/Passage.ts"
 import type { Readiness } from "../layers/Readiness.ts"
 import { Sockets } from "../layers/Sockets.ts"
 
@@ -107,7 +108,7 @@ export const launch = Effect.fnUntraced(function*(options: RunOptions, scope: Sc
   const { config, incarnation, isolation, log, name, readiness, settings } = options
   const launcher = yield* Launcher
   const sockets = yield* Sockets
-  const { id } = parts(name)
+  const { id, service } = parts(name)
   yield* InstanceDir.make(settings, name, config)
   const endpoint = yield* sockets.prepare({
     instance: name,
@@ -124,7 +125,7 @@ export const launch = Effect.fnUntraced(function*(options: RunOptions, scope: Sc
   yield* Scope.addFinalizer(scope, log.end)
   const process = yield* Effect.scoped(Effect.gen(function*() {
     const { stderr, stdout } = yield* log.begin(incarnation)
-    const spec = yield* isolation.prepare({
+    const plain = {
       instance: name,
       incarnation,
       argv: config.argv.map((word) => Template.expand(word, values)),
@@ -134,7 +135,9 @@ export const launch = Effect.fnUntraced(function*(options: RunOptions, scope: Sc
       group: config.group,
       stdout,
       stderr
-    }).pipe(Scope.extend(scope))
+    }
+    yield* Passage.check(plain, { endpoint, instanceDir: Places.instanceDir(settings, service, id) })
+    const spec = yield* Scope.extend(isolation.prepare(plain), scope)
     return yield* Scope.extend(launcher.launch(spec), scope)
   }))
   const run: InstanceRun = { incarnation, scope, endpoint, process, ready }

@@ -13,8 +13,11 @@ const { milliseconds, seconds } = Values
 const { least, service } = Rules
 
 const accountKeys = {
-  user: maybe(Values.account, "Run as this user. Default: the supervisor's."),
-  group: maybe(Values.account, "Run as this group. Default: the user's.")
+  user: maybe(
+    Values.account,
+    "Run as this user, a name of /etc/passwd or a number: directory services are not asked. Default: the supervisor's."
+  ),
+  group: maybe(Values.account, "Run as this group, a name of /etc/group or a number. Default: the user's.")
 }
 
 const endpointKeys = {

@@ -10,21 +10,13 @@ import type { ServiceConfig, Settings } from "../domain/Config.ts"
 import { type InstanceName, parts } from "../domain/Names.ts"
 import * as Places from "../domain/Places.ts"
 import { LaunchFailed } from "./Errors.ts"
-import { identify } from "./internal/accounts.ts"
+import * as Accounts from "./internal/accounts.ts"
 import { codeOf } from "./internal/errno.ts"
+import * as Folder from "./internal/folder.ts"
 
 const pathOf = (settings: Settings, name: InstanceName): string => {
   const { id, service } = parts(name)
   return Places.instanceDir(settings, service, id)
-}
-
-/** The first folder above a path that a user cannot pass through. */
-const closedTo = (uid: number, path: string): string | undefined => {
-  for (let folder = Path.dirname(path); folder !== Path.dirname(folder); folder = Path.dirname(folder)) {
-    const stat = Fs.statSync(folder, { throwIfNoEntry: false })
-    if (stat !== undefined && uid !== 0 && stat.uid !== uid && (stat.mode & 0o001) === 0) return folder
-  }
-  return undefined
 }
 
 /**
@@ -37,22 +29,13 @@ const closedTo = (uid: number, path: string): string | undefined => {
 export const make = Effect.fn("InstanceDir.make")(
   function*(settings: Settings, name: InstanceName, { group, user }: Pick<ServiceConfig, "user" | "group">) {
     const dir = pathOf(settings, name)
-    const owner = user === null && group === null ? null : identify(user, group)
+    const owner = user === null && group === null ? null : Accounts.identify(user, group)
     if (owner !== null && "unknown" in owner) {
       return yield* new LaunchFailed({
         instance: name,
         code: "ENOENT",
-        what: `there is no ${owner.unknown}`,
-        advice: "Create the account or correct `user` and `group`."
-      })
-    }
-    const closed = owner === null ? undefined : closedTo(owner.uid, settings.runDir)
-    if (closed !== undefined) {
-      return yield* new LaunchFailed({
-        instance: name,
-        code: "EACCES",
-        what: `its user cannot enter ${closed}, and its socket is below it`,
-        advice: "Set run_dir in [settings] to a folder that others can enter."
+        what: owner.unknown,
+        advice: Accounts.advice
       })
     }
     yield* Effect.try({
@@ -62,20 +45,20 @@ export const make = Effect.fn("InstanceDir.make")(
           Fs.mkdirSync(dir, { mode: 0o700 })
         }
         if (owner === null) return
-        for (const above of [settings.dataDir, Path.dirname(dir)]) {
-          const mode = Fs.statSync(above).mode & 0o777
-          if ((mode & 0o011) !== 0o011) Fs.chmodSync(above, mode | 0o011)
-        }
-        // Its parent is ours, so what is found here is the folder itself; lchown follows nothing even so.
-        const stat = Fs.lstatSync(dir)
-        if (stat.uid !== owner.uid || stat.gid !== owner.gid) Fs.lchownSync(dir, owner.uid, owner.gid)
+        Folder.give(dir, owner)
+        if (owner.uid === process.geteuid?.()) return
+        for (const above of [settings.dataDir, Path.dirname(dir)]) Folder.letPass(above)
       },
       catch: (error) =>
         new LaunchFailed({
           instance: name,
           code: codeOf(error),
-          what: `its folder ${dir} cannot be made`,
-          advice: "Make sure that data_dir can be written to."
+          what: error instanceof Folder.Untrusted
+            ? `its folder ${dir} cannot be given to its user: ${error.message}`
+            : `its folder ${dir} cannot be made`,
+          advice: error instanceof Folder.Untrusted
+            ? "Set data_dir in [settings] to a folder below which only root may write."
+            : "Make sure that data_dir can be written to."
         })
     })
   }

@@ -60,7 +60,7 @@ export const resolve = (spec: LaunchSpec): Command | Executable.Problem => {
     return {
       code: "ENOENT",
       what: identity.unknown,
-      advice: "It is not on this machine; create it, or correct the file."
+      advice: Accounts.advice
     }
   }
   if (identity.uid === process.getuid?.() && identity.gid === process.getgid?.()) return command

@@ -16,28 +16,31 @@ export interface Owner {
   readonly gid: number
 }
 
-/** Opens the folder of this very name, and none that a link leads to. */
-const withFolder = (path: string, use: (fd: number, stat: Fs.Stats) => void): void => {
+/** Root gives and opens nothing that somebody else could have put in the place of what is meant. */
+const assertClosed = (folder: string): void => {
+  if (process.geteuid?.() !== 0) return
+  const open = Way.changeable(folder, [])
+  if (open !== undefined) throw new Untrusted(`others than root may change what is in ${open}`)
+}
+
+/** Gives the folder of this very name, and none that a link leads to, to an owner, or to the supervisor's user. */
+export const give = (path: string, owner: Owner | null): void => {
   const fd = Fs.openSync(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
   try {
-    use(fd, Fs.fstatSync(fd))
+    const stat = Fs.fstatSync(fd)
+    const { gid, uid } = owner ?? { uid: process.geteuid?.() ?? stat.uid, gid: stat.gid }
+    if (stat.uid === uid && stat.gid === gid) return
+    assertClosed(Path.dirname(path))
+    Fs.fchownSync(fd, uid, gid)
   } finally {
     Fs.closeSync(fd)
   }
 }
 
-/**
- * Gives a folder to an owner, or to the supervisor's user. Nothing is given where somebody else could have put another
- * folder in this one's place.
- */
-export const give = (path: string, owner: Owner | null): void =>
-  withFolder(path, (fd, stat) => {
-    const us = process.geteuid?.() ?? 0
-    const { gid, uid } = owner ?? { uid: us, gid: stat.gid }
-    if (stat.uid === uid && stat.gid === gid) return
-    const open = Way.changeable(Path.dirname(path), [us])
-    if (open !== undefined) {
-      throw new Untrusted(`others than root and the supervisor's user may change what is in ${open}`)
-    }
-    Fs.fchownSync(fd, uid, gid)
-  })
+/** Lets others pass through a folder, which does not let them see what is in it. */
+export const letPass = (path: string): void => {
+  const { mode } = Fs.statSync(path)
+  if ((mode & 0o011) === 0o011) return
+  assertClosed(path)
+  Fs.chmodSync(path, (mode & 0o7777) | 0o011)
+}
