@@ -1,6 +1,6 @@
 // The arrows between the rooms of src/, as docs/architecture.md draws them:
 //
-//   domain <- layers <- actors <- control, gateway <- cli <- bin
+//   domain <- layers <- actors <- control, gateway <- cli <- bin; all but domain may see internal
 //
 // `config` is seen by control, cli, the daemon and the library's index; `testkit` by tests and users only.
 
@@ -63,16 +63,29 @@ module.exports = {
       to: { path: "^src/config/" }
     },
     {
+      name: "internal-calls-nobody",
+      comment: "What any room may need, and no room owns.",
+      severity: "error",
+      from: { path: "^src/internal/" },
+      to: { path: "^src/", pathNot: "^src/internal/" }
+    },
+    {
+      name: "a-room-keeps-its-internals",
+      severity: "error",
+      from: { path: "^src/", pathNot: "^src/layers/" },
+      to: { path: "^src/layers/internal/" }
+    },
+    {
       name: "layers-below-actors",
       severity: "error",
       from: { path: "^src/layers/" },
-      to: { path: "^src/", pathNot: "^src/(layers|domain)/" }
+      to: { path: "^src/", pathNot: "^src/(layers|domain|internal)/" }
     },
     {
       name: "actors-below-doors",
       severity: "error",
       from: { path: "^src/actors/" },
-      to: { path: "^src/", pathNot: "^src/(actors|layers|domain)/" }
+      to: { path: "^src/", pathNot: "^src/(actors|layers|domain|internal)/" }
     },
     {
       name: "control-below-cli",

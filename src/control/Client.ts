@@ -23,6 +23,7 @@ import * as Http from "node:http"
 import * as Https from "node:https"
 import * as Path from "node:path"
 import { EventRecord, LogLine } from "../domain/Views.ts"
+import { codeOf } from "../internal/errno.ts"
 import { Api, StreamFailure } from "./Api.ts"
 import type * as Queries from "./Queries.ts"
 import * as Sse from "./Sse.ts"
@@ -106,13 +107,10 @@ const ownerOf = (path: string) =>
     Effect.orElseSucceed(() => null)
   )
 
-const codeOf = (cause: unknown): string | null =>
-  typeof cause === "object" && cause !== null && "code" in cause && typeof cause.code === "string" ? cause.code : null
-
 const explain =
   (socket: string) => (error: HttpClientError.HttpClientError | ParseError): Effect.Effect<never, Unreachable> => {
     const code = codeOf(error.cause)
-    if (code === null || code.startsWith("HPE_")) {
+    if (code === "EUNKNOWN" || code.startsWith("HPE_")) {
       return Effect.fail(new UnexpectedAnswer({ socket, detail: error.message.split("\n").pop()?.trim() ?? "" }))
     }
     if (code === "ENOENT" || code === "ECONNREFUSED") return Effect.fail(new NoSupervisor({ socket, code }))

@@ -10,7 +10,7 @@ import * as Fs from "node:fs"
 import * as Http from "node:http"
 import type * as Net from "node:net"
 import * as Path from "node:path"
-import { codeOf } from "../layers/internal/errno.ts"
+import { codeOf } from "../internal/errno.ts"
 
 /**
  * It is not possible to listen there.

@@ -4,8 +4,8 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
+import { codeOf } from "../internal/errno.ts"
 import { Unhealthy } from "./Errors.ts"
-import { codeOf } from "./internal/errno.ts"
 import * as PublicPath from "./internal/publicPath.ts"
 
 /**

@@ -5,7 +5,7 @@
  */
 import * as Schema from "effect/Schema"
 import { InstanceName } from "../domain/Names.ts"
-import { systemPath } from "./internal/systemPath.ts"
+import { systemPath } from "../internal/systemPath.ts"
 
 /**
  * A process could not be started. `code` is the errno name (`ENOENT`, `EACCES`, `EAGAIN`, …), `what` the thing it

@@ -5,8 +5,8 @@
  */
 import * as Effect from "effect/Effect"
 import { execFile } from "node:child_process"
+import { systemPath } from "../internal/systemPath.ts"
 import { ToolFailed } from "./Errors.ts"
-import { systemPath } from "./internal/systemPath.ts"
 
 const deadlineMs = 10_000
 

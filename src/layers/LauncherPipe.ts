@@ -10,8 +10,8 @@ import * as FiberId from "effect/FiberId"
 import type * as Scope from "effect/Scope"
 import * as ChildProcess from "node:child_process"
 import * as Readline from "node:readline"
-import { codeOf } from "./internal/errno.ts"
-import { systemPath } from "./internal/systemPath.ts"
+import { codeOf } from "../internal/errno.ts"
+import { systemPath } from "../internal/systemPath.ts"
 
 /**
  * A helper that runs.

@@ -15,7 +15,7 @@ import * as Scope from "effect/Scope"
 import * as Crypto from "node:crypto"
 import * as Fs from "node:fs"
 import * as Net from "node:net"
-import { codeOf } from "./internal/errno.ts"
+import { codeOf } from "../internal/errno.ts"
 
 /**
  * Another supervisor works on this folder.

@@ -13,9 +13,9 @@ import * as RcRef from "effect/RcRef"
 import type * as Scope from "effect/Scope"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
+import { unless } from "../internal/errno.ts"
 import type { Endpoint } from "./Endpoint.ts"
 import { NotifyUnavailable } from "./Errors.ts"
-import { unless } from "./internal/errno.ts"
 import * as LauncherPipe from "./LauncherPipe.ts"
 
 /**

@@ -1,6 +1,6 @@
 /** @internal */
 import * as Fs from "node:fs"
-import { unless } from "./errno.ts"
+import { unless } from "../../internal/errno.ts"
 
 // Node does not name it. With it the socket itself is opened, and nothing can be done with it but look and chmod.
 const oPath = 0o10000000

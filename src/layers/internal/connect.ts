@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as Net from "node:net"
 import type { Address } from "../Endpoint.ts"
-import { codeOf } from "./errno.ts"
+import { codeOf } from "../../internal/errno.ts"
 
 /** Connects and hangs up. Fails with the errno name. */
 export const connect = (address: Address): Effect.Effect<void, string> =>

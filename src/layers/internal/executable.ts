@@ -1,7 +1,7 @@
 /** @internal */
 import * as Fs from "node:fs"
 import * as Path from "node:path"
-import { codeOf } from "./errno.ts"
+import { codeOf } from "../../internal/errno.ts"
 
 /** Why a program cannot be run, in the words of `LaunchFailed`. */
 export interface Problem {

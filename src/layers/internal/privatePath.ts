@@ -4,7 +4,7 @@ import * as Fs from "node:fs"
 import * as Path from "node:path"
 import { type InstanceName, parts } from "../../domain/Names.ts"
 import { chmodSocket } from "./chmodSocket.ts"
-import { codeOf, unless } from "./errno.ts"
+import { codeOf, unless } from "../../internal/errno.ts"
 import * as Folder from "./folder.ts"
 
 // What `sun_path` holds, without its final NUL.

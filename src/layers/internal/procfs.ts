@@ -1,6 +1,6 @@
 /** @internal */
 import * as Fs from "node:fs"
-import { codeOf } from "./errno.ts"
+import { codeOf } from "../../internal/errno.ts"
 
 /** One line of `/proc/PID/stat`, the fields that are used here. Times are in clock ticks. */
 export interface Stat {

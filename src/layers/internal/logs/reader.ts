@@ -1,6 +1,6 @@
 import * as Effect from "effect/Effect"
 import * as fs from "node:fs/promises"
-import type { PatternTooSlow } from "./pattern.ts"
+import type { PatternTooSlow } from "../../../internal/pattern.ts"
 import * as Record from "./record.ts"
 import { attempt, type IoError, list, pathOf } from "./segments.ts"
 

@@ -6,7 +6,7 @@
 import * as Effect from "effect/Effect"
 import * as fs from "node:fs/promises"
 import * as path from "node:path"
-import { codeOf } from "../errno.ts"
+import { codeOf } from "../../../internal/errno.ts"
 import { newline } from "./record.ts"
 
 /** What the operating system said. */

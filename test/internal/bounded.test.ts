@@ -3,7 +3,7 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as TestClock from "effect/TestClock"
-import { bounded } from "../../../src/layers/internal/bounded.ts"
+import { bounded } from "../../src/internal/bounded.ts"
 
 /** Runs `step` as a bounded finalizer, of a scope that closes by itself or whose fiber is interrupted. */
 const finalizing = (step: Effect.Effect<void>, interrupted: boolean) =>

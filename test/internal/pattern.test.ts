@@ -2,7 +2,7 @@ import { assert, describe, it, vi } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as FC from "effect/FastCheck"
-import { matches } from "../../../../src/layers/internal/logs/pattern.ts"
+import { matches } from "../../src/internal/pattern.ts"
 
 vi.setConfig({ testTimeout: 30_000 })
 
