@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import type { TenementConfig } from "../domain/Config.ts"
 import type { Node } from "./Argv.ts"
 import * as Configuration from "./Configuration.ts"
-import * as Palette from "./render/Palette.ts"
+import { warn } from "./Examination.ts"
 import { print, printJson, Session } from "./Session.ts"
 
 const counted = (count: number, one: string): string => `${count} ${one}${count === 1 ? "" : "s"}`
@@ -23,13 +23,11 @@ const check = Command.make(
   "check",
   {},
   Effect.fnUntraced(function*() {
-    const { err, globals, out } = yield* Session
+    const { globals, out } = yield* Session
     const config = yield* Configuration.load
     const counts = summary(config)
-    const Passage = yield* Effect.promise(() => import("../layers/Passage.ts"))
-    const warnings = Passage.doubts(config)
+    const warnings = yield* warn(config)
     if (globals.json) return yield* printJson({ file: config.file, ...counts, warnings })
-    for (const warning of warnings) yield* err.write(`${err.palette.warn("warning:")} ${Palette.harmless(warning)}\n`)
     yield* print([
       `${config.file}: ${out.palette.good("ok")}, ${counted(counts.services, "service")}, ${
         counted(counts.groups, "group")

@@ -20,6 +20,7 @@ import * as Argv from "./Argv.ts"
 import * as Completions from "./Completions.ts"
 import * as Config from "./config.ts"
 import { describe } from "./describe.ts"
+import { doctor } from "./doctor.ts"
 import { Reported, WordsWrong } from "./Errors.ts"
 import { events } from "./events.ts"
 import * as ExitCode from "./ExitCode.ts"
@@ -74,6 +75,7 @@ const commands = [
   events,
   health,
   Config.config,
+  doctor,
   reload,
   Token.token,
   install

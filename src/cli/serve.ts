@@ -7,6 +7,7 @@ import * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
 import * as Effect from "effect/Effect"
 import * as Configuration from "./Configuration.ts"
+import { warn } from "./Examination.ts"
 import { serving } from "./Serving.ts"
 import { print } from "./Session.ts"
 
@@ -24,6 +25,7 @@ export const serve = Command.make(
   Effect.fnUntraced(function*({ check }) {
     if (!check) return yield* serving
     const config = yield* Configuration.load
+    yield* warn(config)
     yield* print([`${config.file}: ok`])
   })
 ).pipe(

@@ -9,21 +9,28 @@ import { type Fault, fault } from "./Fault.ts"
 import { defaultId, instanceName } from "./Names.ts"
 import * as Places from "./Places.ts"
 
-// What the kernel's `sun_path` holds, without its final NUL.
-const longest = 107
+/**
+ * The longest path of a socket: what the kernel's `sun_path` holds, without its final NUL.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
+export const mostBytes = 107
 
 // Behind the public sockets, `{run_dir}/.run-DIGEST/DIGEST/RUN.sock`.
 const privatePart = "/.run-01234567/0123456789abcdef/1000000000.sock".length
 
+const bytesOf = (path: string): number => new TextEncoder().encode(path).length
+
 const tooLong = (path: string, most: number): string | undefined => {
-  const bytes = new TextEncoder().encode(path).length
+  const bytes = bytesOf(path)
   return bytes <= most ? undefined : `the path ${path} has ${bytes} bytes, allowed: at most ${most}`
 }
 
 const ofSettings = ({ runDir, socket }: Settings): ReadonlyArray<Fault> =>
   ([
-    ["socket", tooLong(socket, longest)],
-    ["runDir", tooLong(runDir, longest - privatePart)]
+    ["socket", tooLong(socket, mostBytes)],
+    ["runDir", tooLong(runDir, mostBytes - privatePart)]
   ] as const).flatMap(([key, message]) => message === undefined ? [] : [fault(["settings", key], message)])
 
 /** What one instance wants for itself alone. */
@@ -46,7 +53,7 @@ const claimsOf = (config: ServiceConfig, settings: Settings): ReadonlyArray<Clai
   })
 
 const misshapen = (path: string): string | undefined =>
-  path.endsWith("/") ? `${path} names a folder, allowed: the path of a file` : tooLong(path, longest)
+  path.endsWith("/") ? `${path} names a folder, allowed: the path of a file` : tooLong(path, mostBytes)
 
 /**
  * What is wrong with the paths of the settings, and with the sockets and ports of the instances that are listed.
@@ -74,3 +81,20 @@ export const faults = ({ services, settings }: TenementConfig): ReadonlyArray<Fa
     )
   ]
 }
+
+/**
+ * Whose socket has the longest path, of the instances that are listed.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const longestSocket = (
+  { services, settings }: TenementConfig
+): { readonly owner: string; readonly bytes: number } | undefined =>
+  [...services.values()]
+    .flatMap((service) => claimsOf(service, settings))
+    .flatMap(({ key, owner, what }) => key === "socket" ? [{ owner, bytes: bytesOf(what) }] : [])
+    .reduce<{ readonly owner: string; readonly bytes: number } | undefined>(
+      (most, claim) => most === undefined || claim.bytes > most.bytes ? claim : most,
+      undefined
+    )

@@ -5,7 +5,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Path from "node:path"
-import type { ServiceConfig, TenementConfig } from "../domain/Config.ts"
+import type { ServiceConfig, Settings } from "../domain/Config.ts"
 import { defaultId, type InstanceName } from "../domain/Names.ts"
 import * as Places from "../domain/Places.ts"
 import * as Template from "../domain/Template.ts"
@@ -84,29 +84,29 @@ export const check = Effect.fn("Passage.check")(function*(
 })
 
 /**
- * What of a configuration looks as if a service's user could not get to it, in a line each. The folders may be made
- * later, and access control lists are not looked at: doubts, not errors.
+ * What of a service looks as if its user could not get to it, and what to do about it. The folders may be made later, and
+ * access control lists are not looked at: doubts, not errors.
  *
  * @since 0.1.0
  * @category combinators
  */
-export const doubts = ({ services, settings }: TenementConfig): ReadonlyArray<string> =>
-  [...services.values()].flatMap((service) => {
-    const identity = identityOf(service)
-    if (identity === undefined) return []
-    const words = Places.wordsOf(settings, service.name, service.instances[0] ?? defaultId)
-    const [command = ""] = service.argv
-    const needs = [
-      [inRunDir, settings.runDir],
-      // The folder itself is opened when it is used.
-      [inDataDir, Path.dirname(settings.dataDir)],
-      [inCwd, Template.expand(service.cwd, words)],
-      ...(Path.isAbsolute(command) ? [[toCommand, Template.expand(command, words)] as const] : [])
-    ] as const
-    return needs.flatMap(([explain, path]) => {
-      const closed = closedTo(identity, path)
-      if (closed === undefined) return []
-      const { advice, what } = explain(closed)
-      return [`service.${service.name}: ${what}. ${advice}`]
-    })
+export const doubts = (
+  settings: Settings,
+  service: ServiceConfig
+): ReadonlyArray<{ readonly what: string; readonly advice: string }> => {
+  const identity = identityOf(service)
+  if (identity === undefined) return []
+  const words = Places.wordsOf(settings, service.name, service.instances[0] ?? defaultId)
+  const [command = ""] = service.argv
+  const needs = [
+    [inRunDir, settings.runDir],
+    // The folder itself is opened when it is used.
+    [inDataDir, Path.dirname(settings.dataDir)],
+    [inCwd, Template.expand(service.cwd, words)],
+    ...(Path.isAbsolute(command) ? [[toCommand, Template.expand(command, words)] as const] : [])
+  ] as const
+  return needs.flatMap(([explain, path]) => {
+    const closed = closedTo(identity, path)
+    return closed === undefined ? [] : [explain(closed)]
   })
+}

@@ -115,16 +115,16 @@ describe.skipIf(!isRoot)("the way of a user", () => {
     Effect.gen(function*() {
       const { make } = yield* setup
       const closed = make("closed", 0o700)
-      const configured = (user: string | null) =>
-        Embed.config({
-          services: [Embed.service({ name: "api", command: "true", cwd: `${closed}/app`, user })],
-          settings: { dataDir: `${closed}/data`, runDir: `${closed}/run` }
-        })
-      const doubts = Passage.doubts(configured("nobody"))
-      assert.lengthOf(doubts, 3)
-      for (const doubt of doubts) assert.include(doubt, `service.api: its user cannot enter ${closed}`)
-      assert.deepStrictEqual(Passage.doubts(configured(null)), [])
-      assert.deepStrictEqual(Passage.doubts(configured("root")), [])
+      const { settings } = Embed.config({
+        services: [],
+        settings: { dataDir: `${closed}/data`, runDir: `${closed}/run` }
+      })
+      const doubts = (user: string | null) =>
+        Passage.doubts(settings, Embed.service({ name: "api", command: "true", cwd: `${closed}/app`, user }))
+      assert.lengthOf(doubts("nobody"), 3)
+      for (const { what } of doubts("nobody")) assert.include(what, `its user cannot enter ${closed}`)
+      assert.deepStrictEqual(doubts(null), [])
+      assert.deepStrictEqual(doubts("root"), [])
     }))
 })
 

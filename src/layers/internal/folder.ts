@@ -16,10 +16,13 @@ export interface Owner {
   readonly gid: number
 }
 
+/** Where somebody else than root, who is about to work in it, may change names on the way to a folder. */
+export const exposed = (folder: string): string | undefined =>
+  process.geteuid?.() === 0 ? Way.changeable(folder, []) : undefined
+
 /** Root gives and opens nothing that somebody else could have put in the place of what is meant. */
 const assertClosed = (folder: string): void => {
-  if (process.geteuid?.() !== 0) return
-  const open = Way.changeable(folder, [])
+  const open = exposed(folder)
   if (open !== undefined) throw new Untrusted(`others than root may change what is in ${open}`)
 }
 

@@ -45,11 +45,14 @@ export const isOf = (root: string, instance: InstanceName, path: string): boolea
     (name === folderName(instance) || name === shortName(instance))
 }
 
+/** Whether nobody but the supervisor may write in the folder. */
+export const isOurs = (root: Fs.Stats): boolean =>
+  root.isDirectory() && root.uid === process.geteuid?.() && (root.mode & 0o022) === 0
+
 /** Makes the folder of all private paths, in which nobody but the supervisor may write. */
 export const makeRoot = (root: string): void => {
   Fs.mkdirSync(root, { recursive: true, mode: 0o755 })
-  const found = Fs.lstatSync(root)
-  if (!found.isDirectory() || found.uid !== process.geteuid?.() || (found.mode & 0o022) !== 0) {
+  if (!isOurs(Fs.lstatSync(root))) {
     throw new Folder.Untrusted(`${root} is not a folder that only the supervisor can write; remove it`)
   }
 }

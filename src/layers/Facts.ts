@@ -1,0 +1,109 @@
+/**
+ * Looks at the machine: what it has, and what of a configuration it could not run. Nothing is started or made.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import * as Fs from "node:fs"
+import * as Os from "node:os"
+import * as Path from "node:path"
+import type { Settings, TenementConfig } from "../domain/Config.ts"
+import { type Fact, has, type HostFacts, lacks, type NamedFact } from "../domain/HostFacts.ts"
+import { unless } from "../internal/errno.ts"
+import { systemPath } from "../internal/systemPath.ts"
+import * as Accounts from "./internal/accounts.ts"
+import * as Executable from "./internal/executable.ts"
+import * as Clock from "./internal/facts/clock.ts"
+import * as Folders from "./internal/facts/folders.ts"
+import * as Launches from "./internal/facts/launches.ts"
+import * as PrivatePath from "./internal/privatePath.ts"
+
+const system = (): Fact => {
+  const uid = process.getuid?.() ?? 0
+  const memory = (Os.totalmem() / 1024 ** 3).toFixed(1)
+  const user = Accounts.accountOf(null)?.[0] ?? `user ${uid}`
+  return has(
+    `Linux ${Os.release()}, Node ${process.versions.node}, ${Os.availableParallelism()} cores, ${memory} GiB of memory, ` +
+      `as ${user}`
+  )
+}
+
+const tool = (name: string, parcel: string): Fact => {
+  const found = Executable.find(name, "/", systemPath)
+  return typeof found === "string"
+    ? has(found)
+    : lacks(`${name} is not installed, or in none of ${systemPath}`, `apt-get install ${parcel}`)
+}
+
+const openFiles = (): number => {
+  // Node raises its own limit to the hard one when it starts.
+  const limit = /^Max open files +\d+ +(\d+)/m.exec(Fs.readFileSync("/proc/self/limits", "utf8"))?.[1]
+  return limit === undefined ? Number.POSITIVE_INFINITY : Number(limit)
+}
+
+/**
+ * The machine, as whoever runs this has it.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const ofHost: Effect.Effect<HostFacts> = Effect.gen(function*() {
+  const clock = yield* Clock.look
+  return {
+    system: system(),
+    clock,
+    abilities: {
+      logs: tool("mkfifo", "coreutils"),
+      "other users": tool("setpriv", "util-linux"),
+      sd_notify: tool("perl", "perl-base")
+    },
+    openFiles: openFiles()
+  }
+}).pipe(Effect.withSpan("Facts.ofHost"))
+
+const runDir = (settings: Settings): Fact => {
+  const root = PrivatePath.rootOf(settings)
+  const found = unless(["ENOTDIR", "EACCES"], () => Fs.lstatSync(root, { throwIfNoEntry: false }))
+  return found === undefined || PrivatePath.isOurs(found)
+    ? Folders.look(settings.runDir, "run_dir")
+    : lacks(`others than this user can change ${root}`, `rm -r ${root}`)
+}
+
+const controlSocket = ({ socket }: Settings): Fact => {
+  const found = unless(["ENOTDIR", "EACCES"], () => Fs.lstatSync(socket, { throwIfNoEntry: false }))
+  return found === undefined || found.isSocket()
+    ? Folders.look(Path.dirname(socket), "socket")
+    : lacks(`what is at ${socket} is not a socket`, "set another socket in [settings], or move away what is there")
+}
+
+/** The same of several services is said once. */
+const together = (facts: ReadonlyArray<NamedFact>): ReadonlyArray<NamedFact> => {
+  const known = new Map<string, NamedFact>()
+  for (const one of facts) {
+    const key = `${one.about} ${one.fact.what}`
+    const services = new Set([...known.get(key)?.services ?? [], ...one.services])
+    known.set(key, { ...one, services: [...services] })
+  }
+  return [...known.values()]
+}
+
+/**
+ * What a configuration names: folders, users, programs.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const ofConfig = Effect.fn("Facts.ofConfig")(({ services, settings }: TenementConfig) =>
+  Effect.sync((): ReadonlyArray<NamedFact> => {
+    const everybody = [...services.keys()]
+    const met = [...services.values()].flatMap((service) =>
+      Launches.obstacles(settings, service).map(([about, fact]) => ({ about, fact, services: [service.name] }))
+    )
+    return [
+      { about: "data_dir", fact: Folders.look(settings.dataDir, "data_dir"), services: everybody },
+      { about: "run_dir", fact: runDir(settings), services: everybody },
+      { about: "control socket", fact: controlSocket(settings), services: everybody },
+      ...together(met)
+    ]
+  })
+)
