@@ -6,9 +6,9 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { Description } from "../domain/Views.ts"
+import { connect } from "./Connect.ts"
 import type { Options } from "./render/Why.ts"
 import { print, printJson, Session } from "./Session.ts"
-import { connect } from "./Supervisor.ts"
 import * as Targets from "./Targets.ts"
 
 /**

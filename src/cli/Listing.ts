@@ -9,9 +9,9 @@ import * as Schema from "effect/Schema"
 import * as Http from "node:http"
 import * as Net from "node:net"
 import { InstanceView } from "../domain/Views.ts"
+import { connect } from "./Connect.ts"
 import * as ControlSocket from "./ControlSocket.ts"
 import { Session } from "./Session.ts"
-import { connect } from "./Supervisor.ts"
 
 const decode = Schema.decodeUnknown(Schema.parseJson(Schema.Array(InstanceView)))
 

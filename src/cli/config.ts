@@ -6,12 +6,11 @@
 import * as Command from "@effect/cli/Command"
 import * as Effect from "effect/Effect"
 import type { TenementConfig } from "../domain/Config.ts"
+import * as Explain from "../domain/Explain.ts"
 import type { Node } from "./Argv.ts"
 import * as Configuration from "./Configuration.ts"
 import { warn } from "./Examination.ts"
 import { print, printJson, Session } from "./Session.ts"
-
-const counted = (count: number, one: string): string => `${count} ${one}${count === 1 ? "" : "s"}`
 
 const summary = ({ groups, services }: TenementConfig) => ({
   services: services.size,
@@ -29,9 +28,9 @@ const check = Command.make(
     const warnings = yield* warn(config)
     if (globals.json) return yield* printJson({ file: config.file, ...counts, warnings })
     yield* print([
-      `${config.file}: ${out.palette.good("ok")}, ${counted(counts.services, "service")}, ${
-        counted(counts.groups, "group")
-      }, ${counted(counts.instances, "instance")} to start`
+      `${config.file}: ${out.palette.good("ok")}, ${Explain.count(counts.services, "service")}, ${
+        Explain.count(counts.groups, "group")
+      }, ${Explain.count(counts.instances, "instance")} to start`
     ])
   })
 ).pipe(Command.withDescription("Checks the file without starting anything, and tells all that is wrong with it."))

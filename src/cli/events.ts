@@ -7,10 +7,10 @@ import * as Command from "@effect/cli/Command"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
+import { connect } from "./Connect.ts"
 import * as Event from "./render/Event.ts"
 import { Session } from "./Session.ts"
 import * as Since from "./Since.ts"
-import { connect } from "./Supervisor.ts"
 
 /**
  * @since 0.1.0

@@ -6,11 +6,11 @@
 import * as Command from "@effect/cli/Command"
 import * as Effect from "effect/Effect"
 import type { ProbeReport } from "../domain/Views.ts"
+import { connect } from "./Connect.ts"
 import { Reported } from "./Errors.ts"
 import * as ExitCode from "./ExitCode.ts"
 import * as Palette from "./render/Palette.ts"
 import { print, printJson, Session } from "./Session.ts"
-import { connect } from "./Supervisor.ts"
 import * as Targets from "./Targets.ts"
 import * as Words from "./Words.ts"
 

@@ -7,9 +7,9 @@ import * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
 import * as Effect from "effect/Effect"
 import type { ReloadPlan } from "../domain/Views.ts"
+import { connect } from "./Connect.ts"
 import * as Plan from "./render/Plan.ts"
 import { print, printJson, Session } from "./Session.ts"
-import { connect } from "./Supervisor.ts"
 
 const conclusion = (plan: ReloadPlan): ReadonlyArray<string> =>
   plan.changes.length === 0

@@ -7,9 +7,9 @@ import * as Args from "@effect/cli/Args"
 import * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
 import * as Effect from "effect/Effect"
+import { connect } from "./Connect.ts"
 import * as Progress from "./Progress.ts"
 import { print, printJson, Session } from "./Session.ts"
-import { connect } from "./Supervisor.ts"
 import * as Targets from "./Targets.ts"
 
 /**

@@ -11,10 +11,10 @@ import * as Option from "effect/Option"
 import { defaultId, instanceName, parts } from "../domain/Names.ts"
 import type { Outcome } from "../domain/Views.ts"
 import { told } from "./Change.ts"
+import { connect } from "./Connect.ts"
 import { WordsWrong } from "./Errors.ts"
 import * as Progress from "./Progress.ts"
 import { print, printJson, Session } from "./Session.ts"
-import { connect } from "./Supervisor.ts"
 import * as Targets from "./Targets.ts"
 
 /** Where the instance is to be found; a script takes it as it stands. */

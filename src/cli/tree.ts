@@ -5,9 +5,9 @@
  */
 import * as Command from "@effect/cli/Command"
 import * as Effect from "effect/Effect"
+import { connect } from "./Connect.ts"
 import * as Tree from "./render/Tree.ts"
 import { print, printJson, Session } from "./Session.ts"
-import { connect } from "./Supervisor.ts"
 
 /**
  * @since 0.1.0

@@ -11,6 +11,7 @@ import * as Http from "node:http"
 import type * as Net from "node:net"
 import * as Path from "node:path"
 import { codeOf } from "../internal/errno.ts"
+import { shortWay } from "../internal/shortWay.ts"
 
 /**
  * It is not possible to listen there.
@@ -84,13 +85,9 @@ const bind = (server: Net.Server, path: string) =>
       attempt(path, () => Fs.mkdtempSync(Path.join(Path.dirname(path), ".tenement-"))),
       (hidden) => Effect.sync(() => Fs.rmSync(hidden, { recursive: true, force: true }))
     )
-    // Through /proc a path is short, however deep the folder lies: a socket's path must not be longer than 107 bytes.
-    const fd = yield* Effect.acquireRelease(
-      attempt(path, () => Fs.openSync(hidden, Fs.constants.O_RDONLY | Fs.constants.O_DIRECTORY)),
-      (fd) => Effect.sync(() => Fs.closeSync(fd))
-    )
+    const short = yield* shortWay(hidden, failed("socket", path))
     const name = Crypto.randomBytes(8).toString("hex")
-    yield* listen(server, { path: `/proc/self/fd/${fd}/${name}` }, failed("socket", path))
+    yield* listen(server, { path: `${short}/${name}` }, failed("socket", path))
     return yield* attempt(path, () => {
       Fs.chmodSync(Path.join(hidden, name), 0o600)
       Fs.renameSync(Path.join(hidden, name), path)

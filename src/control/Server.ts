@@ -9,8 +9,8 @@ import * as HttpServer from "@effect/platform/HttpServer"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as FiberSet from "effect/FiberSet"
 import * as Layer from "effect/Layer"
-import * as Runtime from "effect/Runtime"
 import * as Http from "node:http"
 import type * as Net from "node:net"
 import { ShuttingDown } from "../actors/Errors.ts"
@@ -83,7 +83,7 @@ const trusting: Http.ServerOptions = { connectionsCheckingInterval: 2 ** 31 - 1,
 
 const makeServer = (options: Http.ServerOptions, handler: Http.RequestListener) =>
   Effect.gen(function*() {
-    const run = Runtime.runFork(yield* Effect.runtime())
+    const run = yield* FiberSet.makeRuntime<never, void, never>()
     const answering = new Set<Http.ServerResponse>()
     return yield* Effect.acquireRelease(
       Effect.sync(() =>

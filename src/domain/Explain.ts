@@ -21,6 +21,14 @@ export const duration = (ms: number): string => {
 }
 
 /**
+ * A number of things: `1 service`, `3 services`.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const count = (number: number, one: string): string => `${number} ${one}${number === 1 ? "" : "s"}`
+
+/**
  * How a run ended, as the end of a sentence that begins with the instance: `exited with code 3`.
  *
  * @since 0.1.0

@@ -20,6 +20,14 @@ export interface Intensity {
 }
 
 /**
+ * Never gives up.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
+export const unlimited: Intensity = { max: Infinity, windowMs: 0 }
+
+/**
  * The monotonic times (ms) of the restarts that still matter, oldest first.
  *
  * @since 0.1.0

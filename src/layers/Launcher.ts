@@ -9,10 +9,11 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as FiberId from "effect/FiberId"
 import * as Layer from "effect/Layer"
-import * as Scope from "effect/Scope"
+import type * as Scope from "effect/Scope"
 import * as ChildProcess from "node:child_process"
 import * as Fs from "node:fs"
 import type { ExitStatus } from "../domain/Exit.ts"
+import { acquire } from "../internal/acquire.ts"
 import { bounded } from "../internal/bounded.ts"
 import { codeOf, unless } from "../internal/errno.ts"
 import { LaunchFailed } from "./Errors.ts"
@@ -93,12 +94,7 @@ export const layer: Layer.Layer<Launcher> = Layer.effect(
   Launcher,
   Effect.map(Sessions.make, (look) => ({
     launch: Effect.fn("Launcher.launch")((spec: LaunchSpec) =>
-      // As `acquireRelease` does it, but without keeping the fiber's whole state for each process.
-      Effect.uninterruptible(
-        Effect.flatMap(Effect.scope, (scope) =>
-          Effect.tap(spawn(spec, look), (process) =>
-            Scope.addFinalizer(scope, bounded(process.killTree, "2 seconds"))))
-      )
+      acquire(spawn(spec, look), (process) => bounded(process.killTree, "2 seconds"))
     )
   }))
 )

@@ -16,6 +16,7 @@ import * as Crypto from "node:crypto"
 import * as Fs from "node:fs"
 import * as Net from "node:net"
 import { codeOf } from "../internal/errno.ts"
+import { shortWay } from "../internal/shortWay.ts"
 
 /**
  * Another supervisor works on this folder.
@@ -141,15 +142,8 @@ const contend = (place: Place): Effect.Effect<Outcome, LockFailed> =>
 export const hold = Effect.fn("Lock.hold")(function*(dataDir: string) {
   const holding = yield* Effect.scope
   const outcome = yield* Effect.gen(function*() {
-    // Through /proc a path is short, however deep the folder lies: a socket's path must not be longer than 107 bytes.
-    const fd = yield* Effect.acquireRelease(
-      attempt(dataDir, () => {
-        Fs.mkdirSync(dataDir, { recursive: true, mode: 0o700 })
-        return Fs.openSync(dataDir, Fs.constants.O_RDONLY | Fs.constants.O_DIRECTORY)
-      }),
-      (fd) => Effect.sync(() => Fs.closeSync(fd))
-    )
-    const dir = `/proc/self/fd/${fd}`
+    yield* attempt(dataDir, () => Fs.mkdirSync(dataDir, { recursive: true, mode: 0o700 }))
+    const dir = yield* shortWay(dataDir, failed(dataDir))
     const place = { dataDir, dir, socket: `${dir}/.lock-${Crypto.randomBytes(8).toString("hex")}` }
     yield* Scope.extend(listen(place), holding)
     yield* Effect.addFinalizer(() => Effect.sync(() => Fs.rmSync(place.socket, { force: true })))

@@ -9,13 +9,14 @@ import * as Effect from "effect/Effect"
 import * as FiberSet from "effect/FiberSet"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
-import * as Scope from "effect/Scope"
+import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import * as fs from "node:fs"
-import * as os from "node:os"
-import * as path from "node:path"
+import * as Fs from "node:fs"
+import * as Os from "node:os"
+import * as Path from "node:path"
 import { InstanceName, parts } from "../domain/Names.ts"
 import type { LogLine } from "../domain/Views.ts"
+import { acquire } from "../internal/acquire.ts"
 import { bounded } from "../internal/bounded.ts"
 import { unless } from "../internal/errno.ts"
 import { LogsFailed } from "./Errors.ts"
@@ -110,7 +111,7 @@ export const layer = (options: LogsOptions): Layer.Layer<Logs> =>
   Layer.scoped(
     Logs,
     Effect.gen(function*() {
-      const root = path.join(options.dataDir, folder)
+      const root = Path.join(options.dataDir, folder)
       const pumps = new Map<InstanceName, Pump.Pump>()
       const followers = new Set<(instance: InstanceName) => void>()
       const shared: Pump.Shared = {
@@ -128,23 +129,20 @@ export const layer = (options: LogsOptions): Layer.Layer<Logs> =>
 
       const directoryOf = (instance: InstanceName): string => {
         const { id, service } = parts(instance)
-        return path.join(root, service, id)
+        return Path.join(root, service, id)
       }
       const sourceOf = (instance: InstanceName): Reader.Source => ({
         directory: directoryOf(instance),
         written: () => pumps.get(instance)?.written ?? null
       })
 
-      // The finalizer is added by hand: `acquireRelease` would keep the fiber's state with it, for each instance.
       const open = Effect.fn("Logs.open")(function*(instance: InstanceName) {
-        const scope = yield* Effect.scope
-        const pump = yield* Pump.make(instance, directoryOf(instance), shared)
-        yield* Scope.addFinalizer(
-          scope,
-          Effect.suspend(() => {
+        const pump = yield* acquire(
+          Pump.make(instance, directoryOf(instance), shared),
+          (pump) => {
             if (pumps.get(instance) === pump) pumps.delete(instance)
             return pump.close()
-          })
+          }
         )
         pumps.set(instance, pump)
         const log: InstanceLog = {
@@ -160,11 +158,11 @@ export const layer = (options: LogsOptions): Layer.Layer<Logs> =>
       }, Effect.uninterruptible)
 
       const listFolder = (directory: string) =>
-        Effect.sync(() => unless(["ENOENT", "ENOTDIR"], () => fs.readdirSync(directory)) ?? [])
+        Effect.sync(() => unless(["ENOENT", "ENOTDIR"], () => Fs.readdirSync(directory)) ?? [])
       const all = Effect.gen(function*() {
         const names: Array<InstanceName> = []
         for (const service of yield* listFolder(root)) {
-          for (const id of yield* listFolder(path.join(root, service))) {
+          for (const id of yield* listFolder(Path.join(root, service))) {
             const name = `${service}:${id}`
             if (isInstanceName(name)) names.push(name)
           }
@@ -226,7 +224,7 @@ export const layer = (options: LogsOptions): Layer.Layer<Logs> =>
         remove: Effect.fn("Logs.remove")((instance) => {
           const directory = directoryOf(instance)
           return Effect.mapError(
-            attempt(directory, () => fs.promises.rm(directory, { recursive: true, force: true })),
+            attempt(directory, () => Fs.promises.rm(directory, { recursive: true, force: true })),
             ({ code }) => new LogsFailed({ instance, path: directory, code, problem: "they cannot be deleted" })
           )
         })
@@ -243,8 +241,8 @@ export const layer = (options: LogsOptions): Layer.Layer<Logs> =>
 export const layerTemporary: Layer.Layer<Logs> = Layer.unwrapScoped(
   Effect.map(
     Effect.acquireRelease(
-      Effect.sync(() => fs.mkdtempSync(path.join(os.tmpdir(), "tenement-logs-"))),
-      (dataDir) => Effect.sync(() => fs.rmSync(dataDir, { recursive: true, force: true }))
+      Effect.sync(() => Fs.mkdtempSync(Path.join(Os.tmpdir(), "tenement-logs-"))),
+      (dataDir) => Effect.sync(() => Fs.rmSync(dataDir, { recursive: true, force: true }))
     ),
     (dataDir) => layer({ dataDir, maxBytes: 1024 * 1024, keep: 1 })
   )

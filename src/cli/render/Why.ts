@@ -62,13 +62,11 @@ const chain = (history: ReadonlyArray<Transition>): ReadonlyArray<Transition> =>
   return root === -1 ? newest : newest.slice(0, root + 1)
 }
 
-const plural = (count: number, one: string, many: string): string => `${count} ${count === 1 ? one : many}`
-
 const budget = ({ restart }: Description): string => {
   if (restart.maxRestarts === null) {
-    return `${plural(restart.inWindow, "automatic restart", "automatic restarts")} so far`
+    return `${Explain.count(restart.inWindow, "automatic restart")} so far`
   }
-  return `${restart.inWindow} of ${plural(restart.maxRestarts, "automatic restart", "automatic restarts")} within ${
+  return `${restart.inWindow} of ${Explain.count(restart.maxRestarts, "automatic restart")} within ${
     Explain.duration(restart.windowSeconds * 1000)
   } ${restart.inWindow === 1 ? "is" : "are"} used up`
 }

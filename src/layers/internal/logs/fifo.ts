@@ -1,11 +1,11 @@
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as fs from "node:fs"
+import * as Fs from "node:fs"
 import type { ToolFailed } from "../../Errors.ts"
 import * as LauncherExec from "../../LauncherExec.ts"
 
-const { O_NOFOLLOW, O_NONBLOCK, O_RDWR } = fs.constants
+const { O_NOFOLLOW, O_NONBLOCK, O_RDWR } = Fs.constants
 
 /** An argument list may be 2 MiB, and some of it is the environment. */
 const batchSize = 1000
@@ -31,7 +31,7 @@ export const makeMaker = (): (paths: ReadonlyArray<string>) => Effect.Effect<voi
       const exit = yield* Effect.exit(LauncherExec.exec("mkfifo", "-m", mode, ...batch.map(({ path }) => path)))
       // One that cannot be made does not keep mkfifo from making the others: each is looked for by itself.
       for (const { made, path } of batch) {
-        yield* Deferred.done(made, fs.existsSync(path) ? Exit.void : Exit.asVoid(exit))
+        yield* Deferred.done(made, Fs.existsSync(path) ? Exit.void : Exit.asVoid(exit))
       }
     }
     busy = false
@@ -55,8 +55,8 @@ export const openForReading = (path: string): number => open(path, O_RDWR | O_NO
 export const openForProcess = (path: string): number => open(path, O_RDWR)
 
 const open = (path: string, flags: number): number => {
-  const fd = fs.openSync(path, flags | O_NOFOLLOW)
-  if (fs.fstatSync(fd).isFIFO()) return fd
-  fs.closeSync(fd)
+  const fd = Fs.openSync(path, flags | O_NOFOLLOW)
+  if (Fs.fstatSync(fd).isFIFO()) return fd
+  Fs.closeSync(fd)
   throw Object.assign(new Error(`${path} is no FIFO`), { code: "EEXIST" })
 }

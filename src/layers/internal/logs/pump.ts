@@ -2,9 +2,9 @@ import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
-import * as fs from "node:fs"
-import * as net from "node:net"
-import * as path from "node:path"
+import * as Fs from "node:fs"
+import * as Net from "node:net"
+import * as Path from "node:path"
 import type { InstanceName } from "../../../domain/Names.ts"
 import { LogsFailed, type ToolFailed } from "../../Errors.ts"
 import { bounded } from "../../../internal/bounded.ts"
@@ -42,7 +42,7 @@ interface Channel {
   readonly stream: Record.StreamName
   readonly path: string
   readonly fd: number
-  readonly socket: net.Socket
+  readonly socket: Net.Socket
   readonly splitter: Record.Splitter
   paused: boolean
 }
@@ -85,7 +85,7 @@ export class Pump {
   private channel(stream: Record.StreamName, path: string): Channel {
     const { shared } = this
     const fd = Fifo.openForReading(path)
-    const socket = new net.Socket({
+    const socket = new Net.Socket({
       fd,
       readable: true,
       writable: false,
@@ -98,7 +98,7 @@ export class Pump {
           return !channel.paused
         }
       }
-    } as net.SocketConstructorOpts)
+    } as Net.SocketConstructorOpts)
     socket.on("error", (error) => shared.run(Effect.logError(`${this.instance}: its ${stream} cannot be read`, error)))
     const channel: Channel = { stream, path, fd, socket, splitter: new Record.Splitter(), paused: true }
     return channel
@@ -172,7 +172,7 @@ export class Pump {
   private drain(): void {
     for (const channel of this.channels) {
       for (let total = 0; total < drainLimit;) {
-        const bytes = unless(["EAGAIN"], () => fs.readSync(channel.fd, this.shared.buffer))
+        const bytes = unless(["EAGAIN"], () => Fs.readSync(channel.fd, this.shared.buffer))
         if (bytes === undefined || bytes === 0) break
         total += bytes
         this.accept(channel, this.shared.buffer.subarray(0, bytes))
@@ -206,7 +206,7 @@ export class Pump {
             try: () => Fifo.openForProcess(path),
             catch: (cause) => failed(this.instance, path, codeOf(cause), "its FIFO cannot be opened")
           }),
-          (fd) => Effect.sync(() => fs.closeSync(fd))
+          (fd) => Effect.sync(() => Fs.closeSync(fd))
         )),
       ([stdout = -1, stderr = -1]) => ({ stdout, stderr })
     )
@@ -246,12 +246,12 @@ const failed = (instance: InstanceName, path: string, code: string, problem: str
 
 /** A pump over the FIFOs in `directory`, which are made if they are not there. It is the caller's to close. */
 export const make = Effect.fnUntraced(function*(instance: InstanceName, directory: string, shared: Shared) {
-  const paths = { stdout: path.join(directory, "stdout"), stderr: path.join(directory, "stderr") }
+  const paths = { stdout: Path.join(directory, "stdout"), stderr: Path.join(directory, "stderr") }
   yield* Effect.try({
-    try: () => fs.mkdirSync(directory, { recursive: true, mode: 0o700 }),
+    try: () => Fs.mkdirSync(directory, { recursive: true, mode: 0o700 }),
     catch: (cause) => failed(instance, directory, codeOf(cause), "its folder cannot be made")
   })
-  const missing = Object.values(paths).filter((path) => !fs.existsSync(path))
+  const missing = Object.values(paths).filter((path) => !Fs.existsSync(path))
   if (missing.length > 0) {
     yield* Effect.mapError(
       shared.makeFifos(missing),

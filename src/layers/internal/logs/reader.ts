@@ -1,5 +1,5 @@
 import * as Effect from "effect/Effect"
-import * as fs from "node:fs/promises"
+import * as Fs from "node:fs/promises"
 import type { PatternTooSlow } from "../../../internal/pattern.ts"
 import * as Record from "./record.ts"
 import { attempt, type IoError, list, pathOf } from "./segments.ts"
@@ -45,7 +45,7 @@ const unlessGone = <A, R>(effect: Effect.Effect<A, IoError, R>): Effect.Effect<A
 
 const readAt = (file: string, offset: number, length: number) =>
   unlessGone(attempt(file, async () => {
-    const handle = await fs.open(file, "r")
+    const handle = await Fs.open(file, "r")
     try {
       const { buffer, bytesRead } = await handle.read(Buffer.allocUnsafe(length), 0, length, offset)
       return buffer.subarray(0, bytesRead)
@@ -55,7 +55,7 @@ const readAt = (file: string, offset: number, length: number) =>
   }))
 
 const sizeOf = (file: string) =>
-  Effect.map(unlessGone(attempt(file, () => fs.stat(file))), (stat) => stat?.size ?? null)
+  Effect.map(unlessGone(attempt(file, () => Fs.stat(file))), (stat) => stat?.size ?? null)
 
 /** The end of a log as it is now. */
 export const end = Effect.fnUntraced(function*({ directory, written }: Source) {

@@ -4,8 +4,8 @@
  * segment's number and an offset name the same byte for as long as it exists.
  */
 import * as Effect from "effect/Effect"
-import * as fs from "node:fs/promises"
-import * as path from "node:path"
+import * as Fs from "node:fs/promises"
+import * as Path from "node:path"
 import { codeOf } from "../../../internal/errno.ts"
 import { newline } from "./record.ts"
 
@@ -24,13 +24,13 @@ export const attempt = <A>(file: string, call: () => Promise<A>): Effect.Effect<
   Effect.tryPromise({ try: call, catch: (cause) => new IoError(codeOf(cause), file) })
 
 export const pathOf = (directory: string, segment: number): string =>
-  path.join(directory, `${String(segment).padStart(8, "0")}.log`)
+  Path.join(directory, `${String(segment).padStart(8, "0")}.log`)
 
 const isCode = (code: string) => (error: IoError): boolean => error.code === code
 
 /** The numbers of the segments there are, lowest first. */
 export const list = (directory: string): Effect.Effect<Array<number>, IoError> =>
-  attempt(directory, () => fs.readdir(directory)).pipe(
+  attempt(directory, () => Fs.readdir(directory)).pipe(
     Effect.map((names) =>
       names.flatMap((name) => /^\d{8,}\.log$/.test(name) ? [Number.parseInt(name)] : []).sort((a, b) => a - b)
     ),
@@ -58,7 +58,7 @@ export class Appender {
   private readonly directory: string
   private readonly options: AppenderOptions
   private readonly remarks: Remarks
-  private handle: fs.FileHandle | null = null
+  private handle: Fs.FileHandle | null = null
   private oldest = 0
   private lost = 0
   private problem = ""
@@ -131,7 +131,7 @@ export class Appender {
     const existing = yield* list(this.directory)
     const number = Math.max(segment, existing.at(-1) ?? 1)
     const file = pathOf(this.directory, number)
-    const handle = yield* attempt(file, () => fs.open(file, "a+", 0o600))
+    const handle = yield* attempt(file, () => Fs.open(file, "a+", 0o600))
     this.handle = handle
     const { size } = yield* attempt(file, () => handle.stat())
     this.oldest = existing[0] ?? number
@@ -152,12 +152,12 @@ export class Appender {
     yield* this.open(this.segment + 1)
     for (; this.oldest < this.segment - this.options.keep; this.oldest++) {
       const file = pathOf(this.directory, this.oldest)
-      yield* Effect.catchIf(attempt(file, () => fs.unlink(file)), isCode("ENOENT"), () => Effect.void)
+      yield* Effect.catchIf(attempt(file, () => Fs.unlink(file)), isCode("ENOENT"), () => Effect.void)
     }
   })
 }
 
-const writeAll = Effect.fnUntraced(function*(handle: fs.FileHandle, bytes: Buffer, file: string) {
+const writeAll = Effect.fnUntraced(function*(handle: Fs.FileHandle, bytes: Buffer, file: string) {
   let rest = bytes
   while (rest.length > 0) {
     const { bytesWritten } = yield* attempt(file, () => handle.write(rest, 0, rest.length, null))

@@ -1,19 +1,11 @@
 /**
- * The supervisor that a command asks.
+ * The connection of a command to the supervisor that it asks.
  *
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
 import * as ControlSocket from "./ControlSocket.ts"
 import { Session } from "./Session.ts"
-
-/**
- * A derived client asks of every body whether it is a `FormData`, and Node loads an HTTP library of its own, a third of
- * the time of a command, to answer what that is. No body here is one.
- */
-const withoutFormData = Effect.sync(() => {
-  Object.defineProperty(globalThis, "FormData", { value: class FormData {}, configurable: true, writable: true })
-})
 
 /**
  * A client of the supervisor: of the one whose socket is named, else of the one that the file describes.
@@ -24,7 +16,6 @@ const withoutFormData = Effect.sync(() => {
 export const connect = Effect.gen(function*() {
   const { globals } = yield* Session
   const socket = yield* ControlSocket.locate(globals)
-  yield* withoutFormData
   // Half of what a command has to load is for this, and some commands ask nobody.
   const { make } = yield* Effect.promise(() => import("../control/Client.ts"))
   return yield* make(socket)
