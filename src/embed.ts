@@ -172,7 +172,7 @@ export const config = (options: {
   readonly settings?: SettingsOptions
 }): TenementConfig => {
   const dataDir = Path.resolve(options.settings?.dataDir ?? ".tenement")
-  const runDir = Path.resolve(options.settings?.runDir ?? `${dataDir}/run`)
+  const runDir = Path.resolve(options.settings?.runDir ?? `${dataDir}/.run`)
   const settings = Resolve.settings(
     { ...SettingsTable.defaults, data_dir: dataDir, run_dir: runDir, listen: null },
     { folder: dataDir, host: Host.current(), socket: `${dataDir}/tenement.sock` }

@@ -5,6 +5,9 @@
 // this user's own and closed to everybody else, or none is used. What fails here costs only the time to be saved.
 "use strict"
 
+// Node opens its debugger's port, to anybody on the machine, for whoever sends it this signal.
+process.on("SIGUSR1", () => {})
+
 const fs = require("node:fs")
 const path = require("node:path")
 const { parseArgs } = require("node:util")

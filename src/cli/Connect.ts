@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
+import * as Host from "../config/Host.ts"
 import * as ControlSocket from "./ControlSocket.ts"
 import { Session } from "./Session.ts"
 
@@ -18,7 +19,7 @@ export const connect = Effect.gen(function*() {
   const socket = yield* ControlSocket.locate(globals)
   // Half of what a command has to load is for this, and some commands ask nobody.
   const { make } = yield* Effect.promise(() => import("../control/Client.ts"))
-  return yield* make(socket)
+  return yield* make(socket, Host.otherControlSockets(Host.current()))
 })
 
 const transport: ReadonlySet<string> = new Set(["NoSupervisor", "NotAllowed", "ConnectionLost", "UnexpectedAnswer"])

@@ -7,7 +7,8 @@ import * as Os from "node:os"
 import * as Path from "node:path"
 
 /**
- * The machine and the user. `stateHome` and `runtimeDir` are the user's folders, as the XDG specification names them.
+ * The machine and the user. `stateHome` and `runtimeDir` are the user's folders, as the XDG specification names them;
+ * there may be no `runtimeDir`, as for jobs of cron and after `su`.
  *
  * @since 0.1.0
  * @category models
@@ -16,7 +17,7 @@ export interface Host {
   readonly uid: number
   readonly cores: number
   readonly stateHome: string
-  readonly runtimeDir: string
+  readonly runtimeDir: string | null
 }
 
 /**
@@ -33,7 +34,7 @@ export const current = (env: Readonly<Record<string, string | undefined>> = proc
     uid,
     cores: Os.availableParallelism(),
     stateHome: absolute(env["XDG_STATE_HOME"]) ?? Path.join(Os.homedir(), ".local/state"),
-    runtimeDir: absolute(env["XDG_RUNTIME_DIR"]) ?? `/tmp/tenement-${uid}/tenement`
+    runtimeDir: absolute(env["XDG_RUNTIME_DIR"]) ?? null
   }
 }
 
@@ -46,13 +47,28 @@ export const current = (env: Readonly<Record<string, string | undefined>> = proc
 export const dataDir = (host: Host): string => host.uid === 0 ? "/var/lib/tenement" : `${host.stateHome}/tenement`
 
 /**
- * The control socket where neither the file nor the person names one.
+ * The control socket where neither the file nor the person names one. Never below `/tmp`, where anybody could be first.
  *
  * @since 0.1.0
  * @category defaults
  */
-export const controlSocket = (host: Host): string =>
-  host.uid === 0 ? "/run/tenement/tenement.sock" : `${host.runtimeDir}/tenement.sock`
+export const controlSocket = (host: Host): string => {
+  if (host.uid === 0) return "/run/tenement/tenement.sock"
+  return host.runtimeDir === null ? `${dataDir(host)}/tenement.sock` : `${host.runtimeDir}/tenement.sock`
+}
+
+/**
+ * Where else a supervisor of this user may listen, that was started in another way: by cron, or over ssh.
+ *
+ * @since 0.1.0
+ * @category defaults
+ */
+export const otherControlSockets = (host: Host): ReadonlyArray<string> => {
+  const usual = controlSocket(host)
+  return [`/run/user/${host.uid}`, null].map((runtimeDir) => controlSocket({ ...host, runtimeDir })).filter((other) =>
+    other !== usual
+  )
+}
 
 /**
  * The folder of public sockets: not in the control socket's own folder, which nobody else may enter.

@@ -21,7 +21,8 @@ const settingsKeys = {
   socket: maybe(
     Values.someText,
     "The control socket, mode 0600. " +
-      "Default: /run/tenement/tenement.sock for root, $XDG_RUNTIME_DIR/tenement.sock for others."
+      "Default: /run/tenement/tenement.sock for root, $XDG_RUNTIME_DIR/tenement.sock for others, " +
+      "or tenement.sock in their data_dir where there is no XDG_RUNTIME_DIR."
   ),
   run_dir: maybe(
     Values.someText,

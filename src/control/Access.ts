@@ -68,6 +68,6 @@ export const checkHost = (
   const isOurs = (host: string | null) =>
     host !== null && (Net.isIP(host) !== 0 || names.some((name) => host === name || host.endsWith(`.${name}`)))
   const { host, origin } = headers
-  if (!isOurs(hostOf(`http://${host ?? ""}`))) return new ForeignHost({ header: "host" })
-  return origin === undefined || isOurs(hostOf(origin)) ? null : new ForeignHost({ header: "origin" })
+  if (!isOurs(hostOf(`http://${host ?? ""}`))) return new ForeignHost({ header: "host", value: host ?? "" })
+  return origin === undefined || isOurs(hostOf(origin)) ? null : new ForeignHost({ header: "origin", value: origin })
 }

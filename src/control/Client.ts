@@ -36,12 +36,16 @@ import * as Sse from "./Sse.ts"
  */
 export class NoSupervisor extends Schema.TaggedError<NoSupervisor>()("NoSupervisor", {
   socket: Schema.String,
-  code: Schema.String
+  code: Schema.String,
+  /** Sockets in other usual places. */
+  others: Schema.Array(Schema.String)
 }) {
   override get message() {
-    return `no supervisor is running: ${
-      this.code === "ENOENT" ? `there is no ${this.socket}` : `nobody listens on ${this.socket}`
-    }`
+    const why = this.code === "ENOENT" ? `there is no ${this.socket}` : `nobody listens on ${this.socket}`
+    return `no supervisor is running: ${why}` +
+      (this.others.length === 0
+        ? ""
+        : `; there is ${this.others.join(" and ")}, of one that was started in another way`)
   }
 }
 
@@ -107,13 +111,23 @@ const ownerOf = (path: string) =>
     Effect.orElseSucceed(() => null)
   )
 
+/** A control socket, and where else there could be one. */
+interface Place {
+  readonly socket: string
+  readonly others: ReadonlyArray<string>
+}
+
 const explain =
-  (socket: string) => (error: HttpClientError.HttpClientError | ParseError): Effect.Effect<never, Unreachable> => {
+  ({ others, socket }: Place) =>
+  (error: HttpClientError.HttpClientError | ParseError): Effect.Effect<never, Unreachable> => {
     const code = codeOf(error.cause)
     if (code === "EUNKNOWN" || code.startsWith("HPE_")) {
       return Effect.fail(new UnexpectedAnswer({ socket, detail: error.message.split("\n").pop()?.trim() ?? "" }))
     }
-    if (code === "ENOENT" || code === "ECONNREFUSED") return Effect.fail(new NoSupervisor({ socket, code }))
+    if (code === "ENOENT" || code === "ECONNREFUSED") {
+      const there = others.filter((other) => other !== socket && Fs.existsSync(other))
+      return Effect.fail(new NoSupervisor({ socket, code, others: there }))
+    }
     if (code === "EACCES") return Effect.flatMap(ownerOf(socket), (uid) => Effect.fail(new NotAllowed({ socket, uid })))
     return Effect.fail(new ConnectionLost({ socket, code }))
   }
@@ -127,7 +141,7 @@ type Derived = typeof Api extends HttpApi.HttpApi<infer _Id, infer Groups, infer
   : never
 
 /** What `HttpApiClient.make` gives, each call derived when it is made: a command makes one, and would wait for all. */
-const derive = (httpClient: HttpClient.HttpClient.With<Unreachable>, socket: string): Derived => {
+const derive = (httpClient: HttpClient.HttpClient.With<Unreachable>, place: Place): Derived => {
   const groups: Record<string, Record<string, unknown>> = {}
   for (const group of Object.values(Api.groups)) {
     const calls: Record<string, unknown> = groups[group.identifier] = {}
@@ -135,7 +149,7 @@ const derive = (httpClient: HttpClient.HttpClient.With<Unreachable>, socket: str
       calls[endpoint] = (request: never) =>
         HttpApiClient.endpoint(Api, { group: group.identifier, endpoint: endpoint as never, httpClient }).pipe(
           Effect.flatMap((call: (request: never) => Effect.Effect<unknown, unknown>) => call(request)),
-          Effect.catchIf(isTransport, explain(socket))
+          Effect.catchIf(isTransport, explain(place))
         )
     }
   }
@@ -143,12 +157,14 @@ const derive = (httpClient: HttpClient.HttpClient.With<Unreachable>, socket: str
 }
 
 /**
- * A client of the supervisor that listens on this socket. Nothing is connected before the first request.
+ * A client of the supervisor that listens on this socket. Nothing is connected before the first request. Where nobody
+ * listens, `others` are looked for, to be named.
  *
  * @since 0.1.0
  * @category constructors
  */
-export const make = Effect.fn("Client.make")(function*(socket: string) {
+export const make = Effect.fn("Client.make")(function*(socket: string, others: ReadonlyArray<string> = []) {
+  const place: Place = { socket, others }
   const agent = yield* Effect.acquireRelease(
     // Node passes an agent's options on to each connection that it makes.
     Effect.sync(() => new Http.Agent({ socketPath: socket } as Http.AgentOptions)),
@@ -160,7 +176,7 @@ export const make = Effect.fn("Client.make")(function*(socket: string) {
     https: Https.globalAgent
   })
   const here = HttpClient.mapRequest(http, HttpClientRequest.prependUrl("http://localhost"))
-  const api = derive(HttpClient.catchAll(here, explain(socket)), socket)
+  const api = derive(HttpClient.catchAll(here, explain(place)), place)
 
   const follow = <A, I, E, R>(
     schema: Schema.Schema<A, I>,
@@ -174,7 +190,7 @@ export const make = Effect.fn("Client.make")(function*(socket: string) {
           message.event === "error" ? Effect.flatMap(decodeFailure(message.data), Effect.fail) : decode(message.data)
         ),
         Stream.catchSome((error) =>
-          isTransport(error) ? Option.some(Stream.fromEffect(explain(socket)(error))) : Option.none()
+          isTransport(error) ? Option.some(Stream.fromEffect(explain(place)(error))) : Option.none()
         )
       )).pipe(Stream.unwrap)
   }

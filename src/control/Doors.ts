@@ -11,6 +11,7 @@ import * as Http from "node:http"
 import type * as Net from "node:net"
 import * as Path from "node:path"
 import { codeOf } from "../internal/errno.ts"
+import * as Folder from "../internal/folder.ts"
 import { shortWay } from "../internal/shortWay.ts"
 
 /**
@@ -41,7 +42,12 @@ const problems: Readonly<Record<string, string>> = {
 
 const failed = (key: "socket" | "listen", where: string) => (error: unknown) => {
   const code = codeOf(error)
-  return new ListenFailed({ key, where, code, problem: problems[code] ?? String(error) })
+  return new ListenFailed({
+    key,
+    where,
+    code,
+    problem: error instanceof Folder.Untrusted ? error.message : problems[code] ?? String(error)
+  })
 }
 
 const listen = (server: Net.Server, options: Net.ListenOptions, explain: (error: unknown) => ListenFailed) =>
@@ -85,6 +91,7 @@ const bind = (server: Net.Server, path: string) =>
       attempt(path, () => Fs.mkdtempSync(Path.join(Path.dirname(path), ".tenement-"))),
       (hidden) => Effect.sync(() => Fs.rmSync(hidden, { recursive: true, force: true }))
     )
+    yield* attempt(path, () => Folder.assertClosed(hidden))
     const short = yield* shortWay(hidden, failed("socket", path))
     const name = Crypto.randomBytes(8).toString("hex")
     yield* listen(server, { path: `${short}/${name}` }, failed("socket", path))
@@ -97,7 +104,7 @@ const bind = (server: Net.Server, path: string) =>
 
 /**
  * Opens the control socket: mode 0600 from its first moment whatever the umask, in a folder that is made 0700 if there
- * is none. A socket that nobody listens on any more is replaced; anything else in its place is left alone. When the
+ * is none. For root, the folder must be one where nobody else can exchange it. A socket that nobody listens on any more is replaced; anything else in its place is left alone. When the
  * scope closes the socket is taken away, if it is still ours.
  *
  * @since 0.1.0

@@ -52,10 +52,13 @@ export class Unauthorized extends Schema.TaggedError<Unauthorized>()("Unauthoriz
  * @category errors
  */
 export class ForeignHost extends Schema.TaggedError<ForeignHost>()("ForeignHost", {
-  header: Schema.Literal("host", "origin")
+  header: Schema.Literal("host", "origin"),
+  /** What it says; empty where there is none. */
+  value: Schema.String
 }) {
   override get message() {
-    return `the ${this.header} header does not name this supervisor: use localhost, an address, or the domain of [settings]`
+    return `the ${this.header} header says ${JSON.stringify(this.value)}, which is no name of this supervisor: ` +
+      "use an address or localhost, or set `domain` in [settings] to the name of this machine"
   }
 }
 

@@ -81,7 +81,8 @@ export interface Token {
   readonly createdAt: string
 }
 
-const fileOf = (dataDir: string): string => Path.join(dataDir, "tokens")
+// No service has a name with a dot: its instances' folders are beside this.
+const fileOf = (dataDir: string): string => Path.join(dataDir, ".tokens")
 
 const hashOf = (secret: string): string => Crypto.createHash("sha256").update(secret).digest("hex")
 

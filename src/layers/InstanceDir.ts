@@ -10,9 +10,9 @@ import type { ServiceConfig, Settings } from "../domain/Config.ts"
 import { type InstanceName, parts } from "../domain/Names.ts"
 import * as Places from "../domain/Places.ts"
 import { codeOf } from "../internal/errno.ts"
+import * as Folder from "../internal/folder.ts"
 import { LaunchFailed } from "./Errors.ts"
 import * as Accounts from "./internal/accounts.ts"
-import * as Folder from "./internal/folder.ts"
 
 const pathOf = (settings: Settings, name: InstanceName): string => {
   const { id, service } = parts(name)

@@ -110,4 +110,16 @@ describe("shutdown", () => {
       yield* Effect.sleep("300 millis")
       assert.strictEqual((yield* machine.truth()).length, last, "nothing starts afterwards")
     }))
+
+  it.scopedLive("SIGUSR1, which opens Node's debugger for anybody, is no end and opens nothing", () =>
+    Effect.gen(function*() {
+      const machine = yield* Machine.make({ service: { web: Fx.service({}, "") } })
+      yield* allUp(machine, 1)
+      for (let again = 0; again < 20; again++) {
+        yield* machine.supervisor.signal("SIGUSR1")
+        yield* machine.list
+      }
+      assert.deepStrictEqual(yield* machine.terminate, { code: 0, signal: null })
+      assert.notInclude(yield* machine.supervisor.stderr, "Debugger")
+    }))
 })

@@ -48,6 +48,15 @@ describe("ControlSocket", () => {
       assert.strictEqual(yield* ControlSocket.locate({ ...nobody, config: path }, env), usual)
     }))
 
+  it("is looked for in every other usual place, and nowhere twice", () => {
+    const host = { uid: 1000, cores: 1, stateHome: "/home/ann/.local/state", runtimeDir: null }
+    const runtime = "/run/user/1000/tenement.sock"
+    const state = "/home/ann/.local/state/tenement/tenement.sock"
+    assert.deepStrictEqual(Host.otherControlSockets(host), [runtime])
+    assert.deepStrictEqual(Host.otherControlSockets({ ...host, runtimeDir: "/run/user/1000" }), [state])
+    assert.deepStrictEqual(Host.otherControlSockets({ ...host, uid: 0 }), [])
+  })
+
   it.scoped.each(["[settings\nsocket = 1", "[settings]\nsocket = 1", "settings = \"socket\""])(
     "is not guessed where the file cannot be understood: %j",
     (text) =>

@@ -269,6 +269,20 @@ describe("Load.load fills in", () => {
       }
     ))
 
+  it.effect("the defaults of a user without a folder for sockets: nothing that somebody else could make first", () =>
+    Effect.map(
+      loading({ "/srv/tenement.toml": service("") }, {
+        uid: 1000,
+        cores: 8,
+        stateHome: "/home/ann/.local/state",
+        runtimeDir: null
+      }),
+      ({ settings }) => {
+        assert.strictEqual(settings.socket, "/home/ann/.local/state/tenement/tenement.sock")
+        assert.strictEqual(settings.runDir, "/home/ann/.local/state/tenement-services")
+      }
+    ))
+
   it.effect("what a service leaves to the settings", () =>
     Effect.map(
       only(

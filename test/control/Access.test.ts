@@ -71,7 +71,7 @@ describe("over TCP", () => {
       assert.deepStrictEqual([yield* status(first), yield* status(second)], [200, 200])
       yield* Tokens.revoke(dir, name("first"))
       assert.deepStrictEqual([yield* status(first), yield* status(second)], [401, 200])
-      Fs.rmSync(Path.join(dir, "tokens"))
+      Fs.rmSync(Path.join(dir, ".tokens"))
       assert.strictEqual(yield* status(second), 401)
     }))
 
@@ -80,10 +80,14 @@ describe("over TCP", () => {
       const { dir, port, socket } = yield* Rig.start()
       const authorization = `Bearer ${yield* Tokens.create(dir, name("ci"))}`
       for (const route of Gate.routes) {
-        for (const headers of [{ host: "evil.test" }, { host: "localhost", origin: "http://evil.test" }]) {
+        for (
+          const headers of [{ host: "evil.test" }, { host: "localhost", origin: "http://evil.test" }]
+        ) {
           const { json, status } = yield* Rig.send({ port }, requestFor(route, { authorization, ...headers }))
           assert.strictEqual(status, 403, `${route.method} ${route.path}`)
           assert.strictEqual(json()._tag, "ForeignHost")
+          assert.include(json().message, "evil.test")
+          assert.include(json().message, "`domain` in [settings]")
         }
       }
       // Who can open the socket is no browser.
@@ -135,20 +139,20 @@ describe("Tokens", () => {
     Effect.gen(function*() {
       const dir = yield* Rig.tempDir
       const secret = yield* Tokens.create(dir, name("ci"))
-      const file = Path.join(dir, "tokens")
+      const file = Path.join(dir, ".tokens")
       assert.strictEqual(Fs.statSync(file).mode & 0o777, 0o600)
       assert.notInclude(Fs.readFileSync(file, "utf8"), secret)
       assert.match(secret, /^ten_[\w-]{43}$/)
       assert.deepStrictEqual((yield* Tokens.list(dir)).map((token) => token.name), [name("ci")])
       assert.strictEqual((yield* Effect.flip(Tokens.create(dir, name("ci"))))._tag, "TokenExists")
       assert.strictEqual((yield* Effect.flip(Tokens.revoke(dir, name("nope"))))._tag, "NoSuchToken")
-      assert.deepStrictEqual(Fs.readdirSync(dir), ["tokens"])
+      assert.deepStrictEqual(Fs.readdirSync(dir), [".tokens"])
     }))
 
   it.scopedLive("holds what cannot be read for no token, and says so", () =>
     Effect.gen(function*() {
       const dir = yield* Rig.tempDir
-      Fs.mkdirSync(Path.join(dir, "tokens"))
+      Fs.mkdirSync(Path.join(dir, ".tokens"))
       assert.isFalse(yield* Tokens.verifier(dir)("ten_x"))
       assert.strictEqual((yield* Effect.flip(Tokens.list(dir)))._tag, "TokensFailed")
     }))

@@ -66,8 +66,11 @@ describe("the control socket", () => {
         const dir = yield* Rig.tempDir
         // Only root can try it as somebody else.
         if (process.getuid?.() !== 0) return
-        Fs.chmodSync(dir, 0o777)
         const path = Path.join(dir, "t.sock")
+        Fs.chmodSync(dir, 0o777)
+        assert.include((yield* Effect.flip(open(path))).message, `others than root may change what is in ${dir}`)
+        assert.deepStrictEqual(Fs.readdirSync(dir), [])
+        Fs.chmodSync(dir, 0o1777)
         yield* withUmask(0, open(path))
         assert.strictEqual(connectAsNobody(path), "EACCES")
         assert.strictEqual(modeOf(dir), "777")

@@ -94,8 +94,16 @@ describe("the client", () => {
       assert.strictEqual(none._tag, "NoSupervisor")
       assert.include(none.message, "no supervisor is running")
       const file = `${dir}/file`
+      const elsewhere = Client.make(`${dir}/none.sock`, [`${dir}/none.sock`, `${dir}/neither`, file])
       Fs.writeFileSync(file, "")
       assert.strictEqual((yield* failure(file))._tag, "NoSupervisor")
+      const { message } = yield* Effect.scoped(
+        Effect.flatMap(elsewhere, ({ instances }) => Effect.flip(instances.list({})))
+      )
+      assert.strictEqual(
+        message,
+        `no supervisor is running: there is no ${dir}/none.sock; there is ${file}, of one that was started in another way`
+      )
 
       const answer = (text: string) =>
         Effect.gen(function*() {

@@ -1,7 +1,7 @@
 /** @internal */
 import type { Stats } from "node:fs"
+import * as Way from "../../internal/way.ts"
 import type { Identity } from "./accounts.ts"
-import * as Way from "./way.ts"
 
 const mayPass = ({ gid, mode, uid }: Stats, who: Identity): boolean =>
   (mode & (uid === who.uid ? 0o100 : who.groups.includes(gid) ? 0o010 : 0o001)) !== 0

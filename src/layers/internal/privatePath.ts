@@ -3,9 +3,9 @@ import * as Crypto from "node:crypto"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
 import { type InstanceName, parts } from "../../domain/Names.ts"
-import { chmodSocket } from "./chmodSocket.ts"
 import { codeOf, unless } from "../../internal/errno.ts"
-import * as Folder from "./folder.ts"
+import * as Folder from "../../internal/folder.ts"
+import { chmodSocket } from "./chmodSocket.ts"
 
 // What `sun_path` holds, without its final NUL.
 const longest = 107

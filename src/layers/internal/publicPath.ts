@@ -2,11 +2,11 @@
 import * as Crypto from "node:crypto"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
-import { chmodSocket } from "./chmodSocket.ts"
 import { codeOf, unless } from "../../internal/errno.ts"
-import * as Folder from "./folder.ts"
+import * as Folder from "../../internal/folder.ts"
+import * as Way from "../../internal/way.ts"
+import { chmodSocket } from "./chmodSocket.ts"
 import * as PrivatePath from "./privatePath.ts"
-import * as Way from "./way.ts"
 
 /** What is at a public path. */
 export type Found =

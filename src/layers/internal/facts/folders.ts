@@ -3,7 +3,7 @@ import * as Fs from "node:fs"
 import * as Path from "node:path"
 import { type Fact, has, lacks, risks } from "../../../domain/HostFacts.ts"
 import { codeOf, unless } from "../../../internal/errno.ts"
-import * as Way from "../way.ts"
+import * as Way from "../../../internal/way.ts"
 
 /** What is at a path, or at the nearest path above it where something is. */
 const standing = (path: string): { readonly at: string; readonly stat: Fs.Stats } => {

@@ -20,8 +20,8 @@ export interface Owner {
 export const exposed = (folder: string): string | undefined =>
   process.geteuid?.() === 0 ? Way.changeable(folder, []) : undefined
 
-/** Root gives and opens nothing that somebody else could have put in the place of what is meant. */
-const assertClosed = (folder: string): void => {
+/** Root makes, gives and opens nothing that somebody else could have put in the place of what is meant. */
+export const assertClosed = (folder: string): void => {
   const open = exposed(folder)
   if (open !== undefined) throw new Untrusted(`others than root may change what is in ${open}`)
 }

@@ -1,7 +1,7 @@
 /** @internal */
 import * as Fs from "node:fs"
 import * as Path from "node:path"
-import { unless } from "../../internal/errno.ts"
+import { unless } from "./errno.ts"
 
 /** What is met on the way to a path. */
 export interface Step {
