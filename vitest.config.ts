@@ -24,7 +24,7 @@ export default defineConfig({
           // Laws take as long as the machine is slow.
           testTimeout: 60_000,
           hookTimeout: 60_000,
-          exclude: ["test/acceptance/**", "test/examples/**"],
+          exclude: ["test/acceptance/**", "test/examples/**", "test/vm/**"],
           sequence: { groupOrder: 0 }
         }
       },

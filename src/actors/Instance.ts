@@ -83,8 +83,6 @@ export interface Snapshot {
   readonly state: InstanceState
   readonly endpoint: Endpoint | null
   readonly waitingFor: ReadonlyArray<ServiceName>
-  /** The program's own. */
-  readonly pid: number | null
 }
 
 /**
@@ -526,10 +524,7 @@ export const make = Effect.fnUntraced(function*(options: Options) {
         yield* post({ _tag: "Reconfigure", config, group, reply })
         return yield* Deferred.await(reply)
       }),
-    snapshot: Effect.flatMap(
-      Effect.suspend(() => run?.process.programPid ?? Effect.succeed(null)),
-      (pid) => Effect.sync(() => ({ name, parts, state, endpoint: run?.endpoint ?? null, waitingFor, pid }))
-    )
+    snapshot: Effect.sync(() => ({ name, parts, state, endpoint: run?.endpoint ?? null, waitingFor }))
   }
   return instance
 })

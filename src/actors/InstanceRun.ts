@@ -97,13 +97,6 @@ export const environment = (
   return env
 }
 
-/** Waits until what isolation put in front of the program has begun it. */
-const begun = (process: Process, delay = 5): Effect.Effect<void> =>
-  Effect.flatMap(
-    process.programPid,
-    (pid) => pid === null ? Effect.zipRight(Effect.sleep(delay), begun(process, Math.min(2 * delay, 50))) : Effect.void
-  )
-
 /**
  * Acquires all that a run needs and starts its process. Quick, and not to be interrupted: the scope owns whatever was
  * acquired, also when a later step fails.
@@ -144,15 +137,9 @@ export const launch = Effect.fnUntraced(function*(options: RunOptions, scope: Sc
       stderr
     }
     yield* Passage.check(plain, { endpoint, instanceDir: Places.instanceDir(settings, service, id) })
-    const spec = yield* Scope.extend(isolation.prepare(plain, endpoint), scope)
+    const spec = yield* Scope.extend(isolation.prepare(plain), scope)
     return yield* Scope.extend(launcher.launch(spec), scope)
   }))
-  const run: InstanceRun = {
-    incarnation,
-    scope,
-    endpoint,
-    process,
-    ready: (observe) => Effect.zipRight(begun(process), ready(observe))
-  }
+  const run: InstanceRun = { incarnation, scope, endpoint, process, ready }
   return run
 })

@@ -23,7 +23,7 @@ const round = (value: number, digits: number): number => Math.round(value * 10 *
  * @category constructors
  */
 export const view = (
-  { endpoint, name, parts, pid, state }: Snapshot,
+  { endpoint, name, parts, state }: Snapshot,
   usage: InstanceUsage | undefined,
   settings: Settings,
   now: Instant
@@ -38,7 +38,7 @@ export const view = (
     id,
     state: shown,
     health: shown === "healthy" || shown === "degraded" || shown === "unhealthy" ? shown : null,
-    pid: run === null ? null : pid,
+    pid: run?.pid ?? null,
     startedAt: run === null ? null : iso(run.since),
     uptimeSeconds: run === null ? null : round(elapsed(run.since, now) / 1000, 3),
     restarts: state.restarts,
@@ -100,13 +100,13 @@ export const description = (
  * @since 0.1.0
  * @category constructors
  */
-export const node = ({ name, parts, pid, state }: Snapshot): TreeNode => {
+export const node = ({ name, parts, state }: Snapshot): TreeNode => {
   const run = running(state)
   return {
     name,
     kind: "actor",
     state: label(state.phase, parts.policy.health),
-    detail: run !== null && pid !== null ? `pid ${pid}` : isReady(state) ? "done" : "",
+    detail: run !== null ? `pid ${run.pid}` : isReady(state) ? "done" : "",
     children: []
   }
 }

@@ -7,8 +7,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
-import type { Endpoint } from "./Endpoint.ts"
-import type { IsolationUnavailable, LaunchFailed } from "./Errors.ts"
+import type { IsolationUnavailable } from "./Errors.ts"
 import type { LaunchSpec } from "./Launcher.ts"
 
 /**
@@ -19,10 +18,7 @@ import type { LaunchSpec } from "./Launcher.ts"
  */
 export class Isolation extends Context.Tag("tenement/layers/Isolation")<Isolation, {
   readonly level: string
-  readonly prepare: (
-    spec: LaunchSpec,
-    endpoint: Endpoint
-  ) => Effect.Effect<LaunchSpec, IsolationUnavailable | LaunchFailed, Scope.Scope>
+  readonly prepare: (spec: LaunchSpec) => Effect.Effect<LaunchSpec, IsolationUnavailable, Scope.Scope>
 }>() {}
 
 /**

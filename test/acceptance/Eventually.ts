@@ -5,7 +5,10 @@ import * as Option from "effect/Option"
 import { AssertionError } from "node:assert"
 import { inspect } from "node:util"
 
-const patience = Duration.seconds(15)
+/** A machine that is emulated, and so a slow one, asks for more. */
+const patience = Duration.seconds(Number(process.env["TENEMENT_TEST_PATIENCE"] ?? 15))
+
+const pause = Math.round(Duration.toMillis(patience) / 1000)
 
 /** The first look that `holds`. The deadline is generous: it ends a test that failed, and measures nothing. */
 export const eventually = <A, E, R>(
@@ -18,7 +21,9 @@ export const eventually = <A, E, R>(
     let last: A | undefined
     const seen = yield* look.pipe(
       Effect.tap((seen) => Effect.sync(() => last = seen)),
-      Effect.flatMap((seen) => holds(seen) ? Effect.succeed(Option.some(seen)) : Effect.delay(Effect.succeedNone, 15)),
+      Effect.flatMap((seen) =>
+        holds(seen) ? Effect.succeed(Option.some(seen)) : Effect.delay(Effect.succeedNone, pause)
+      ),
       Effect.repeat({ until: Option.isSome }),
       Effect.timeoutTo({ duration: within, onSuccess: (found) => found, onTimeout: Option.none<A> })
     )

@@ -37,10 +37,6 @@ const api: ServiceConfig = {
   dependsOn: [],
   instances: [InstanceId.make("default")],
   isolation: "process",
-  network: "host",
-  privateTmp: false,
-  capabilities: [],
-  sandboxRuntime: "gvisor",
   weight: 100
 }
 
