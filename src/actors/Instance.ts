@@ -39,7 +39,7 @@ import { StartSlots } from "./StartSlots.ts"
 import { type Settled, verdict, type Wish } from "./Wish.ts"
 
 /**
- * What an instance asks of the tree that it lives in.
+ * What an instance's actor asks for, of what all instances share (`Embed.Machine`).
  *
  * @since 0.1.0
  * @category models

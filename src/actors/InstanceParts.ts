@@ -20,7 +20,7 @@ import { Readiness } from "../layers/Readiness.ts"
 import { RestartPolicy } from "../layers/RestartPolicy.ts"
 
 /**
- * What all instances share, and their layers may ask for.
+ * What the layers of an instance may ask for, of what all instances share (`Embed.Machine`).
  *
  * @since 0.1.0
  * @category models

@@ -13,7 +13,7 @@ const groupKeys = {
   strategy: key(Rules.group.strategy, "one-for-one", "Who else is restarted when a member fails."),
   max_restarts: maybe(
     Values.restarts,
-    "Rounds of restarts borne within restart_window. Default: settings.max_restarts."
+    "So many rounds of restarts are allowed within restart_window. Default: settings.max_restarts."
   ),
   restart_window: maybe(
     Values.seconds(Rules.least.restartWindow),

@@ -61,7 +61,7 @@ const restartKeys = {
   ),
   max_restarts: maybe(
     Values.restarts,
-    "Automatic restarts borne within restart_window. Default: settings.max_restarts."
+    "So many automatic restarts are allowed within restart_window. Default: settings.max_restarts."
   ),
   restart_window: maybe(
     seconds(least.restartWindow),

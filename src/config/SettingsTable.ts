@@ -37,12 +37,12 @@ const settingsKeys = {
   health_check_interval: key(
     seconds(least.healthInterval),
     10,
-    "Time between two health checks of an instance, unless its service says."
+    "Time between two health checks of an instance, unless its service says otherwise."
   ),
   max_restarts: key(
     Values.restarts,
     3,
-    "Automatic restarts of an instance that are borne within restart_window, unless its service says. " +
+    "So many automatic restarts of an instance are allowed within restart_window, unless its service says otherwise. " +
       "With 0 the first crash is final, \"unlimited\" never gives up."
   ),
   restart_window: key(seconds(least.restartWindow), 300, "The window that max_restarts counts in."),

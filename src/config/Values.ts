@@ -61,7 +61,7 @@ export const seconds = (min = 0) => duration("seconds", 1000, min)
 /** A duration whose number is milliseconds, as in keys that end in `_ms`. */
 export const milliseconds = (min = 0) => duration("milliseconds", 1, min)
 
-/** How many restarts are borne; `Infinity` for `"unlimited"`. */
+/** How many restarts are allowed; `Infinity` for `"unlimited"`. */
 export const restarts = readAs(
   Schema.Union(Rules.restarts, Schema.Literal("unlimited")),
   Schema.Number,

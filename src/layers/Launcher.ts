@@ -1,5 +1,5 @@
 /**
- * Starts processes. The only module that does.
+ * Starts instances. Helper programs are `LauncherExec`'s and `LauncherPipe`'s; no other module starts a process.
  *
  * @since 0.1.0
  */
