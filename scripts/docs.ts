@@ -12,8 +12,8 @@ import * as GroupTable from "../src/config/GroupTable.ts"
 import * as NotYet from "../src/config/NotYet.ts"
 import * as ServiceTable from "../src/config/ServiceTable.ts"
 import * as SettingsTable from "../src/config/SettingsTable.ts"
-import { allowedBy } from "../src/domain/Allowed.ts"
 import { Api } from "../src/control/Api.ts"
+import { allowedBy } from "../src/domain/Allowed.ts"
 
 const table = (head: ReadonlyArray<string>, rows: ReadonlyArray<ReadonlyArray<string>>): string =>
   [head, head.map(() => "---"), ...rows]

@@ -1,8 +1,8 @@
 /** @internal */
+import { systemPath } from "../../internal/systemPath.ts"
 import type { LaunchSpec } from "../Process.ts"
 import * as Accounts from "./accounts.ts"
 import * as Executable from "./executable.ts"
-import { systemPath } from "../../internal/systemPath.ts"
 
 // The dynamic loader would act on these while setpriv still is root; they are handed over after it no longer is.
 const heldBack = /^(LD_|GLIBC_|GCONV_PATH$|LOCPATH$|NLSPATH$)/

@@ -1,8 +1,8 @@
 /** @internal */
 import * as Effect from "effect/Effect"
 import * as Net from "node:net"
-import type { Address } from "../Endpoint.ts"
 import { codeOf } from "../../internal/errno.ts"
+import type { Address } from "../Endpoint.ts"
 
 /** Connects and hangs up. Fails with the errno name. */
 export const connect = (address: Address): Effect.Effect<void, string> =>

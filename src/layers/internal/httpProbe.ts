@@ -1,8 +1,8 @@
 /** @internal */
 import * as Effect from "effect/Effect"
 import * as Http from "node:http"
-import type { Address } from "../Endpoint.ts"
 import { codeOf } from "../../internal/errno.ts"
+import type { Address } from "../Endpoint.ts"
 import { printable } from "./printable.ts"
 
 // Enough to see what an error page says; a longer body is cut off, and that is not the instance's fault.

@@ -2,8 +2,8 @@
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import type { ExitStatus } from "../../domain/Exit.ts"
-import type { Process } from "../Process.ts"
 import { unless } from "../../internal/errno.ts"
+import type { Process } from "../Process.ts"
 import * as Procfs from "./procfs.ts"
 import type { Sessions } from "./sessions.ts"
 
