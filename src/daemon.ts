@@ -61,7 +61,11 @@ const reloadOnHangup = ({ load }: Options) =>
         Effect.flatMap(load, (next) => reload(next, { dryRun: false })).pipe(
           Effect.matchEffect({
             onFailure: (error) => Effect.logError(`reload: ${error.message}`),
-            onSuccess: ({ changes }) => Effect.logInfo(`reloaded: ${changes.length} changes`)
+            onSuccess: ({ changes, problems }) =>
+              Effect.zipRight(
+                Effect.forEach(problems, (problem) => Effect.logWarning(`reload: ${problem}`), { discard: true }),
+                Effect.logInfo(`reloaded: ${changes.length} changes`)
+              )
           })
         ))
   )

@@ -71,6 +71,21 @@ export class NotRunning extends Schema.TaggedError<NotRunning>()("NotRunning", {
 }
 
 /**
+ * The instance is gone, and what was to be deleted with it is not, or not all of it.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class DataLeft extends Schema.TaggedError<DataLeft>()("DataLeft", {
+  instance: InstanceName,
+  problems: Schema.NonEmptyArray(Schema.String)
+}) {
+  override get message() {
+    return `${this.instance} is gone, but not all of its data: ${this.problems.join("; ")}. Delete the rest by hand`
+  }
+}
+
+/**
  * More is waiting to be done for this actor than it takes. Nothing was changed; try again.
  *
  * @since 0.1.0

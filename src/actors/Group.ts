@@ -11,7 +11,7 @@ import type { GroupConfig } from "../domain/Config.ts"
 import { elapsed, type Instant, plus } from "../domain/Instant.ts"
 import { type GroupName, InstanceName, parts, type ServiceName } from "../domain/Names.ts"
 import { Events } from "../layers/Events.ts"
-import type { Instance, Snapshot } from "./Instance.ts"
+import * as Instance from "./Instance.ts"
 import { now } from "./Now.ts"
 import type { Service } from "./Service.ts"
 import * as Supervisor from "./Supervisor.ts"
@@ -43,7 +43,7 @@ const roundOf = ({ name }: GroupConfig, { instance }: Failure): Cause => ({
 })
 
 /** Whether a round is to start it again. One that waits to be started again asked for that itself. */
-const isRevived = ({ parts: { policy }, state: { phase, wanted } }: Snapshot): boolean =>
+const isRevived = ({ parts: { policy }, state: { phase, wanted } }: Instance.Snapshot): boolean =>
   wanted === "running" && (policy.revivedByGroup || phase._tag === "Backoff")
 
 const reach = {
@@ -93,7 +93,7 @@ export interface Group {
 export const make = Effect.fn("Group.make")(function*(options: Options) {
   const { config } = options
   const events = yield* Events
-  const lifted = Effect.unsafeMakeLatch(false)
+  const lifted = yield* Effect.makeLatch(false)
   const failures = new Map<ServiceName, Deferred.Deferred<never, MemberFailed>>()
   const isOneForOne = config.strategy === "one-for-one"
   /** Members that are still to be started for the first time. */
@@ -107,7 +107,7 @@ export const make = Effect.fn("Group.make")(function*(options: Options) {
     Effect.flatMap(now, (at) => Effect.sleep(Math.ceil(Math.max(0, elapsed(at, until)))))
 
   /** Started, and either ready or waiting for something outside the group; a failure is the round's. */
-  const startInstance = (instance: Instance, cause: Cause) =>
+  const startInstance = (instance: Instance.Instance, cause: Cause) =>
     Effect.gen(function*() {
       const before = yield* instance.snapshot
       const { phase } = before.state
@@ -116,13 +116,13 @@ export const make = Effect.fn("Group.make")(function*(options: Options) {
       // Each for itself: nobody waits for the delay of another.
       if (isOneForOne && phase._tag === "Backoff" && phase.until !== null) yield* untilDue(phase.until)
       if (released) return
-      yield* instance.ask("Start", cause)
+      yield* Effect.flatten(instance.order("Start", cause))
       const { state } = yield* instance.snapshot
       if (state.phase._tag === "Backoff") yield* new MemberFailed({ instance: instance.name })
     })
 
   /** Nobody is started who is only watched, but one that another round has left behind is a failure of this one. */
-  const takeOver = (instance: Instance) =>
+  const takeOver = (instance: Instance.Instance) =>
     Effect.gen(function*() {
       const found = yield* instance.snapshot
       const { phase } = found.state
@@ -131,11 +131,11 @@ export const make = Effect.fn("Group.make")(function*(options: Options) {
       yield* new MemberFailed({ instance: instance.name })
     })
 
-  const stopInstance = (instance: Instance) =>
+  const stopInstance = (instance: Instance.Instance) =>
     Effect.suspend(() => {
       // The one that failed is down, and with it alone the round is concerned.
       if (released || last === null || isOneForOne) return Effect.void
-      return Effect.ignore(instance.ask("Stop", roundOf(config, last)))
+      return Instance.stop(instance, roundOf(config, last))
     })
 
   const member = (service: Service): Supervisor.ChildSpec => ({
@@ -206,7 +206,7 @@ export const make = Effect.fn("Group.make")(function*(options: Options) {
       message: `group ${name} gave up: more than ${maxRestarts} rounds within its window; start a member to lift it`
     })
     for (const service of options.services) {
-      yield* Effect.forEach(yield* service.instances, (instance) => instance.order("GiveUp", cause), { discard: true })
+      yield* Effect.forEach(yield* service.instances, (instance) => instance.giveUp(cause), { discard: true })
     }
     yield* lifted.await
     yield* lifted.close

@@ -6,7 +6,7 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import type { ServiceConfig } from "../domain/Config.ts"
 import type { Policy } from "../domain/InstanceEvent.ts"
 import type { GroupName } from "../domain/Names.ts"
@@ -18,6 +18,7 @@ import type { Launcher } from "../layers/Launcher.ts"
 import type { Notify } from "../layers/Notify.ts"
 import { Readiness } from "../layers/Readiness.ts"
 import { RestartPolicy } from "../layers/RestartPolicy.ts"
+import * as Guard from "./Guard.ts"
 
 /**
  * What the layers of an instance may ask for, of what all instances share (`Embed.Machine`).
@@ -40,6 +41,7 @@ export type LayersFor = (service: ServiceConfig) => Layer.Layer<InstanceServices
  * @category models
  */
 export interface InstanceParts {
+  readonly scope: Scope.CloseableScope
   readonly config: ServiceConfig
   readonly policy: Policy
   readonly restartPolicy: string
@@ -50,18 +52,23 @@ export interface InstanceParts {
 }
 
 /**
- * Builds an instance's layers into the scope; each instance gets its own, so that nothing is shared by accident.
+ * Builds an instance's layers in a scope of their own; each instance gets its own, so that nothing is shared by accident.
  *
  * @since 0.1.0
  * @category constructors
  */
 export const build = Effect.fnUntraced(
-  function*(config: ServiceConfig, group: GroupName | null, layers: LayersFor) {
-    const context = yield* Effect.mapInputContext(Layer.build(layers(config)), withoutParts<Shared | Scope.Scope>)
-    const restart = Context.get(context, RestartPolicy)
-    const health = Context.get(context, HealthCheck)
-    const readiness = Context.get(context, Readiness)
+  function*(config: ServiceConfig, group: GroupName | null, layers: LayersFor, within: Scope.Scope) {
+    const scope = yield* Scope.fork(within, { _tag: "Sequential" })
+    const context = yield* Layer.buildWithScope(layers(config), scope).pipe(
+      Effect.mapInputContext(withoutParts<Shared>),
+      Effect.onExit((exit) => exit._tag === "Failure" ? Scope.close(scope, exit) : Effect.void)
+    )
+    const restart = Guard.restartPolicy(Context.get(context, RestartPolicy))
+    const health = Guard.healthCheck(Context.get(context, HealthCheck))
+    const readiness = Guard.readiness(Context.get(context, Readiness))
     const parts: InstanceParts = {
+      scope,
       config,
       policy: {
         shouldRestart: restart.shouldRestart,
@@ -77,7 +84,7 @@ export const build = Effect.fnUntraced(
         group
       },
       restartPolicy: restart.name,
-      backoff: Backoff.stepper(Context.get(context, Backoff.Backoff).schedule),
+      backoff: Guard.backoff(Backoff.stepper(Context.get(context, Backoff.Backoff).schedule)),
       health,
       readiness,
       isolation: Context.get(context, Isolation)

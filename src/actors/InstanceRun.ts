@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import type { ServiceConfig, Settings } from "../domain/Config.ts"
 import { type InstanceName, parts } from "../domain/Names.ts"
@@ -12,6 +13,7 @@ import * as Template from "../domain/Template.ts"
 import { systemPath } from "../internal/systemPath.ts"
 import * as Account from "../layers/Account.ts"
 import type { Endpoint } from "../layers/Endpoint.ts"
+import type * as Errors from "../layers/Errors.ts"
 import * as InstanceDir from "../layers/InstanceDir.ts"
 import type { Isolation } from "../layers/Isolation.ts"
 import { Launcher, type Process } from "../layers/Launcher.ts"
@@ -19,6 +21,8 @@ import type { InstanceLog } from "../layers/Logs.ts"
 import * as Passage from "../layers/Passage.ts"
 import type { Readiness } from "../layers/Readiness.ts"
 import { Sockets } from "../layers/Sockets.ts"
+import { close } from "./Close.ts"
+import { StartSlots } from "./StartSlots.ts"
 
 /**
  * A run with a live process, or one that was alive a moment ago. Closing `scope` releases all of it.
@@ -32,7 +36,20 @@ export interface InstanceRun {
   readonly endpoint: Endpoint
   readonly process: Process
   readonly ready: (observe: (detail: string) => Effect.Effect<void>) => Effect.Effect<string>
+  /** Its start is over, one way or the other: another can begin. */
+  readonly started: Effect.Effect<void>
 }
+
+/**
+ * @since 0.1.0
+ * @category errors
+ */
+export type LaunchError =
+  | Errors.LaunchFailed
+  | Errors.IsolationUnavailable
+  | Errors.SocketUnusable
+  | Errors.LogsFailed
+  | Errors.NotifyUnavailable
 
 /**
  * What a launch asks of its environment.
@@ -40,7 +57,7 @@ export interface InstanceRun {
  * @since 0.1.0
  * @category models
  */
-export type Needs = Launcher | Sockets
+export type Needs = Launcher | Sockets | StartSlots
 
 /**
  * @since 0.1.0
@@ -98,17 +115,27 @@ export const environment = (
 }
 
 /**
- * Acquires all that a run needs and starts its process. Quick, and not to be interrupted: the scope owns whatever was
- * acquired, also when a later step fails.
+ * Waits for a start slot, which is where it can be interrupted; then acquires all that a run needs and starts its
+ * process. Either the run has a scope of its own within the other, or nothing is left of it.
  *
  * @since 0.1.0
  * @category constructors
  */
-export const launch = Effect.fnUntraced(function*(options: RunOptions, scope: Scope.CloseableScope) {
+export const launch = Effect.fnUntraced(function*(options: RunOptions, within: Scope.Scope) {
+  const scope = yield* Scope.fork(within, { _tag: "Sequential" })
+  return yield* acquire(options, scope).pipe(
+    Effect.onExit((exit) => Exit.isSuccess(exit) ? Effect.void : Scope.close(scope, exit))
+  )
+}, Effect.uninterruptible)
+
+const acquire = Effect.fnUntraced(function*(options: RunOptions, scope: Scope.CloseableScope) {
   const { config, incarnation, isolation, log, name, readiness, settings } = options
   const launcher = yield* Launcher
   const sockets = yield* Sockets
   const { id, service } = parts(name)
+  const slot = yield* Scope.fork(scope, { _tag: "Sequential" })
+  const slots = yield* StartSlots
+  yield* Effect.interruptible(Scope.extend(slots.take, slot))
   yield* InstanceDir.make(settings, name, config)
   const endpoint = yield* sockets.prepare({
     instance: name,
@@ -140,6 +167,6 @@ export const launch = Effect.fnUntraced(function*(options: RunOptions, scope: Sc
     const spec = yield* Scope.extend(isolation.prepare(plain), scope)
     return yield* Scope.extend(launcher.launch(spec), scope)
   }))
-  const run: InstanceRun = { incarnation, scope, endpoint, process, ready }
+  const run: InstanceRun = { incarnation, scope, endpoint, process, ready, started: close(slot) }
   return run
 })

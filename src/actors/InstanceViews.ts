@@ -3,10 +3,10 @@
  *
  * @since 0.1.0
  */
-import type { GroupConfig, Settings } from "../domain/Config.ts"
+import { type GroupConfig, groupOf, type Settings, type TenementConfig } from "../domain/Config.ts"
 import { isReady, label, lastExit, running } from "../domain/InstanceState.ts"
 import { elapsed, type Instant } from "../domain/Instant.ts"
-import { parts as namesOf } from "../domain/Names.ts"
+import { type GroupName, parts as namesOf, type ServiceName } from "../domain/Names.ts"
 import * as Places from "../domain/Places.ts"
 import type { Description, InstanceView, LogLine, Transition, TreeNode } from "../domain/Views.ts"
 import type { InstanceUsage } from "../layers/Usage.ts"
@@ -94,13 +94,17 @@ export const description = (
   }
 }
 
-/**
- * An instance in the tree.
- *
- * @since 0.1.0
- * @category constructors
- */
-export const node = ({ name, parts, state }: Snapshot): TreeNode => {
+const count = (number: number, what: string): string => `${number} ${what}${number === 1 ? "" : "s"}`
+
+const branch = (name: string, detail: string, children: ReadonlyArray<TreeNode>, state = "one-for-one"): TreeNode => ({
+  name,
+  kind: "supervisor",
+  state,
+  detail,
+  children
+})
+
+const instanceNode = ({ name, parts, state }: Snapshot): TreeNode => {
   const run = running(state)
   return {
     name,
@@ -112,10 +116,41 @@ export const node = ({ name, parts, state }: Snapshot): TreeNode => {
 }
 
 /**
- * A group in words: its strategy, and whether it gave up.
+ * The whole tree: the supervisor's own actors, and the services with their instances, in their groups if they have one.
  *
  * @since 0.1.0
  * @category constructors
  */
-export const groupDetail = (group: GroupConfig, gaveUp: boolean): string =>
-  gaveUp ? `gave up; start a member to lift it` : `${group.services.length} services`
+export const tree = (
+  config: TenementConfig,
+  running: {
+    readonly system: ReadonlyArray<{ readonly id: string; readonly up: boolean; readonly restarts: number }>
+    readonly instances: ReadonlyMap<ServiceName, ReadonlyArray<Snapshot>>
+    readonly gaveUp: ReadonlySet<GroupName>
+  }
+): TreeNode => {
+  const serviceNode = (name: ServiceName): TreeNode => {
+    const children = (running.instances.get(name) ?? []).map(instanceNode)
+    return branch(name, count(children.length, "instance"), children)
+  }
+  const groupNode = ({ name, services, strategy }: GroupConfig): TreeNode => {
+    const gaveUp = running.gaveUp.has(name)
+    const detail = gaveUp ? "gave up; start a member to lift it" : count(services.length, "service")
+    return branch(`group ${name}`, detail, services.map(serviceNode), gaveUp ? "failed" : strategy)
+  }
+  const actors = running.system.map(({ id, restarts, up }): TreeNode => ({
+    name: id,
+    kind: "actor",
+    state: up ? "running" : "down",
+    detail: restarts === 0 ? "" : count(restarts, "restart"),
+    children: []
+  }))
+  const alone = [...config.services.keys()].filter((name) => groupOf(config, name) === undefined)
+  return branch("root", "", [
+    branch("system", "", actors),
+    branch("services", count(config.services.size, "service"), [
+      ...alone.map(serviceNode),
+      ...[...config.groups.values()].map(groupNode)
+    ])
+  ])
+}

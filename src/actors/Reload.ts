@@ -10,12 +10,12 @@ import type { ReloadPlan } from "../domain/Views.ts"
 type Change = ReloadPlan["changes"][number]
 
 /**
- * The plan in words: one entry for each service, instance and group that something happens to.
+ * One entry for each service, instance and group that something happens to.
  *
  * @since 0.1.0
  * @category constructors
  */
-export const plan = (file: string, diff: ConfigDiff, applied: boolean): ReloadPlan => {
+export const changes = (diff: ConfigDiff): ReadonlyArray<Change> => {
   const changes: Array<Change> = []
   for (const { addedInstances, keys, kind, removedInstances, service } of diff.services) {
     if (kind === "added") changes.push({ subject: service, action: "start", keys })
@@ -28,5 +28,5 @@ export const plan = (file: string, diff: ConfigDiff, applied: boolean): ReloadPl
     }
   }
   for (const { group, keys } of diff.groups) changes.push({ subject: `group ${group}`, action: "update", keys })
-  return { file, changes, applied }
+  return changes
 }

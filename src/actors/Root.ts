@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import * as Context from "effect/Context"
+import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
@@ -22,8 +22,9 @@ import * as InstanceDir from "../layers/InstanceDir.ts"
 import { Logs } from "../layers/Logs.ts"
 import { Metrics } from "../layers/Metrics.ts"
 import { Usage } from "../layers/Usage.ts"
-import { NoSuchInstance, NoSuchService, NotReady, NotRunning, ReloadRefused, ShuttingDown } from "./Errors.ts"
+import { DataLeft, NoSuchInstance, NoSuchService, NotReady, NotRunning, ReloadRefused, ShuttingDown } from "./Errors.ts"
 import type * as Instance from "./Instance.ts"
+import type { Needs } from "./InstanceCommands.ts"
 import type { LayersFor } from "./InstanceParts.ts"
 import * as InstanceViews from "./InstanceViews.ts"
 import { now } from "./Now.ts"
@@ -35,19 +36,8 @@ import * as Tree from "./Tree.ts"
 const lastLines = 20
 
 /**
- * Runs a configuration: everything in it is started when the layer is built, and stopped in order when it is released.
- *
- * @since 0.1.0
- * @category layers
- */
-export const layer = (
-  config: TenementConfig,
-  layers: LayersFor
-): Layer.Layer<Tenement, never, Instance.Needs | Usage> =>
-  Layer.tap(layerAtRest(config, layers), (context) => Context.get(context, Tenement).boot)
-
-/**
- * The same, but nothing is started before `boot` is called.
+ * The tree of a configuration. Nothing is started before `boot` is called; everything is stopped, in order, when the layer
+ * is released.
  *
  * @since 0.1.0
  * @category layers
@@ -55,7 +45,7 @@ export const layer = (
 export const layerAtRest = (
   config: TenementConfig,
   layers: LayersFor
-): Layer.Layer<Tenement, never, Instance.Needs | Usage> =>
+): Layer.Layer<Tenement, never, Needs | Usage> =>
   Layer.scoped(
     Tenement,
     Effect.gen(function*() {
@@ -120,8 +110,11 @@ export const layerAtRest = (
           return { instance: view, changed: settled.changed, forced: settled.forced } satisfies Outcome
         })
 
-      const change = (verb: Instance.Verb, cause: Cause) => (name: InstanceName) =>
-        Effect.zipRight(open, Effect.flatMap(find(name), (instance) => ask(instance, verb, cause)))
+      const change = (verb: Instance.Verb, word: "start" | "stop" | "restart") =>
+        Effect.fn(`Tenement.${word}`)(function*(name: InstanceName) {
+          yield* open
+          return yield* ask(yield* find(name), verb, { _tag: "Person", verb: word })
+        })
 
       const spawn = Effect.fn("Tenement.spawn")(function*(service: ServiceName, id: InstanceId) {
         const instance = yield* reshaping.withPermits(1)(Effect.zipRight(open, tree.obtain(service, id)))
@@ -147,9 +140,9 @@ export const layerAtRest = (
         }))
         if (!options.data) return
         const { settings } = yield* tree.config
-        yield* Effect.zipRight(logs.remove(name), InstanceDir.remove(settings, name)).pipe(
-          Effect.catchAll((error) => notice("warning", error.message))
-        )
+        const deleted = yield* Effect.all([logs.remove(name), InstanceDir.remove(settings, name)], { mode: "either" })
+        const problems = Arr.getLefts(deleted).map(({ message }) => message)
+        if (Arr.isNonEmptyArray(problems)) return yield* new DataLeft({ instance: name, problems })
       })
 
       const reload = Effect.fn("Tenement.reload")(
@@ -161,17 +154,24 @@ export const layerAtRest = (
             if (diff.settings.length > 0) {
               return yield* new ReloadRefused({ keys: diff.settings.map(({ key }) => `settings.${key}`) })
             }
-            const plan: ReloadPlan = Reload.plan(next.file, diff, !dryRun)
-            if (dryRun) return { plan, settled: Effect.void }
-            yield* notice("info", `reloading ${next.file}: ${plan.changes.length} changes`)
-            return { plan, settled: yield* tree.adopt(next, diff) }
+            const changes = Reload.changes(diff)
+            if (dryRun) return { changes, problems: Effect.succeed([]) }
+            yield* notice("info", `reloading ${next.file}: ${changes.length} changes`)
+            return { changes, problems: yield* tree.adopt(next, diff) }
           })
-          // Half a reload would be neither the old file nor the new one.
-          return yield* Effect.uninterruptible(Effect.gen(function*() {
-            const { plan, settled } = yield* reshaping.withPermits(1)(reshape)
-            yield* settled
-            return plan
-          }))
+          // Half a reload would be neither the old file nor the new one; the wait after it can be given up.
+          return yield* Effect.uninterruptibleMask((restore) =>
+            Effect.gen(function*() {
+              const { changes, problems } = yield* reshaping.withPermits(1)(reshape)
+              const plan: ReloadPlan = {
+                file: next.file,
+                changes,
+                applied: !dryRun,
+                problems: yield* restore(problems)
+              }
+              return plan
+            })
+          )
         }
       )
 
@@ -222,21 +222,25 @@ export const layerAtRest = (
         list: Effect.map(views, ({ all }) => all),
         describe,
         spawn,
-        start: change("Start", { _tag: "Person", verb: "start" }),
-        stop: change("Stop", { _tag: "Person", verb: "stop" }),
-        restart: change("Restart", { _tag: "Person", verb: "restart" }),
+        start: change("Start", "start"),
+        stop: change("Stop", "stop"),
+        restart: change("Restart", "restart"),
         remove,
         probe,
         logs: (query) =>
           Stream.unwrap(Effect.as(Effect.forEach(query.instances, find, { discard: true }), logs.read(query))),
         events: events.read,
         tree: tree.print,
-        boot: tree.boot,
+        boot: reshaping.withPermits(1)(
+          Effect.uninterruptible(Effect.suspend(() => shuttingDown ? Effect.void : tree.boot))
+        ),
         attach: tree.attach,
         config: tree.config,
         reload,
-        metrics: Effect.flatMap(views, ({ all, used }) =>
-          metrics.render(all, new Map([...used].map(([name, { cpuSeconds }]) => [name, cpuSeconds]))))
+        metrics: Effect.flatMap(
+          views,
+          ({ all, used }) => metrics.render(all, new Map([...used].map(([name, { cpuSeconds }]) => [name, cpuSeconds])))
+        )
       })
     })
   )

@@ -3,17 +3,21 @@
  *
  * @since 0.1.0
  */
-import * as Cause from "effect/Cause"
+import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import type { ServiceConfig, Settings } from "../domain/Config.ts"
+import { elapsed, type Instant } from "../domain/Instant.ts"
 import { type GroupName, type InstanceId, type InstanceName, instanceName, type ServiceName } from "../domain/Names.ts"
-import { exponentialSchedule, stepper } from "../layers/Backoff.ts"
 import { Events } from "../layers/Events.ts"
 import { close } from "./Close.ts"
+import type { ActorLost } from "./Errors.ts"
+import * as Guard from "./Guard.ts"
 import * as Instance from "./Instance.ts"
+import type { Needs } from "./InstanceCommands.ts"
 import type { LayersFor } from "./InstanceParts.ts"
+import { now } from "./Now.ts"
 import * as Supervisor from "./Supervisor.ts"
 
 /**
@@ -35,21 +39,39 @@ export interface Options {
 export interface Service {
   readonly name: ServiceName
   readonly config: Effect.Effect<ServiceConfig>
+  readonly group: Effect.Effect<GroupName | null>
   readonly instances: Effect.Effect<ReadonlyArray<Instance.Instance>>
   readonly get: (id: InstanceId) => Effect.Effect<Option.Option<Instance.Instance>>
   /** Makes an instance that is not started yet. There must be none of that id. */
   readonly add: (id: InstanceId) => Effect.Effect<Instance.Instance>
   /** Ends the instance's actor and forgets it; its process tree is killed if there is one. */
   readonly remove: (id: InstanceId) => Effect.Effect<void>
-  /** New rules for all instances, from now on. */
-  readonly reconfigure: (config: ServiceConfig, group: GroupName | null) => Effect.Effect<void>
+  /** New rules for all instances, from now on. Tells of those that could not take them. */
+  readonly reconfigure: (
+    config: ServiceConfig,
+    group: GroupName | null
+  ) => Effect.Effect<ReadonlyArray<ActorLost>>
   readonly supervisor: Supervisor.Supervisor
 }
 
-/** An actor that has one defect after another is given time, so that it does not keep the machine busy. */
-const pause = () => {
-  const { next } = stepper(exponentialSchedule({ baseMs: 1, maxMs: 1000, jitter: 0 }))
-  return () => Effect.flatMap(next, (delay) => Effect.sleep(Option.getOrElse(delay, () => 0)))
+const longestPauseMs = 1000
+
+/**
+ * An actor that has one defect after another pauses before each run, so that it does not keep the machine busy. It does
+ * so by itself: neither its siblings nor its supervisor wait for it.
+ */
+const paced = (run: Effect.Effect<void>): Effect.Effect<void> => {
+  let inARow = 0
+  let begun: Instant | null = null
+  return Effect.gen(function*() {
+    const at = yield* now
+    if (begun !== null) {
+      inARow = elapsed(begun, at) > 10 * longestPauseMs ? 0 : inARow + 1
+      yield* Effect.sleep(Math.min(2 ** inARow, longestPauseMs))
+    }
+    begun = yield* now
+    yield* run
+  })
 }
 
 /**
@@ -62,7 +84,7 @@ export const make = Effect.fnUntraced(function*(options: Options) {
   const events = yield* Events
   // Made before the supervisor, so closed after it: no actor is left to miss its mailbox.
   const scope = yield* Scope.fork(yield* Effect.scope, { _tag: "Sequential" })
-  const context = yield* Effect.context<Instance.Needs>()
+  const context = yield* Effect.context<Needs>()
   const { name } = options.config
   let { config, group } = options
   const instances = new Map<
@@ -74,7 +96,6 @@ export const make = Effect.fnUntraced(function*(options: Options) {
     name,
     strategy: "one-for-one",
     intensity: { max: Infinity, windowMs: 0 },
-    beforeStart: pause(),
     onFailure: (id, cause) =>
       Effect.zipRight(
         Effect.logError("an actor had a defect and is restarted; its process goes on", cause),
@@ -82,7 +103,7 @@ export const make = Effect.fnUntraced(function*(options: Options) {
           _tag: "Notice",
           level: "error",
           subject: id,
-          message: `its actor had a defect and was restarted; the process went on (${firstLine(cause)})`
+          message: `its actor had a defect and was restarted; the process went on (${Guard.firstLine(cause)})`
         })
       )
   })
@@ -90,21 +111,26 @@ export const make = Effect.fnUntraced(function*(options: Options) {
   const service: Service = {
     name,
     config: Effect.sync(() => config),
+    group: Effect.sync(() => group),
     instances: Effect.sync(() => [...instances.values()].map(({ instance }) => instance)),
     get: (id) => Effect.sync(() => Option.fromNullable(instances.get(id)?.instance)),
     add: (id) =>
       Effect.gen(function*() {
         const own = yield* Scope.fork(scope, { _tag: "Sequential" })
-        const instance = yield* Instance.make({
-          name: instanceName(name, id),
-          config,
-          settings: options.settings,
-          group,
-          layers: options.layers,
-          tellGroup: (delayMs) => options.tellGroup(instanceName(name, id), delayMs)
-        }).pipe(Scope.extend(own), Effect.provide(context))
+        const instance = yield* Instance.make(
+          {
+            name: instanceName(name, id),
+            config,
+            settings: options.settings,
+            group,
+            layers: options.layers,
+            tellGroup: (delayMs) => options.tellGroup(instanceName(name, id), delayMs)
+          },
+          context,
+          own
+        ).pipe(Effect.onError(() => close(own)))
         instances.set(id, { instance, scope: own })
-        yield* supervisor.add({ id: instance.name, start: Effect.succeed(instance.run) })
+        yield* supervisor.add({ id: instance.name, start: Effect.succeed(paced(instance.run)) })
         return instance
       }).pipe(Effect.uninterruptible),
     remove: (id) =>
@@ -119,16 +145,13 @@ export const make = Effect.fnUntraced(function*(options: Options) {
       Effect.suspend(() => {
         config = nextConfig
         group = nextGroup
-        return Effect.forEach(
-          [...instances.values()],
-          // An actor that has a defect just now comes back with the new rules: they are set before it answers.
-          ({ instance }) => Effect.ignore(instance.reconfigure(nextConfig, nextGroup)),
-          { discard: true }
+        const all = [...instances.values()]
+        return Effect.map(
+          Effect.forEach(all, ({ instance }) => Effect.either(instance.reconfigure(nextConfig, nextGroup))),
+          Arr.getLefts
         )
       }),
     supervisor
   }
   return service
 })
-
-const firstLine = (cause: Cause.Cause<unknown>): string => Cause.pretty(cause).split("\n")[0] ?? "no message"

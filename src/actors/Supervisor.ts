@@ -68,7 +68,10 @@ export interface Options {
 export interface Supervisor {
   readonly name: string
   readonly strategy: Strategy
-  /** Starts a child after those there are. A child whose start fails is kept, and treated as any failure. */
+  /**
+   * Starts a child after those there are; there must be none of that id. A child whose start fails is kept, and treated
+   * as any failure.
+   */
   readonly add: (spec: ChildSpec) => Effect.Effect<void>
   /** Stops a child and forgets it. */
   readonly remove: (id: string) => Effect.Effect<void>
@@ -96,9 +99,12 @@ interface Child {
  */
 export const make = Effect.fnUntraced(function*(options: Options) {
   const children = new Map<string, Child>()
-  const changed = Effect.unsafeMakeLatch(false)
+  const changed = yield* Effect.makeLatch(false)
   // One change at a time: a round, an addition or a removal.
-  const oneAtATime = Effect.unsafeMakeSemaphore(1)
+  const oneAtATime = yield* Effect.makeSemaphore(1)
+  const scope = yield* Effect.scope
+  // Closed after `stopAll`, which knows the order.
+  const nursery = yield* Scope.fork(scope, { _tag: "Sequential" })
   let history = Intensity.empty
 
   const stop = (child: Child) =>
@@ -113,7 +119,7 @@ export const make = Effect.fnUntraced(function*(options: Options) {
   const begin = (child: Child): Effect.Effect<boolean> =>
     Effect.uninterruptibleMask((restore) =>
       Effect.gen(function*() {
-        const scope = yield* Scope.make()
+        const scope = yield* Scope.fork(nursery, { _tag: "Sequential" })
         const ended = (exit: Exit.Exit<void, unknown>) =>
           Effect.suspend(() => {
             if (child.scope !== scope) return Effect.void
@@ -181,13 +187,14 @@ export const make = Effect.fnUntraced(function*(options: Options) {
     return Effect.asVoid(changed.close)
   }))
 
-  yield* Scope.addFinalizer(yield* Effect.scope, stopAll)
+  yield* Scope.addFinalizer(scope, stopAll)
 
   const supervisor: Supervisor = {
     name: options.name,
     strategy: options.strategy,
     add: (spec) =>
       oneAtATime.withPermits(1)(Effect.suspend(() => {
+        if (children.has(spec.id)) return Effect.dieMessage(`${options.name} has a child ${spec.id} already`)
         const child: Child = { spec, scope: null, ended: null, restarts: 0 }
         children.set(spec.id, child)
         return Effect.asVoid(begin(child))

@@ -24,6 +24,7 @@ import type { LogQuery } from "../layers/Logs.ts"
 import type {
   ActorLost,
   Busy,
+  DataLeft,
   NoSuchInstance,
   NoSuchService,
   NotReady,
@@ -56,8 +57,11 @@ export class Tenement extends Context.Tag("tenement/actors/Tenement")<Tenement, 
   readonly start: (name: InstanceName) => Effect.Effect<Outcome, ChangeFailed>
   readonly stop: (name: InstanceName) => Effect.Effect<Outcome, ChangeFailed>
   readonly restart: (name: InstanceName) => Effect.Effect<Outcome, ChangeFailed>
-  /** Stops and forgets; with `data` also deletes the instance's folder. */
-  readonly remove: (name: InstanceName, options: { readonly data: boolean }) => Effect.Effect<void, ChangeFailed>
+  /** Stops and forgets; with `data` also deletes the instance's logs and folder. */
+  readonly remove: (
+    name: InstanceName,
+    options: { readonly data: boolean }
+  ) => Effect.Effect<void, ChangeFailed | DataLeft>
   /** One probe, now; it does not count for the instance's health. */
   readonly probe: (name: InstanceName) => Effect.Effect<ProbeReport, NoSuchInstance | NotRunning>
   readonly logs: (query: LogQuery) => Stream.Stream<LogLine, LogsFailed | NoSuchInstance>
@@ -67,16 +71,19 @@ export class Tenement extends Context.Tag("tenement/actors/Tenement")<Tenement, 
     readonly follow: boolean
   }) => Stream.Stream<EventRecord>
   readonly tree: Effect.Effect<TreeNode>
-  /** Starts everything that the configuration lists, in dependency order; does not wait until it is up. */
+  /** Starts everything that the configuration lists, once, in dependency order; does not wait until it is up. */
   readonly boot: Effect.Effect<void>
   /** Puts an actor of the supervisor's own under the tree's `system`, beside the services. */
   readonly attach: (actor: ChildSpec) => Effect.Effect<void>
   readonly config: Effect.Effect<TenementConfig>
-  /** Goes over to another configuration: everything that differs and nothing else, or, with `dryRun`, just says what. */
+  /**
+   * Goes over to another configuration: everything that differs and nothing else, or, with `dryRun`, just says what. Waits
+   * until what was started has settled; interrupting the wait takes nothing back.
+   */
   readonly reload: (
     next: TenementConfig,
     options: { readonly dryRun: boolean }
-  ) => Effect.Effect<ReloadPlan, ConfigInvalid | ReloadRefused | Busy | ActorLost | ShuttingDown>
+  ) => Effect.Effect<ReloadPlan, ConfigInvalid | ReloadRefused | ShuttingDown>
   /** The Prometheus exposition text. */
   readonly metrics: Effect.Effect<{ readonly contentType: string; readonly body: string }>
 }>() {}

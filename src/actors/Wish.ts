@@ -54,9 +54,11 @@ export const verdict = (wish: Wish, state: InstanceState, now: Instant): Settled
     case "Stopped":
       return { _tag: "NotReady", reason: "it was stopped before it was ready" }
     case "Backoff": {
+      // In a moment it is known for how long.
+      if (phase.until === null) return null
       const how = lastEnd === null ? "it failed" : `it ${describeEnd(lastEnd)}`
-      const when = phase.until === null ? "" : `; next try in ${duration(Math.max(0, elapsed(now, phase.until)))}`
-      return { _tag: "NotReady", reason: how + when }
+      const next = duration(Math.max(0, elapsed(now, phase.until)))
+      return { _tag: "NotReady", reason: `${how}; next try in ${next}` }
     }
     default:
       return null

@@ -25,7 +25,7 @@ export const rm = Command.make(
       1
     ),
     data: Options.boolean("data").pipe(
-      Options.withDescription("also deletes the folder of the instance, with all in it")
+      Options.withDescription("also deletes the folder of the instance, with all in it, and its logs")
     )
   },
   Effect.fnUntraced(function*({ data, words }) {
@@ -39,7 +39,7 @@ export const rm = Command.make(
           waiting.delete(name)
           return globals.json
             ? Effect.void
-            : Effect.zipRight(Progress.erase, print([`${name} is gone${data ? ", and its folder with it" : ""}`]))
+            : Effect.zipRight(Progress.erase, print([`${name} is gone${data ? ", and its data with it" : ""}`]))
         })
       ), { discard: true })
     yield* Progress.during(remove, waiting, (name) => instances.describe({ path: { name } }))

@@ -33,6 +33,7 @@ const ConfigNotFound = Errors.onWire(ConfigErrors.ConfigNotFound, 422)
 const Busy = Errors.onWire(Refusals.Busy, 429)
 const ActorLost = Errors.onWire(Refusals.ActorLost, 500)
 const LogsFailed = Errors.onWire(LayerErrors.LogsFailed, 500)
+const DataLeft = Errors.onWire(Refusals.DataLeft, 500)
 const ShuttingDown = Errors.onWire(Refusals.ShuttingDown, 503)
 
 /**
@@ -149,7 +150,8 @@ const instances = HttpApiGroup.make("instances")
   .add(HttpApiEndpoint.get("describe", "/:name").setPath(ByName).addSuccess(Views.Description).addError(NoSuchInstance))
   .add(
     HttpApiEndpoint.del("remove", "/:name").setPath(ByName).setUrlParams(Queries.Removal)
-      .addError(NoSuchInstance).addError(NotReady).annotateContext(describing("Stops the instance and forgets it"))
+      .addError(NoSuchInstance).addError(NotReady).addError(DataLeft)
+      .annotateContext(describing("Stops the instance and forgets it"))
   )
   .add(
     HttpApiEndpoint.post("start", "/:name/start").setPath(ByName).addSuccess(Views.Outcome)
@@ -188,8 +190,7 @@ const tree = HttpApiGroup.make("tree")
   .add(HttpApiEndpoint.get("config", "/config").addSuccess(ConfigView))
   .add(
     HttpApiEndpoint.post("reload", "/reload").setUrlParams(Queries.Reload).addSuccess(Views.ReloadPlan)
-      .addError(ConfigInvalid).addError(ConfigNotFound).addError(ReloadRefused).addError(Busy).addError(ActorLost)
-      .addError(ShuttingDown)
+      .addError(ConfigInvalid).addError(ConfigNotFound).addError(ReloadRefused).addError(ShuttingDown)
   )
   .add(HttpApiEndpoint.get("openapi", "/openapi.json").addSuccess(Schema.Unknown))
   .prefix("/api")

@@ -230,7 +230,9 @@ export const ReloadPlan = Schema.Struct({
       keys: Schema.Array(Schema.Struct({ key: Schema.String, from: Schema.String, to: Schema.String }))
     })
   ),
-  applied: Schema.Boolean
+  applied: Schema.Boolean,
+  /** What was to run by the new file and does not, in sentences. */
+  problems: Schema.Array(Schema.String)
 }).annotations({ identifier: "ReloadPlan" })
 /** @since 0.1.0 */
 export type ReloadPlan = typeof ReloadPlan.Type

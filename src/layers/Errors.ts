@@ -92,6 +92,21 @@ export class LogsFailed extends Schema.TaggedError<LogsFailed>()("LogsFailed", {
 }
 
 /**
+ * An instance's folder could not be deleted, or not all that is in it.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class FolderLeft extends Schema.TaggedError<FolderLeft>()("FolderLeft", {
+  path: Schema.String,
+  code: Schema.String
+}) {
+  override get message() {
+    return `folder ${this.path}: it cannot be deleted (${this.code})`
+  }
+}
+
+/**
  * A program of the system that tenement needs did not do its work. `code` is its exit code, or an errno name.
  *
  * @since 0.1.0

@@ -11,7 +11,7 @@ import { type InstanceName, parts } from "../domain/Names.ts"
 import * as Places from "../domain/Places.ts"
 import { codeOf } from "../internal/errno.ts"
 import * as Folder from "../internal/folder.ts"
-import { LaunchFailed } from "./Errors.ts"
+import { FolderLeft, LaunchFailed } from "./Errors.ts"
 import * as Accounts from "./internal/accounts.ts"
 
 const pathOf = (settings: Settings, name: InstanceName): string => {
@@ -73,12 +73,6 @@ export const make = Effect.fn("InstanceDir.make")(
 export const remove = Effect.fn("InstanceDir.remove")((settings: Settings, name: InstanceName) =>
   Effect.tryPromise({
     try: () => Fs.promises.rm(pathOf(settings, name), { recursive: true, force: true, maxRetries: 3 }),
-    catch: (error) =>
-      new LaunchFailed({
-        instance: name,
-        code: codeOf(error),
-        what: `its folder ${pathOf(settings, name)} cannot be deleted`,
-        advice: "Look at what is in it and delete it by hand."
-      })
+    catch: (error) => new FolderLeft({ path: pathOf(settings, name), code: codeOf(error) })
   })
 )

@@ -72,8 +72,6 @@ export interface InstanceLog {
   readonly begin: (
     incarnation: number
   ) => Effect.Effect<{ readonly stdout: number; readonly stderr: number }, LogsFailed, Scope.Scope>
-  /** A run that has its descriptors already goes on: a supervisor took it over. */
-  readonly resume: (incarnation: number) => Effect.Effect<void>
   /** The run is over: what it still had to say is read, and a last line without a newline is a line. */
   readonly end: Effect.Effect<void>
 }
@@ -151,7 +149,6 @@ export const layer = (options: LogsOptions): Layer.Layer<Logs> =>
               pump.begin(incarnation)
               return pump.descriptors()
             }),
-          resume: (incarnation) => Effect.sync(() => pump.begin(incarnation)),
           end: Effect.sync(() => pump.end())
         }
         return log

@@ -36,16 +36,17 @@ export class House {
   readonly tenement: typeof Tenement.Service
   private readonly scope: Scope.CloseableScope
 
-  /** Everything that the configuration lists is started, as far as that needs no time. */
+  /** Everything that the configuration lists is started, as far as that needs no time, unless `boots` is false. */
   constructor(
     config: TenementConfig,
-    options: { readonly seed?: number; readonly before?: (machine: Machine) => void } = {}
+    options: { readonly seed?: number; readonly before?: (machine: Machine) => void; readonly boots?: boolean } = {}
   ) {
     options.before?.(this.machine)
     this.simulation = new Simulation(options.seed)
     this.scope = this.simulation.run(Scope.make())
-    const context = this.simulation.run(Layer.buildWithScope(this.machine.layer(config), this.scope))
+    const context = this.simulation.run(Layer.buildWithScope(this.machine.layerAtRest(config), this.scope))
     this.tenement = Context.get(context, Tenement)
+    if (options.boots !== false) this.simulation.run(this.tenement.boot)
     open.add(this)
   }
 

@@ -1,13 +1,14 @@
 import { afterEach, assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as FC from "effect/FastCheck"
-import type * as Fiber from "effect/Fiber"
+import * as Fiber from "effect/Fiber"
 import type { ServiceConfig, TenementConfig } from "../../src/domain/Config.ts"
 import { parts } from "../../src/domain/Names.ts"
 import type { Strategy } from "../../src/domain/Strategy.ts"
 import * as Arbitraries from "../../src/testkit/Arbitraries.ts"
 import { aside, clear, House } from "./House.ts"
-import { type Behaviour, config, group, named, on, service } from "./Machine.ts"
+import { config, group, named, on, service, usual } from "./Machine.ts"
+import { ended } from "./Simulation.ts"
 
 afterEach(clear)
 
@@ -55,7 +56,10 @@ const action = FC.oneof(
         FC.record({ failsToLaunch: FC.boolean() }),
         FC.record({ getsReady: FC.boolean() }),
         FC.record({ healthy: FC.boolean() }),
-        FC.record({ probeDies: FC.boolean() }),
+        FC.record({
+          broken: FC.constantFrom(null, "health" as const, "readiness" as const, "prepare" as const, "backoff" as const)
+        }),
+        FC.record({ actorDies: FC.boolean() }),
         FC.record({ launchMs: FC.constantFrom(0, 1, 20) }),
         FC.record({ stopMs: FC.constantFrom(0, 1, 60, 300) })
       )
@@ -68,16 +72,6 @@ const history = FC.array(FC.record({ afterMs: FC.constantFrom(0, 0, 1, 10, 100, 
 type Value<A> = A extends FC.Arbitrary<infer T> ? T : never
 type Action = Value<typeof action>
 type Happening = Value<typeof history>[number]
-
-const well: Behaviour = {
-  ignoresTerm: false,
-  failsToLaunch: false,
-  getsReady: true,
-  healthy: true,
-  probeDies: false,
-  launchMs: 0,
-  stopMs: 0
-}
 
 type Wish = "running" | "stopped"
 
@@ -136,7 +130,7 @@ class Life {
 
   /** From now on nothing goes wrong any more. */
   heal(): void {
-    for (const name of ["a", "b", "c", "d", "e", "f", "g"]) Object.assign(this.house.machine.of(name), well)
+    for (const name of ["a", "b", "c", "d", "e", "f", "g"]) Object.assign(this.house.machine.of(name), usual)
     this.house.pass(60_000)
   }
 
@@ -254,6 +248,40 @@ describe("a tree under any history", () => {
   })
 })
 
+describe("a shutdown", () => {
+  it("is polite to who has more to do than fits", () => {
+    for (let seed = 1; seed <= 20; seed++) {
+      const house = new House(config([service("a")]), { seed })
+      const child = house.machine.child("a")
+      const calls = Array.from({ length: 200 }, () => Effect.exit(house.tenement.start(named("a"))))
+      const answered = house.fork(Effect.all(calls, { concurrency: "unbounded" }))
+      house.simulation.steps(seed * 20)
+      const closed = house.close()
+      house.pass(10_000)
+      assert.isNotNull(closed.unsafePoll())
+      assert.isNotNull(answered.unsafePoll())
+      assert.strictEqual(child.signals[0], "SIGTERM", `seed ${seed}`)
+    }
+  })
+})
+
+describe("boot", () => {
+  it("is done once, however often and by whomever it is asked for", () => {
+    const house = new House(config([service("a"), service("b")], [group("shop", "one-for-all", ["b"])]), {
+      boots: false
+    })
+    assert.deepStrictEqual(house.news(), [])
+    house.do(Effect.all([house.tenement.boot, house.tenement.boot], { concurrency: 2 }))
+    house.do(house.tenement.boot)
+    assert.sameMembers([...house.news()], ["start a", "start b"])
+    const closed = house.close()
+    house.pass(10_000)
+    assert.isNotNull(closed.unsafePoll())
+    assert.isEmpty(house.machine.living)
+    assert.isTrue(house.simulation.isIdle)
+  })
+})
+
 // ---------------------------------------------------------------------------------------------------------------------
 // Order
 // ---------------------------------------------------------------------------------------------------------------------
@@ -355,6 +383,58 @@ describe("a reload", () => {
       }
       assert.strictEqual(house.machine.living.length, after.length)
     }), { fastCheck: { numRuns: 50 } })
+
+  it("is heard by who has more to do than fits, and ends with it", () => {
+    const changed = config([service("a", { env: { NEW: "1" } })])
+    for (let seed = 1; seed <= 60; seed++) {
+      const house = new House(config([service("a")]), { seed })
+      house.news()
+      const reloaded = house.fork(house.tenement.reload(changed, { dryRun: false }))
+      house.simulation.steps(seed)
+      const calls = Array.from({ length: 200 }, () => Effect.exit(house.tenement.start(named("a"))))
+      const answered = house.fork(Effect.all(calls, { concurrency: "unbounded" }))
+      house.pass(10_000)
+      assert.isNotNull(answered.unsafePoll())
+      assert.deepStrictEqual(ended(reloaded).problems, [])
+      assert.deepStrictEqual(house.news(), ["end a", "start a"], `seed ${seed}`)
+    }
+  })
+
+  it("tells what does not come up by the new file", () => {
+    const house = new House(config([service("a")]), { before: (machine) => (machine.of("b").failsToLaunch = true) })
+    const both = config([service("a"), service("b", { maxRestarts: 0 })])
+    const { problems } = house.do(house.tenement.reload(both, { dryRun: false }))
+    assert.lengthOf(problems, 1)
+    assert.match(problems[0]!, /^b:default is not ready: it failed/)
+  })
+
+  it("is done whole, also when nobody waits for it any more", () => {
+    for (let steps = 0; steps < 300; steps += 3) {
+      const house = new House(config([service("a")]), {
+        seed: steps + 1,
+        before: (machine) => (machine.of("b").getsReady = false)
+      })
+      house.news()
+      const after = config([service("a", { env: { NEW: "1" } }), service("b", { startupTimeoutMs: 60_000 })])
+      const reloaded = house.fork(house.tenement.reload(after, { dryRun: false }))
+      house.simulation.steps(steps)
+      const interrupted = house.fork(Fiber.interrupt(reloaded))
+      house.simulation.settle()
+      assert.isNotNull(interrupted.unsafePoll(), "the wait cannot be given up")
+      const news = house.news()
+      // All of it, or nothing.
+      assert.oneOf(news.length, [0, 3], news.join())
+      assert.strictEqual(house.do(house.tenement.config) === after, news.length > 0)
+    }
+  })
+
+  it("before anything was started is what is started", () => {
+    const house = new House(config([service("a")]), { boots: false })
+    house.do(house.tenement.reload(config([service("b")]), { dryRun: false }))
+    assert.deepStrictEqual(house.news(), [])
+    house.do(house.tenement.boot)
+    assert.deepStrictEqual(house.news(), ["start b"])
+  })
 
   it("starts nothing again that a person stops meanwhile", () => {
     const changed = config([service("a", { env: { NEW: "1" } })])

@@ -2,10 +2,12 @@
  * A machine on which nothing is real but the actors: processes that tests start, end and question by hand, and a clock
  * that stands still until it is moved.
  */
+import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as FiberId from "effect/FiberId"
 import * as Layer from "effect/Layer"
+import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/TestClock"
 import * as Fs from "node:fs"
@@ -18,11 +20,11 @@ import * as StartSlots from "../../src/actors/StartSlots.ts"
 import { Tenement } from "../../src/actors/Tenement.ts"
 import type { GroupConfig, ServiceConfig, TenementConfig } from "../../src/domain/Config.ts"
 import type { ExitStatus } from "../../src/domain/Exit.ts"
-import { defaultId, GroupName, InstanceName, ServiceName } from "../../src/domain/Names.ts"
+import { defaultId, GroupName, InstanceName, parts, ServiceName } from "../../src/domain/Names.ts"
 import type { Strategy } from "../../src/domain/Strategy.ts"
 import type { InstanceView, StateLabel } from "../../src/domain/Views.ts"
 import * as Backoff from "../../src/layers/Backoff.ts"
-import { LaunchFailed, Unhealthy } from "../../src/layers/Errors.ts"
+import { LaunchFailed, LogsFailed, Unhealthy } from "../../src/layers/Errors.ts"
 import * as Events from "../../src/layers/Events.ts"
 import { HealthCheck } from "../../src/layers/HealthCheck.ts"
 import * as Isolation from "../../src/layers/Isolation.ts"
@@ -51,19 +53,25 @@ export interface Behaviour {
   /** Gets ready by itself, or only when `ready` is called. */
   getsReady: boolean
   healthy: boolean
-  /** The health check itself has a defect. */
-  probeDies: boolean
+  /** Which of the program's own layers has a defect. */
+  broken: "health" | "readiness" | "prepare" | "backoff" | "policy" | null
+  /** The actor has one: it cannot publish a socket. Also by instance. */
+  actorDies: boolean
+  /** Its logs cannot be deleted. */
+  logsStay: boolean
   /** How long it takes to be launched, and to end when it is asked to. */
   launchMs: number
   stopMs: number
 }
 
-const usual: Behaviour = {
+export const usual: Behaviour = {
   ignoresTerm: false,
   failsToLaunch: false,
   getsReady: true,
   healthy: true,
-  probeDies: false,
+  broken: null,
+  actorDies: false,
+  logsStay: false,
   launchMs: 0,
   stopMs: 0
 }
@@ -155,14 +163,27 @@ export class Machine {
   readonly layersFor: LayersFor = (config) => {
     const behaviour = this.of(config.name)
     return Layer.mergeAll(
-      Layer.succeed(RestartPolicy.RestartPolicy, RestartPolicy.services[config.restart]),
-      Backoff.exponential({ baseMs: config.backoffBaseMs, maxMs: config.backoffMaxMs, jitter: config.backoffJitter }),
+      Layer.succeed(RestartPolicy.RestartPolicy, {
+        ...RestartPolicy.services[config.restart],
+        shouldRestart: (end) => {
+          if (behaviour.broken === "policy") throw new Error("no opinion")
+          return RestartPolicy.services[config.restart].shouldRestart(end)
+        }
+      }),
+      Backoff.fromSchedule(Schedule.delayedEffect(
+        Backoff.exponentialSchedule({
+          baseMs: config.backoffBaseMs,
+          maxMs: config.backoffMaxMs,
+          jitter: config.backoffJitter
+        }),
+        (delay) => behaviour.broken === "backoff" ? Effect.die(new Error("no idea")) : Effect.succeed(delay)
+      )),
       Isolation.process,
       Layer.succeed(HealthCheck, {
         watches: config.health !== null,
         probe: () =>
           Effect.suspend(() =>
-            behaviour.probeDies
+            behaviour.broken === "health"
               ? Effect.die(new Error("the check itself is broken"))
               : behaviour.healthy
               ? Effect.succeed("GET /health: 200")
@@ -172,11 +193,13 @@ export class Machine {
       Layer.succeed(Readiness, {
         waits: config.readiness !== "started",
         prepare: () =>
-          Effect.succeed({
+          behaviour.broken === "prepare" ? Effect.die(new Error("no plan")) : Effect.succeed({
             env: {},
             ready: (observe) => {
               const look: Effect.Effect<string> = Effect.suspend(() =>
-                behaviour.getsReady
+                behaviour.broken === "readiness"
+                  ? Effect.die(new Error("no eyes"))
+                  : behaviour.getsReady
                   ? Effect.succeed("it says so")
                   : observe("not yet").pipe(Effect.delay("200 millis"), Effect.zipRight(look))
               )
@@ -189,12 +212,20 @@ export class Machine {
 
   /** The tree over this machine; it comes up with the layer and goes down with it. */
   layer(config: TenementConfig): Layer.Layer<Tenement | Events.Events> {
-    return Root.layer(config, this.layersFor).pipe(
+    return Layer.tap(this.layerAtRest(config), (context) => Context.get(context, Tenement).boot)
+  }
+
+  /** The same, before it comes up. */
+  layerAtRest(config: TenementConfig): Layer.Layer<Tenement | Events.Events> {
+    return Root.layerAtRest(config, this.layersFor).pipe(
       Layer.provideMerge(Layer.mergeAll(
         Layer.succeed(Launcher, { launch: (spec) => this.launch(spec) }),
         Layer.succeed(Sockets, {
           prepare: ({ publicPath }) => Effect.succeed({ publicPath, privatePath: `${publicPath}.private`, port: null }),
-          publish: () => Effect.void,
+          publish: ({ instance }) =>
+            this.of(parts(instance).service).actorDies || this.of(instance).actorDies
+              ? Effect.die(new Error("a bug")) :
+              Effect.void,
           leads: () => Effect.succeed(true),
           retire: () => Effect.void
         }),
@@ -202,12 +233,14 @@ export class Machine {
           open: () =>
             Effect.succeed({
               begin: () => Effect.succeed({ stdout: 1, stderr: 2 }),
-              resume: () => Effect.void,
               end: Effect.void
             }),
           read: () => Stream.empty,
           last: () => Effect.succeed([]),
-          remove: () => Effect.void
+          remove: (instance) =>
+            this.of(parts(instance).service).logsStay
+              ? new LogsFailed({ instance, path: "/logs", code: "EACCES", problem: "they cannot be deleted" })
+              : Effect.void
         }),
         Layer.succeed(Notify, { listen: () => Effect.die("nothing here waits for a message") }),
         Layer.succeed(Usage, { sample: () => Effect.succeed(new Map()) }),

@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -300,6 +301,18 @@ describe("children that come and go", () => {
     simulation.run(real.supervisor.add(real.spec(child)))
     assert.deepStrictEqual(real.trace, ["start late", "stop late", "start late", "stop late", "start late"])
     assert.deepStrictEqual(simulation.run(real.supervisor.children), [{ id: "late", up: true, restarts: 2 }])
+  })
+
+  it("of an id that is there already are a bug, and the one that is there goes on", () => {
+    const simulation = new Simulation()
+    const real = family(simulation, { ...quiet, size: 1 })
+    simulation.settle()
+    const again = simulation.fork(real.supervisor.add(real.spec(real.children[0]!)))
+    simulation.settle()
+    assert.isTrue(Exit.match(again.unsafePoll()!, { onFailure: Cause.isDie, onSuccess: () => false }))
+    assert.deepStrictEqual(real.trace, ["start 0"])
+    simulation.run(Effect.zipRight(Fiber.interrupt(real.running), real.close))
+    assert.isEmpty([...real.held])
   })
 
   it("whose start interrupts itself are failures too, and not the supervisor's end", () => {

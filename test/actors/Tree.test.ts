@@ -1,8 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Stream from "effect/Stream"
+import * as fs from "node:fs"
 import { Tenement } from "../../src/actors/Tenement.ts"
+import { describeCause } from "../../src/domain/Explain.ts"
 import { InstanceId, ServiceName } from "../../src/domain/Names.ts"
+import { Events } from "../../src/layers/Events.ts"
 import { config, look, Machine, named, on, pass, service, settle, stateOf } from "./Machine.ts"
 
 const api = service("api")
@@ -100,13 +104,14 @@ describe("an instance", () => {
 
   it.effect("survives a defect of its actor with the same process", () => {
     const machine = new Machine()
+    machine.of("api").actorDies = true
     return Effect.gen(function*() {
       yield* settle
       const before = machine.child("api").pid
-      machine.of("api").probeDies = true
-      yield* pass("2 seconds")
-      machine.of("api").probeDies = false
-      yield* pass("5 seconds")
+      yield* pass("4 seconds")
+      assert.strictEqual(yield* stateOf("api"), "starting")
+      machine.of("api").actorDies = false
+      yield* pass("1 seconds")
       const view = yield* look("api")
       assert.strictEqual(view.state, "healthy")
       assert.strictEqual(view.pid, before)
@@ -116,6 +121,32 @@ describe("an instance", () => {
       yield* pass("100 millis")
       assert.strictEqual(machine.children.length, 2)
     }).pipe(Effect.provide(machine.layer(config([service("api", { health: "/health" })]))))
+  })
+
+  it.effect("whose actor has one defect after the other holds up nobody else", () => {
+    const machine = new Machine()
+    return Effect.gen(function*() {
+      yield* settle
+      const tenement = yield* Tenement
+      machine.of(named("api")).actorDies = true
+      const restarted = yield* Effect.fork(tenement.restart(named("api")))
+      for (let turn = 0; turn < 20; turn++) {
+        yield* pass("150 millis")
+        const removed = yield* Effect.fork(tenement.remove(named("api:two"), { data: false }))
+        yield* settle
+        assert.isNotNull(removed.unsafePoll())
+        const spawned = yield* Effect.fork(tenement.spawn(ServiceName.make("api"), InstanceId.make("two")))
+        yield* settle
+        assert.isNotNull(spawned.unsafePoll())
+      }
+      machine.of(named("api")).actorDies = false
+      yield* pass("2 seconds")
+      assert.strictEqual((yield* Fiber.join(restarted)).instance.state, "running")
+    }).pipe(
+      Effect.provide(
+        machine.layer(config([service("api", { instances: ["default", "two"].map((id) => InstanceId.make(id)) })]))
+      )
+    )
   })
 
   it.effect("in backoff is started, stopped or removed at once, and its timer never fires", () => {
@@ -148,6 +179,54 @@ describe("an instance", () => {
       const spawn = tenement.spawn(ServiceName.make("api"), InstanceId.make("test"))
       yield* Effect.all(Array.from({ length: 50 }, () => spawn), { concurrency: 50 })
       assert.strictEqual(machine.living.filter(({ instance }) => instance === named("api:test")).length, 1)
+    }).pipe(Effect.provide(machine.layer(config([api]))))
+  })
+
+  it.effect("is told what its own layers get wrong, and its actor lives", () => {
+    const machine = new Machine()
+    const checked = (name: string) => service(name, { health: "/health", restart: "always", maxRestarts: 1 })
+    for (const broken of ["health", "readiness", "prepare", "backoff", "policy"] as const) {
+      machine.of(broken).broken = broken
+    }
+    return Effect.gen(function*() {
+      yield* settle
+      for (const name of ["backoff", "policy"]) yield* machine.child(name).exit({ code: 1 })
+      yield* pass("1 minute")
+      const why = (name: string) =>
+        Effect.gen(function*() {
+          const { describe } = yield* Tenement
+          const { history, instance } = yield* describe(named(name))
+          return `${instance.state}: ${history.map(({ cause }) => describeCause(cause)).join("; ")}`
+        })
+      assert.match(yield* why("health"), /failed: .*the check itself is broken: Error: the check itself is broken/)
+      assert.match(
+        yield* why("readiness"),
+        /failed: .*not ready within 5 s: the check itself is broken: Error: no eyes/
+      )
+      assert.match(yield* why("prepare"), /failed: .*could not be started: Error: no plan/)
+      assert.match(yield* why("backoff"), /failed: .*schedule came to an end/)
+      assert.match(yield* why("policy"), /healthy: .*exited with code 1/)
+      const events = yield* Effect.flatMap(
+        Events,
+        ({ read }) => Stream.runCollect(read({ tail: null, sinceMs: null, follow: false }))
+      )
+      assert.notInclude(JSON.stringify([...events]), "its actor had a defect")
+    }).pipe(
+      Effect.provide(machine.layer(config(["health", "readiness", "prepare", "backoff", "policy"].map(checked))))
+    )
+  })
+
+  it.effect("that is removed with its data says what is left of that", () => {
+    const machine = new Machine()
+    machine.of("api").logsStay = true
+    return Effect.gen(function*() {
+      yield* settle
+      const tenement = yield* Tenement
+      const error = yield* Effect.flip(tenement.remove(named("api"), { data: true }))
+      assert.strictEqual(error._tag, "DataLeft")
+      assert.include(error.message, "/logs")
+      assert.isFalse(fs.existsSync(`${(yield* tenement.config).settings.dataDir}/api/default`))
+      assert.deepStrictEqual(yield* tenement.list, [])
     }).pipe(Effect.provide(machine.layer(config([api]))))
   })
 

@@ -157,7 +157,7 @@ export const make = Effect.gen(function*() {
       children: [{ name: "api:default", kind: "actor", state: "running", detail: "", children: [] }]
     }),
     config: Effect.succeed(config),
-    reload: (next, { dryRun }) => Effect.succeed({ file: next.file, changes: [], applied: !dryRun }),
+    reload: (next, { dryRun }) => Effect.succeed({ file: next.file, changes: [], applied: !dryRun, problems: [] }),
     boot: Effect.void,
     attach: () => Effect.void,
     metrics: Effect.succeed({ contentType: "text/plain; version=0.0.4; charset=utf-8", body: "up 1\n" })

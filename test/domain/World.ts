@@ -156,7 +156,11 @@ export class World {
         this.timers.delete(command.timer)
         break
       case "StepBackoff":
-        this.send({ _tag: "NextDelay", incarnation: command.incarnation, delayMs: this.delays(this.state.attempt) })
+        this.inFlight.push({
+          _tag: "NextDelay",
+          incarnation: command.incarnation,
+          delayMs: this.delays(this.state.attempt)
+        })
         break
       case "CountRestart":
         this.restarts.push(this.now)

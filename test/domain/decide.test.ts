@@ -177,6 +177,7 @@ describe("a person's wish", () => {
     const world = new World(policy, [0], () => 10)
     world.send({ _tag: "Start", cause: { _tag: "Boot" } })
     world.failLaunch()
+    world.heal()
     assert.strictEqual(world.state.phase._tag, "Failed")
     world.send({ _tag: "Start", cause: { _tag: "Person", verb: "start" } })
     world.heal()

@@ -142,36 +142,6 @@ describe("Logs", () => {
     { fastCheck: { numRuns: 30 } }
   )
 
-  it.scopedLive("goes on with a run that outlived its supervisor", () =>
-    Effect.gen(function*() {
-      const dataDir = yield* folder
-      const go = Path.join(dataDir, "go")
-      // The launcher, unlike the logs, stays: the run must not end with them.
-      const { process } = yield* Effect.gen(function*() {
-        const scope = yield* Effect.scope
-        return yield* Effect.provide(
-          Effect.scoped(Effect.gen(function*() {
-            const log = yield* (yield* Logs.Logs).open(api)
-            const program = `echo before; until [ -e ${go} ]; do sleep 0.02; done; echo alone; echo more >&2`
-            const started = yield* Effect.provideService(start(log, ["sh", "-c", program]), Scope.Scope, scope)
-            yield* Stream.runHead((yield* Logs.Logs).read({ ...everything, follow: true }))
-            return { process: started }
-          })),
-          Logs.layer({ dataDir, maxBytes: 1000, keep: 1 })
-        )
-      })
-      Fs.writeFileSync(go, "")
-      yield* Effect.gen(function*() {
-        const log = yield* (yield* Logs.Logs).open(api)
-        yield* log.resume(1)
-        assert.deepStrictEqual(yield* process.exited, { code: 0, signal: null })
-        const lines = yield* read()
-        assert.deepStrictEqual(texts(lines, "stdout"), ["before", "alone"])
-        assert.deepStrictEqual(texts(lines, "stderr"), ["more"])
-        assert.deepStrictEqual(lines.map(({ incarnation }) => incarnation), [1, 1, 1])
-      }).pipe(Effect.scoped, Effect.provide(Logs.layer({ dataDir, maxBytes: 1000, keep: 1 })))
-    }).pipe(Effect.provide(Launcher.layer)))
-
   it.scopedLive("bears a flood: bounded on disk, the newest kept, the quiet one not delayed", () =>
     withLogs((dataDir) =>
       Effect.gen(function*() {

@@ -99,6 +99,7 @@ describe("reload", () => {
       Plan.lines({
         file: "/t.toml",
         applied: false,
+        problems: [],
         changes: [
           { subject: "api", action: "restart", keys: [{ key: "command", from: "\"a\"", to: "\"b\"" }] },
           { subject: "jobs", action: "start", keys: [] }

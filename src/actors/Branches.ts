@@ -1,0 +1,148 @@
+/**
+ * The branches of the tree, services and groups: how one grows, and how it is taken away.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Scope from "effect/Scope"
+import type { Cause } from "../domain/Cause.ts"
+import { type GroupConfig, groupOf, type ServiceConfig, type TenementConfig } from "../domain/Config.ts"
+import { type GroupName, type InstanceId, type InstanceName, parts, type ServiceName } from "../domain/Names.ts"
+import { close } from "./Close.ts"
+import * as Group from "./Group.ts"
+import * as Instance from "./Instance.ts"
+import type { Needs } from "./InstanceCommands.ts"
+import type { LayersFor } from "./InstanceParts.ts"
+import * as Service from "./Service.ts"
+import type * as Supervisor from "./Supervisor.ts"
+
+/** How many instances of a service, or of a wave, are stopped at once. */
+export const stopsAtOnce = 256
+
+interface Owned<A> {
+  readonly value: A
+  readonly scope: Scope.CloseableScope
+}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface Branches {
+  readonly service: (name: ServiceName) => Service.Service | undefined
+  readonly services: () => ReadonlyArray<Service.Service>
+  readonly group: (name: GroupName) => Group.Group | undefined
+  readonly groups: () => ReadonlyArray<Group.Group>
+  /** The group that a service belongs to. */
+  readonly groupOf: (service: ServiceName) => Group.Group | undefined
+  /** With the instances that the file lists, not started yet. */
+  readonly addService: (service: ServiceConfig) => Effect.Effect<void>
+  /** Stops its instances first. */
+  readonly removeService: (name: ServiceName, cause: Cause) => Effect.Effect<void>
+  /** Stops it first. */
+  readonly removeInstance: (service: Service.Service, id: InstanceId, cause: Cause) => Effect.Effect<void>
+  readonly addGroup: (group: GroupConfig, options: { readonly startMembers: boolean }) => Effect.Effect<void>
+  /** Its members are left as they are. */
+  readonly removeGroup: (name: GroupName) => Effect.Effect<void>
+}
+
+/**
+ * No branches yet. They live in the scope, and run under the trunk.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = Effect.fnUntraced(function*(options: {
+  readonly trunk: Supervisor.Supervisor
+  /** The configuration of this moment. */
+  readonly config: () => TenementConfig
+  readonly layers: LayersFor
+}) {
+  const scope = yield* Effect.scope
+  const context = yield* Effect.context<Needs>()
+  const services = new Map<ServiceName, Owned<Service.Service>>()
+  const groups = new Map<GroupName, Owned<Group.Group>>()
+
+  const grow = <A>(
+    id: string,
+    make: Effect.Effect<A, never, Needs | Scope.Scope>,
+    run: (made: A) => Effect.Effect<void, unknown>
+  ) =>
+    Effect.gen(function*() {
+      const own = yield* Scope.fork(scope, { _tag: "Sequential" })
+      const value = yield* make.pipe(Scope.extend(own), Effect.provide(context))
+      yield* options.trunk.add({ id, start: Effect.succeed(run(value)) })
+      return { value, scope: own }
+    })
+
+  const fell = (id: string, { scope: own }: Owned<unknown>) => Effect.zipRight(options.trunk.remove(id), close(own))
+
+  const groupOfService = (service: ServiceName) => {
+    const name = groupOf(options.config(), service)?.name
+    return name === undefined ? undefined : groups.get(name)?.value
+  }
+
+  const tellGroup = (instance: InstanceName, delayMs: number) =>
+    Effect.suspend(() => groupOfService(parts(instance).service)?.memberFailed(instance, delayMs) ?? Effect.void)
+
+  const removeInstance: Branches["removeInstance"] = (service, id, cause) =>
+    Effect.gen(function*() {
+      const instance = yield* service.get(id)
+      if (Option.isNone(instance)) return
+      yield* Instance.stop(instance.value, cause)
+      yield* service.remove(id)
+    })
+
+  const branches: Branches = {
+    service: (name) => services.get(name)?.value,
+    services: () => [...services.values()].map(({ value }) => value),
+    group: (name) => groups.get(name)?.value,
+    groups: () => [...groups.values()].map(({ value }) => value),
+    groupOf: groupOfService,
+    addService: (config) =>
+      Effect.gen(function*() {
+        const { settings } = options.config()
+        const group = groupOf(options.config(), config.name)?.name ?? null
+        const owned = yield* grow(
+          config.name,
+          Service.make({ config, settings, group, layers: options.layers, tellGroup }),
+          ({ supervisor }) => supervisor.run
+        )
+        services.set(config.name, owned)
+        yield* Effect.forEach(config.instances, owned.value.add, { discard: true })
+      }),
+    removeService: (name, cause) =>
+      Effect.gen(function*() {
+        const owned = services.get(name)
+        if (owned === undefined) return
+        const instances = yield* owned.value.instances
+        yield* Effect.forEach(instances, (instance) => removeInstance(owned.value, parts(instance.name).id, cause), {
+          concurrency: stopsAtOnce,
+          discard: true
+        })
+        services.delete(name)
+        yield* fell(name, owned)
+      }),
+    removeInstance,
+    addGroup: (config, { startMembers }) =>
+      Effect.gen(function*() {
+        const members = config.services.flatMap((name) => services.get(name)?.value ?? [])
+        const owned = yield* grow(
+          `group ${config.name}`,
+          Group.make({ config, services: members, startMembers }),
+          ({ run }) => run
+        )
+        groups.set(config.name, owned)
+      }),
+    removeGroup: (name) =>
+      Effect.gen(function*() {
+        const owned = groups.get(name)
+        if (owned === undefined) return
+        groups.delete(name)
+        yield* owned.value.letGo
+        yield* fell(`group ${name}`, owned)
+      })
+  }
+  return branches
+})

@@ -1,0 +1,87 @@
+/**
+ * The actor of one instance: the only writer of its state.
+ *
+ * It takes an event from its mailbox, asks `decide` what follows, and performs the commands. A defect ends the actor's
+ * fiber and nothing else: what the instance remembers, its mailbox, its waiting callers and the live process go on with
+ * the next fiber.
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import { decide, resume } from "../domain/decide.ts"
+import type { InstanceEvent } from "../domain/InstanceEvent.ts"
+import { close } from "./Close.ts"
+import { Directory } from "./Directory.ts"
+import * as InstanceCommands from "./InstanceCommands.ts"
+import { type InstanceMemory, lost, type Message, post, settle, type Task } from "./InstanceMemory.ts"
+import * as InstanceParts from "./InstanceParts.ts"
+import { now } from "./Now.ts"
+import * as Tasks from "./Tasks.ts"
+
+type Of<Tag extends Message["_tag"]> = Extract<Message, { readonly _tag: Tag }>
+
+/**
+ * The actor, until it is interrupted or has a defect. One at a time.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const run = (memory: InstanceMemory, context: Context.Context<InstanceCommands.Needs>): Effect.Effect<void> =>
+  Effect.scoped(Effect.gen(function*() {
+    const { layers, name } = memory.options
+    const directory = Context.get(context, Directory)
+    const tasks = yield* Tasks.make<Task>((cause) => post(memory, { _tag: "Defect", cause }))
+    const perform = InstanceCommands.performer(memory, tasks, context)
+
+    const apply = (event: InstanceEvent) =>
+      Effect.suspend(() => {
+        const { commands, state } = decide(memory.parts.policy, memory.state, event)
+        memory.state = state
+        return Effect.zipRight(directory.tell(name, state), Effect.forEach(commands, perform, { discard: true }))
+      })
+
+    const onEvent = ({ event, ticket, wish }: Of<"Event">) =>
+      Effect.gen(function*() {
+        if (ticket !== null && !tasks.isCurrent(ticket)) return
+        const before = memory.state.phase
+        yield* apply(event).pipe(
+          Effect.onError(() => wish === null ? Effect.void : Deferred.fail(wish.reply, lost(memory)))
+        )
+        if (wish !== null) {
+          wish.changed = before !== memory.state.phase
+          memory.wishes.add(wish)
+        }
+        if (memory.wishes.size > 0) yield* settle(memory)
+      })
+
+    const onReconfigure = ({ config, group, reply }: Of<"Reconfigure">) =>
+      Effect.gen(function*() {
+        const old = memory.parts.scope
+        memory.parts = yield* InstanceParts.build(config, group, layers, memory.scope).pipe(Effect.provide(context))
+        yield* close(old)
+        if (memory.state.phase._tag === "Up") {
+          // What the old check saw, and what it is looking at, does not count for the new one.
+          const { incarnation } = memory.state
+          yield* perform(
+            memory.parts.policy.health === null ? { _tag: "StopProbes" } : { _tag: "StartProbes", incarnation }
+          )
+        }
+        yield* Deferred.succeed(reply, undefined)
+      }).pipe(Effect.onError(() => Deferred.fail(reply, lost(memory))))
+
+    const handle = (message: Message): Effect.Effect<unknown> => {
+      switch (message._tag) {
+        case "Event":
+          return onEvent(message)
+        case "Reconfigure":
+          return onReconfigure(message)
+        case "Defect":
+          return Effect.failCause(message.cause)
+      }
+    }
+
+    yield* Effect.forEach(resume(memory.parts.policy, memory.state, yield* now), perform, { discard: true })
+    return yield* Effect.forever(Effect.flatMap(Effect.orDie(memory.mailbox.take), handle))
+  }))

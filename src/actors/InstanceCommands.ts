@@ -1,0 +1,228 @@
+/**
+ * What an instance's actor does: each command of `decide`, performed through the layers. What it brings about comes back
+ * as an event.
+ *
+ * @since 0.1.0
+ */
+import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import * as Scope from "effect/Scope"
+import type { Cause as Reason } from "../domain/Cause.ts"
+import type { Command } from "../domain/InstanceEvent.ts"
+import { label } from "../domain/InstanceState.ts"
+import { parts as namesOf } from "../domain/Names.ts"
+import type { StateLabel } from "../domain/Views.ts"
+import { Events } from "../layers/Events.ts"
+import { Logs } from "../layers/Logs.ts"
+import { Metrics } from "../layers/Metrics.ts"
+import { Sockets } from "../layers/Sockets.ts"
+import { close } from "./Close.ts"
+import { Directory } from "./Directory.ts"
+import * as Guard from "./Guard.ts"
+import * as HealthLoop from "./HealthLoop.ts"
+import { type InstanceMemory, settle, type Task, tell } from "./InstanceMemory.ts"
+import type * as InstanceParts from "./InstanceParts.ts"
+import * as InstanceRun from "./InstanceRun.ts"
+import * as PublicSocket from "./PublicSocket.ts"
+import type { Tasks, Ticket } from "./Tasks.ts"
+
+/**
+ * What an instance's actor asks for, of what all instances share (`Embed.Machine`).
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Needs = Logs | Events | Metrics | Directory | InstanceRun.Needs | InstanceParts.Shared
+
+/** Why a launch failed, in words. A defect is one of the instance's layers', most likely, and not the actor's own. */
+const failureOf = (cause: Cause.Cause<InstanceRun.LaunchError>): { readonly code: string; readonly message: string } =>
+  Option.match(Cause.failureOption(cause), {
+    onSome: (failure) => ({ code: "code" in failure ? failure.code : failure._tag, message: failure.message }),
+    onNone: () => ({ code: "Defect", message: `it could not be started: ${Guard.firstLine(cause)}` })
+  })
+
+/**
+ * The performer of one actor's commands.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const performer = (memory: InstanceMemory, tasks: Tasks<Task>, context: Context.Context<Needs>) => {
+  const { name, settings, tellGroup } = memory.options
+  const directory = Context.get(context, Directory)
+  const events = Context.get(context, Events)
+  const logs = Context.get(context, Logs)
+  const metrics = Context.get(context, Metrics)
+  const sockets = Context.get(context, Sockets)
+
+  const publish = (from: StateLabel, to: StateLabel, cause: Reason) =>
+    events.publish({ _tag: "Transition", instance: name, incarnation: memory.state.incarnation, from, to, cause })
+
+  /** A launch has exactly one end that the actor hears of: launched, failed, or called off. */
+  const launch = (incarnation: number) =>
+    Effect.gen(function*() {
+      const exit = yield* Effect.exit(Effect.gen(function*() {
+        if (memory.run !== null) return memory.run
+        const log = memory.log ?? (yield* Scope.extend(logs.open(name), memory.scope))
+        memory.log = log
+        const { config, isolation, readiness } = memory.parts
+        const options = { name, incarnation, config, settings, readiness, isolation, log }
+        memory.run = yield* InstanceRun.launch(options, memory.scope)
+        return memory.run
+      }))
+      yield* Exit.isSuccess(exit)
+        ? tell(memory, { _tag: "Launched", incarnation, pid: exit.value.process.pid }, null)
+        : Cause.isInterruptedOnly(exit.cause)
+        ? tell(memory, { _tag: "LaunchAborted", incarnation }, null)
+        : tell(memory, { _tag: "LaunchFailed", incarnation, ...failureOf(exit.cause) }, null)
+    }).pipe(Effect.uninterruptible, Effect.provide(context))
+
+  /** What is being launched says itself how far it got; if nothing is, nobody else will. */
+  const abort = (incarnation: number) =>
+    tasks.has("launch")
+      ? tasks.cancel("launch")
+      : tasks.start("launch", () =>
+        tell(
+          memory,
+          memory.run === null
+            ? { _tag: "LaunchAborted", incarnation }
+            : { _tag: "Launched", incarnation, pid: memory.run.process.pid },
+          null
+        ))
+
+  const publishSocket = ({ endpoint }: InstanceRun.InstanceRun) =>
+    sockets.publish({ instance: name, endpoint, mode: memory.parts.config.socketMode })
+
+  const awaitDependencies = (incarnation: number, ticket: Ticket<Task>) =>
+    directory.awaitReady(memory.parts.policy.dependsOn, (missing, down) =>
+      Effect.gen(function*() {
+        if (!tasks.isCurrent(ticket)) return
+        const isNews = missing.join() !== memory.missing.join()
+        memory.missing = missing
+        memory.down = down
+        const shown = label(memory.state.phase, memory.parts.policy.health)
+        if (isNews) yield* publish(shown, shown, { _tag: "WaitingFor", services: missing })
+        yield* settle(memory)
+      })).pipe(Effect.zipRight(tell(memory, { _tag: "DependenciesReady", incarnation }, ticket)))
+
+  const stopAwaiting = Effect.suspend(() => {
+    memory.missing = []
+    memory.down = []
+    return tasks.cancel("dependencies")
+  })
+
+  const watchExit = (incarnation: number, { process }: InstanceRun.InstanceRun, ticket: Ticket<Task>) =>
+    Effect.gen(function*() {
+      const status = yield* process.exited
+      const stragglers = yield* process.hasStragglers
+      yield* tell(memory, { _tag: "Exited", incarnation, status, oomKilled: false, stragglers }, ticket)
+    })
+
+  const awaitReadiness = (incarnation: number, run: InstanceRun.InstanceRun, ticket: Ticket<Task>) =>
+    run.ready((detail) => tell(memory, { _tag: "NotReadyYet", incarnation, detail }, ticket)).pipe(
+      Effect.zipLeft(publishSocket(run)),
+      Effect.flatMap((by) => tell(memory, { _tag: "Ready", incarnation, by }, ticket)),
+      Effect.catchAll(({ code, message }) => tell(memory, { _tag: "LaunchFailed", incarnation, code, message }, ticket))
+    )
+
+  const probe = (incarnation: number, run: InstanceRun.InstanceRun, ticket: Ticket<Task>) => {
+    const { endpoint } = run
+    const lead = PublicSocket.keeper({
+      sockets,
+      endpoint,
+      publish: publishSocket(run),
+      notice: (message) => events.publish({ _tag: "Notice", level: "warning", subject: name, message })
+    })
+    return HealthLoop.run({
+      check: memory.parts.health,
+      endpoint,
+      intervalMs: memory.parts.config.healthIntervalMs,
+      tell: (healthy, detail, seconds) =>
+        metrics.probed(namesOf(name).service, seconds).pipe(
+          Effect.zipRight(lead),
+          Effect.zipRight(tell(memory, { _tag: "Probed", incarnation, healthy, detail }, ticket))
+        )
+    })
+  }
+
+  const treeGone = (incarnation: number, wait: Effect.Effect<void>, ticket: Ticket<Task>) =>
+    Effect.zipRight(wait, tell(memory, { _tag: "TreeGone", incarnation }, ticket))
+
+  const releaseRun = Effect.suspend(() => {
+    if (memory.run === null) return Effect.void
+    const { scope } = memory.run
+    memory.run = null
+    return close(scope)
+  })
+
+  /** With the run there is; a command that comes when there is none any more is about nothing. */
+  const withRun = (body: (run: InstanceRun.InstanceRun) => Effect.Effect<void>) =>
+    Effect.suspend(() => memory.run === null ? Effect.void : body(memory.run))
+
+  return (command: Command): Effect.Effect<void> => {
+    switch (command._tag) {
+      case "Publish":
+        return publish(command.from, command.to, command.cause)
+      case "AwaitDependencies":
+        return tasks.start("dependencies", (ticket) => awaitDependencies(command.incarnation, ticket))
+      case "StopAwaiting":
+        return stopAwaiting
+      case "Launch":
+        return tasks.startSurely("launch", () => launch(command.incarnation))
+      case "AbortLaunch":
+        return abort(command.incarnation)
+      case "WatchExit":
+        return withRun((run) => tasks.start("exit", (ticket) => watchExit(command.incarnation, run, ticket)))
+      case "AwaitReadiness":
+        return withRun((run) => tasks.start("readiness", (ticket) => awaitReadiness(command.incarnation, run, ticket)))
+      case "StopReadiness":
+        return Effect.zipRight(tasks.cancel("readiness"), withRun(({ started }) => started))
+      case "StartProbes":
+        return withRun((run) => tasks.start("probes", (ticket) => probe(command.incarnation, run, ticket)))
+      case "StopProbes":
+        return tasks.cancel("probes")
+      case "Signal":
+        return withRun(({ process }) => process.signal(command.signal as NodeJS.Signals))
+      case "SignalTree":
+        return withRun(({ process }) => process.signalTree(command.signal as NodeJS.Signals))
+      case "AwaitTree":
+        return withRun(({ process }) =>
+          tasks.start("tree", (ticket) => treeGone(command.incarnation, process.treeGone, ticket))
+        )
+      case "KillTree":
+        return withRun(({ process }) =>
+          tasks.start("tree", (ticket) => treeGone(command.incarnation, process.killTree, ticket))
+        )
+      case "ReleaseRun":
+        return Effect.zipRight(tasks.cancel("exit", "tree", "readiness", "probes", "launch"), releaseRun)
+      case "ArmTimer": {
+        const { delayMs, incarnation, timer } = command
+        // Whole milliseconds, and never early.
+        return tasks.start(timer, (ticket) =>
+          Effect.zipRight(
+            Effect.sleep(Math.ceil(delayMs)),
+            tell(memory, { _tag: "Elapsed", incarnation, timer }, ticket)
+          ))
+      }
+      case "CancelTimer":
+        return tasks.cancel(command.timer)
+      case "StepBackoff":
+        return tasks.start("backoff", (ticket) =>
+          Effect.flatMap(memory.parts.backoff.next, (delay) =>
+            tell(
+              memory,
+              { _tag: "NextDelay", incarnation: command.incarnation, delayMs: Option.getOrNull(delay) },
+              ticket
+            )))
+      case "ResetBackoff":
+        return memory.parts.backoff.reset
+      case "CountRestart":
+        return metrics.restarted(name, command.end?.reason ?? "unknown")
+      case "TellGroup":
+        return tellGroup(command.delayMs)
+    }
+  }
+}

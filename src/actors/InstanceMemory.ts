@@ -1,0 +1,189 @@
+/**
+ * What an instance keeps from one fiber of its actor to the next.
+ *
+ * @since 0.1.0
+ */
+import type * as Cause from "effect/Cause"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Mailbox from "effect/Mailbox"
+import * as Scope from "effect/Scope"
+import type { ServiceConfig, Settings } from "../domain/Config.ts"
+import type { InstanceEvent, Timer } from "../domain/InstanceEvent.ts"
+import { initial, type InstanceState } from "../domain/InstanceState.ts"
+import type { GroupName, InstanceName, ServiceName } from "../domain/Names.ts"
+import type { InstanceLog } from "../layers/Logs.ts"
+import { ActorLost } from "./Errors.ts"
+import * as InstanceParts from "./InstanceParts.ts"
+import type { InstanceRun } from "./InstanceRun.ts"
+import { now } from "./Now.ts"
+import type { Ticket } from "./Tasks.ts"
+import { type Settled, verdict, type Wish } from "./Wish.ts"
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface Options {
+  readonly name: InstanceName
+  readonly config: ServiceConfig
+  readonly settings: Settings
+  readonly group: GroupName | null
+  readonly layers: InstanceParts.LayersFor
+  /** The instance failed in a way that its group answers for, `delayMs` from now. */
+  readonly tellGroup: (delayMs: number) => Effect.Effect<void>
+}
+
+/**
+ * The tasks of an instance's actor.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Task = "dependencies" | "launch" | "exit" | "readiness" | "probes" | "tree" | Timer
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export type Message =
+  /** With the wish of a caller who waits, or the ticket of the task that says so. */
+  | {
+    readonly _tag: "Event"
+    readonly event: InstanceEvent
+    readonly wish: Wish | null
+    readonly ticket: Ticket<Task> | null
+  }
+  | {
+    readonly _tag: "Reconfigure"
+    readonly config: ServiceConfig
+    readonly group: GroupName | null
+    readonly reply: Deferred.Deferred<void, ActorLost>
+  }
+  | { readonly _tag: "Defect"; readonly cause: Cause.Cause<never> }
+
+/**
+ * Written by the actor and its tasks alone.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface InstanceMemory {
+  readonly options: Options
+  readonly scope: Scope.Scope
+  readonly mailbox: Mailbox.Mailbox<Message>
+  /** Callers that wait for an outcome. */
+  readonly wishes: Set<Wish>
+  state: InstanceState
+  parts: InstanceParts.InstanceParts
+  run: InstanceRun | null
+  /** Opened with the first run. */
+  log: InstanceLog | null
+  /** The services that it waits for, and those of them that nobody has started. */
+  missing: ReadonlyArray<ServiceName>
+  down: ReadonlyArray<ServiceName>
+  /** Nobody will take anything from the mailbox any more. */
+  closed: boolean
+}
+
+/**
+ * Room for what the tree and the actor's own tasks tell it, beyond what callers may fill.
+ */
+const reserve = 64
+
+/**
+ * How much may wait for one instance; callers beyond it are turned away.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
+export const mailboxCapacity = 64
+
+/**
+ * An instance that was never started. Whoever waits for it is answered when the scope closes, whether the actor had come
+ * to the request or not.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = Effect.fnUntraced(function*(options: Options, scope: Scope.Scope) {
+  const memory: InstanceMemory = {
+    options,
+    scope,
+    mailbox: yield* Mailbox.make<Message>({ capacity: mailboxCapacity + reserve, strategy: "suspend" }),
+    wishes: new Set(),
+    state: initial,
+    parts: yield* InstanceParts.build(options.config, options.group, options.layers, scope),
+    run: null,
+    log: null,
+    missing: [],
+    down: [],
+    closed: false
+  }
+  // By hand: `Effect.addFinalizer` keeps the fiber's whole state with each.
+  yield* Scope.addFinalizer(scope, bury(memory))
+  return memory
+})
+
+const bury = (memory: InstanceMemory) =>
+  Effect.gen(function*() {
+    memory.closed = true
+    const error = lost(memory)
+    // What waits for room comes in when there is some.
+    for (let left = yield* memory.mailbox.clear; left.length > 0; left = yield* memory.mailbox.clear) {
+      for (const message of left) {
+        if (message._tag === "Reconfigure") yield* Deferred.fail(message.reply, error)
+        if (message._tag === "Event" && message.wish !== null) yield* Deferred.fail(message.wish.reply, error)
+      }
+    }
+    yield* Effect.forEach(memory.wishes, ({ reply }) => Deferred.fail(reply, error), { discard: true })
+    yield* memory.mailbox.shutdown
+  })
+
+/**
+ * @since 0.1.0
+ * @category combinators
+ */
+export const lost = ({ options }: InstanceMemory): ActorLost => new ActorLost({ actor: options.name })
+
+type Dated = InstanceEvent extends infer E ? E extends { readonly at: unknown } ? Omit<E, "at"> : never : never
+
+/**
+ * Into the mailbox; waits for room if there is none. Never lost while the actor lives; while it is being stopped,
+ * `resume` makes up for it.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const post = ({ mailbox }: InstanceMemory, message: Message): Effect.Effect<void> =>
+  Effect.suspend(() => mailbox.unsafeOffer(message) ? Effect.void : Effect.interruptible(mailbox.offer(message)))
+
+/**
+ * An event that happens now. `ticket` is that of the task which tells it, if what it says can get out of date.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const tell = (memory: InstanceMemory, event: Dated, ticket: Ticket<Task> | null): Effect.Effect<void> =>
+  Effect.flatMap(now, (at) => post(memory, { _tag: "Event", event: { ...event, at }, wish: null, ticket }))
+
+/** Whoever waits for this start would wait until somebody starts the others. */
+const hopeless = ({ down, state }: InstanceMemory, wish: Wish): Settled | null =>
+  state.phase._tag === "Waiting" && wish.until === "ready" && down.length > 0
+    ? { _tag: "NotReady", reason: `it waits for ${down.join(", ")}, which is not running; start that first` }
+    : null
+
+/**
+ * Answers the callers whose wait is over.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const settle = (memory: InstanceMemory): Effect.Effect<void> =>
+  Effect.flatMap(now, (at) =>
+    Effect.forEach([...memory.wishes], (wish) => {
+      const settled = verdict(wish, memory.state, at) ?? hopeless(memory, wish)
+      if (settled === null) return Effect.void
+      memory.wishes.delete(wish)
+      return Deferred.succeed(wish.reply, settled)
+    }, { discard: true }))
