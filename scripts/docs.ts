@@ -108,6 +108,7 @@ const meanings: Readonly<Record<string, string>> = {
   Busy: "too many requests wait for this instance; nothing was changed",
   ConfigNotFound: "the file is gone",
   ConfigInvalid: "the file is wrong; every error in `issues`; nothing was changed",
+  DataLeft: "the instance is gone, and some of its logs or its folder is not; `problems` says what",
   ForeignHost: "`Host` or `Origin` is not this supervisor's",
   InternalError: "a defect of tenement",
   LogsFailed: "the logs could not be read or written; `path` and `code` say why",

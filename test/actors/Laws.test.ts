@@ -384,6 +384,24 @@ describe("a reload", () => {
       assert.strictEqual(house.machine.living.length, after.length)
     }), { fastCheck: { numRuns: 50 } })
 
+  it("that brings a new health check holds nothing against it that the old one saw", () => {
+    const checked = (health: string, healthRetries: number) =>
+      config([service("a", { health, healthRetries, healthIntervalMs: 10 })])
+    for (let seed = 1; seed <= 100; seed++) {
+      const house = new House(checked("/bad", 1000), { seed })
+      house.pass(50)
+      // At the same moment as a probe, now and then.
+      const reloaded = house.fork(
+        Effect.delay(house.tenement.reload(checked("/good", 1), { dryRun: false }), seed % 10)
+      )
+      house.news()
+      house.pass(50)
+      assert.deepStrictEqual(ended(reloaded).problems, [])
+      assert.deepStrictEqual(house.news(), [], `seed ${seed}`)
+      assert.strictEqual(house.look("a").state, "healthy")
+    }
+  })
+
   it("is heard by who has more to do than fits, and ends with it", () => {
     const changed = config([service("a", { env: { NEW: "1" } })])
     for (let seed = 1; seed <= 60; seed++) {

@@ -185,7 +185,7 @@ export class Machine {
           Effect.suspend(() =>
             behaviour.broken === "health"
               ? Effect.die(new Error("the check itself is broken"))
-              : behaviour.healthy
+              : behaviour.healthy && config.health !== "/bad"
               ? Effect.succeed("GET /health: 200")
               : Effect.fail(new Unhealthy({ detail: "GET /health: 503" }))
           )

@@ -54,6 +54,7 @@ export class Simulation {
           }
         }
         this.sleepers.add(sleeper)
+        if (sleeper.dueMs <= this.nowMs) this.tasks.push(sleeper.wake)
         return Effect.sync(() => this.sleepers.delete(sleeper))
       })
   }
@@ -69,10 +70,9 @@ export class Simulation {
 
   /** Lets everything happen that needs no time. */
   settle(): void {
-    for (let steps = 0; this.tasks.length > 0 || this.isDue(this.next); steps++) {
+    for (let steps = 0; this.tasks.length > 0; steps++) {
       if (steps > patience) throw new Error(`still busy after ${patience} steps at ${this.nowMs} ms`)
-      if (this.tasks.length > 0) this.steps(1)
-      else this.next?.wake()
+      this.steps(1)
     }
   }
 
@@ -80,10 +80,6 @@ export class Simulation {
     let next: Sleeper | undefined
     for (const sleeper of this.sleepers) if (next === undefined || sleeper.dueMs < next.dueMs) next = sleeper
     return next
-  }
-
-  private isDue(sleeper: Sleeper | undefined): boolean {
-    return sleeper !== undefined && sleeper.dueMs <= this.nowMs
   }
 
   /** Lets at most so many steps happen, and no time pass. */
@@ -100,6 +96,8 @@ export class Simulation {
       const { next } = this
       if (next === undefined || next.dueMs > until) break
       this.nowMs = next.dueMs
+      // All at once: what happens at one moment happens in any order.
+      for (const sleeper of this.sleepers) if (sleeper.dueMs <= this.nowMs) this.tasks.push(sleeper.wake)
     }
     this.nowMs = until
   }
