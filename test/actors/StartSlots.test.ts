@@ -28,9 +28,9 @@ describe("start slots", () => {
             yield* take
             held.add(index)
             most = Math.max(most, held.size)
-            // What is kept longer than a second is somebody else's from then on.
-            yield* Effect.zipRight(Effect.sleep(Math.min(keepsMs, 1000)), Effect.sync(() => held.delete(index)))
-            yield* Effect.sleep(Math.max(0, keepsMs - 1000))
+            // What is kept for a second is somebody else's from then on.
+            yield* Effect.zipRight(Effect.sleep(Math.min(keepsMs, 999)), Effect.sync(() => held.delete(index)))
+            yield* Effect.sleep(Math.max(0, keepsMs - 999))
           })).pipe(Effect.ensuring(Effect.sync(() => held.delete(index))), Effect.delay(atMs))
         )
       )
