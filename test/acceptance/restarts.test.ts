@@ -54,7 +54,7 @@ const endings: Readonly<Record<string, Ending>> = {
   },
   "late-to-be-ready": {
     turn: "",
-    keys: { readiness: "socket", startup_timeout: "300 millis" },
+    keys: { readiness: "socket", startup_timeout: "1s" },
     restarts: each,
     lastExit: { code: null, signal: "SIGTERM", reason: "startup-timeout" }
   },
