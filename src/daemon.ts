@@ -1,5 +1,5 @@
 /**
- * The supervisor as a program: the tree with its doors, its lock and its signals. Loaded by `tenement serve` alone.
+ * The supervisor as a program: the tree with its API, its lock and its signals. Loaded by `tenement serve` alone.
  *
  * @since 0.1.0
  */
@@ -10,7 +10,7 @@ import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
 import { Tenement } from "./actors/Tenement.ts"
 import { ConfigSource } from "./control/ConfigSource.ts"
-import type { ListenFailed } from "./control/Doors.ts"
+import type { ListenFailed } from "./control/Listeners.ts"
 import * as Server from "./control/Server.ts"
 import type { TenementConfig } from "./domain/Config.ts"
 import * as Embed from "./embed.ts"
@@ -71,7 +71,7 @@ const reloadOnHangup = ({ load }: Options) =>
   )
 
 /** The API under the tree's `system`: it comes up before any service, and a defect in it restarts it. */
-const openDoors = (options: Options): Effect.Effect<Server.Server["Type"], ListenFailed, Tenement> =>
+const serveApi = (options: Options): Effect.Effect<Server.Server["Type"], ListenFailed, Tenement> =>
   Effect.gen(function*() {
     const { settings } = options.config
     const { attach } = yield* Tenement
@@ -117,12 +117,12 @@ export const serve = Effect.fn("daemon.serve")(
     yield* Lock.hold(config.settings.dataDir)
     const context = yield* Layer.build(Embed.layerStopped(config))
     return yield* Effect.gen(function*() {
-      const doors = yield* openDoors(options)
+      const served = yield* serveApi(options)
       const { boot } = yield* Tenement
       yield* Effect.forkScoped(reloadOnHangup(options))
       yield* boot
-      const web = doors.listen === null ? "" : ` and http://${doors.listen.host}:${doors.listen.port}`
-      yield* Effect.logInfo(`tenement ${version} serves ${config.file} on ${doors.socket}${web}`)
+      const web = served.listen === null ? "" : ` and http://${served.listen.host}:${served.listen.port}`
+      yield* Effect.logInfo(`tenement ${version} serves ${config.file} on ${served.socket}${web}`)
       yield* Effect.sleep(settlingTime)
       yield* Heap.trim
       return yield* Effect.never

@@ -1,5 +1,5 @@
 /**
- * The running tree, as the doors (API, command line, a program that embeds it) see it.
+ * The running tree, as the API, the command line and a program that embeds it see it.
  *
  * @since 0.1.0
  */

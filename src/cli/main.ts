@@ -188,7 +188,7 @@ export const main = (argv: ReadonlyArray<string>): Effect.Effect<void> =>
     Effect.scoped,
     Effect.provide(environment),
     Effect.mapError((error) => "message" in error ? error : new WordsWrong({ message: Help.plain(error.error) })),
-    // Errors of the words themselves are told before the options among them could be understood.
+    // An error in the words is reported before the options among them are parsed, so these two are looked for as text.
     conclude({
       config: undefined,
       socket: undefined,

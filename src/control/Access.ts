@@ -1,5 +1,5 @@
 /**
- * Who may come in, and through which door.
+ * Who may use the API: over the control socket whoever may open it, over TCP whoever has a token.
  *
  * @since 0.1.0
  */
@@ -15,18 +15,18 @@ import { ForeignHost, Unauthorized } from "./Errors.ts"
 import * as Tokens from "./Tokens.ts"
 
 /**
- * The door that a request came through: the control socket, whose file says who may use it, or TCP, which anybody on
- * the machine can reach, a page in a browser included. What does not say is treated as TCP.
+ * How a request arrived. The control socket's file permissions say who may use it. TCP can be reached by anybody on the
+ * machine, and by any page in a browser, so such requests need a token. Without the reference, a request counts as TCP.
  *
  * @since 0.1.0
  * @category tags
  */
-export class Door extends Context.Reference<Door>()("tenement/control/Door", {
+export class Transport extends Context.Reference<Transport>()("tenement/control/Transport", {
   defaultValue: (): "socket" | "tcp" => "tcp"
 }) {}
 
 /**
- * Asks for a token of this `data_dir` at the TCP door.
+ * Asks requests over TCP for a token of this `data_dir`.
  *
  * @since 0.1.0
  * @category layers
@@ -41,7 +41,7 @@ export const layer = (dataDir: string): Layer.Layer<Authorization> =>
       new Unauthorized()
     )
     const authorize = Effect.gen(function*() {
-      if ((yield* Door) === "socket") return
+      if ((yield* Transport) === "socket") return
       const { headers } = yield* HttpServerRequest.HttpServerRequest
       const [, secret] = /^Bearer ([\w-]{1,200})$/i.exec(headers["authorization"] ?? "") ?? []
       if (secret === undefined || !(yield* isKnown(secret))) return yield* refuse

@@ -27,7 +27,10 @@ export class Closing
   extends Context.Tag("tenement/control/Closing")<Closing, Deferred.Deferred<never, ShuttingDown>>()
 {}
 
-/** Says that nobody has to say anything, at once and then from time to time; a connection that broke shows by it. */
+/**
+ * A comment at once, and then every 15 s. Writing it is how a connection that broke is noticed while there is nothing else
+ * to send.
+ */
 const heartbeats = Stream.as(Stream.tick("15 seconds"), Sse.heartbeat)
 
 /** Answers when there is something to answer with, so that what fails before that is an error with a status. */

@@ -24,7 +24,7 @@ import { ConfigSource } from "./ConfigSource.ts"
 import * as ConfigView from "./ConfigView.ts"
 import { BadRequest } from "./Errors.ts"
 import * as Follow from "./Follow.ts"
-import { badRequest } from "./Gate.ts"
+import { badRequest } from "./Middleware.ts"
 import { type Selection, sinceMillis } from "./Queries.ts"
 import * as Sse from "./Sse.ts"
 
@@ -127,7 +127,7 @@ const instances = HttpApiBuilder.group(Api, "instances", (handlers) =>
     const tenement = yield* Tenement
     return handlers
       .handle("list", () => tenement.list)
-      // The gate has read the body: HttpApi would read one of any size, and take a broken one for a defect.
+      // The middleware has read the body: HttpApi would read one of any size, and take a broken one for a defect.
       .handleRaw("spawn", () =>
         Effect.gen(function*() {
           const { id, service } = yield* Effect.flatMap(Body, decodeSpawn).pipe(

@@ -19,10 +19,10 @@ import { bounded } from "../internal/bounded.ts"
 import * as Access from "./Access.ts"
 import { Api } from "./Api.ts"
 import type { ConfigSource } from "./ConfigSource.ts"
-import * as Doors from "./Doors.ts"
 import { Closing } from "./Follow.ts"
-import * as Gate from "./Gate.ts"
 import * as Handlers from "./Handlers.ts"
+import * as Listeners from "./Listeners.ts"
+import * as Middleware from "./Middleware.ts"
 
 /**
  * Where to listen and what to say.
@@ -112,14 +112,14 @@ const make = (options: Options) =>
   Effect.gen(function*() {
     const closing = yield* Closing
     const app = yield* HttpApiBuilder.httpApp
-    const through = (door: "socket" | "tcp") =>
-      NodeHttpServer.makeHandler(Effect.provideService(app, Access.Door, door))
+    const over = (transport: "socket" | "tcp") =>
+      NodeHttpServer.makeHandler(Effect.provideService(app, Access.Transport, transport))
 
-    const local = yield* makeServer(trusting, yield* through("socket"))
-    yield* Doors.openSocket(local, options.socket)
-    const remote = yield* makeServer({}, yield* through("tcp"))
+    const local = yield* makeServer(trusting, yield* over("socket"))
+    yield* Listeners.openSocket(local, options.socket)
+    const remote = yield* makeServer({}, yield* over("tcp"))
     remote.maxConnections = maxStrangers
-    const listen = options.listen === null ? null : yield* Doors.openTcp(remote, options.listen)
+    const listen = options.listen === null ? null : yield* Listeners.openTcp(remote, options.listen)
     // Before the servers, which wait for the streams that this ends.
     yield* Effect.addFinalizer(() => Deferred.fail(closing, new ShuttingDown()))
     return Server.of({ socket: options.socket, listen })
@@ -131,11 +131,13 @@ const make = (options: Options) =>
  * @since 0.1.0
  * @category layers
  */
-export const layer = (options: Options): Layer.Layer<Server, Doors.ListenFailed, Tenement | ConfigSource> =>
+export const layer = (options: Options): Layer.Layer<Server, Listeners.ListenFailed, Tenement | ConfigSource> =>
   Layer.scoped(Server, make(options)).pipe(
     Layer.provide(HttpApiBuilder.api(Api)),
     Layer.provide(Handlers.layer(options.version)),
-    Layer.provide(Gate.layer(["localhost", options.domain, ...(options.listen === null ? [] : [options.listen.host])])),
+    Layer.provide(
+      Middleware.layer(["localhost", options.domain, ...(options.listen === null ? [] : [options.listen.host])])
+    ),
     Layer.provide([
       Access.layer(options.dataDir),
       Layer.effect(Closing, Deferred.make()),

@@ -4,7 +4,7 @@ import * as Fs from "node:fs"
 import type * as Http from "node:http"
 import * as Path from "node:path"
 import { checkHost } from "../../src/control/Access.ts"
-import * as Gate from "../../src/control/Gate.ts"
+import * as Middleware from "../../src/control/Middleware.ts"
 import * as Tokens from "../../src/control/Tokens.ts"
 import * as Rig from "./Rig.ts"
 
@@ -12,7 +12,7 @@ const name = (text: string) => Tokens.TokenName.make(text)
 const open = new Set(["/health", "/metrics"])
 
 /** A request that the route would accept. */
-const requestFor = ({ method, path, takesBody }: Gate.Route, headers: Http.OutgoingHttpHeaders = {}) => ({
+const requestFor = ({ method, path, takesBody }: Middleware.Route, headers: Http.OutgoingHttpHeaders = {}) => ({
   method,
   path: path.replace(":name", "api:default"),
   headers: { ...headers, ...(takesBody ? { "content-type": "application/json" } : {}) },
@@ -35,7 +35,7 @@ describe("over TCP", () => {
         "Bearer ci"
       ]
       // Removal comes last, for the other routes need the instance.
-      const routes = Gate.routes.toSorted((a, b) => Number(a.method === "DELETE") - Number(b.method === "DELETE"))
+      const routes = Middleware.routes.toSorted((a, b) => Number(a.method === "DELETE") - Number(b.method === "DELETE"))
       for (const [index, route] of routes.entries()) {
         const label = `${route.method} ${route.path}`
         // Each of the wrong ones at one route at least, and two at each.
@@ -51,7 +51,7 @@ describe("over TCP", () => {
         if (route.method === "DELETE") {
           yield* Rig.send(
             { socket },
-            requestFor(Gate.routes.find((r) => r.takesBody) ?? route)
+            requestFor(Middleware.routes.find((r) => r.takesBody) ?? route)
           )
         }
         assert.oneOf((yield* Rig.send({ socket }, requestFor(route))).status, [200, 204], label)
@@ -79,7 +79,7 @@ describe("over TCP", () => {
     Effect.gen(function*() {
       const { dir, port, socket } = yield* Rig.start()
       const authorization = `Bearer ${yield* Tokens.create(dir, name("ci"))}`
-      for (const route of Gate.routes) {
+      for (const route of Middleware.routes) {
         for (
           const headers of [{ host: "evil.test" }, { host: "localhost", origin: "http://evil.test" }]
         ) {

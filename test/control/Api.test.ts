@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
 import * as Client from "../../src/control/Client.ts"
-import * as Gate from "../../src/control/Gate.ts"
+import * as Middleware from "../../src/control/Middleware.ts"
 import { InstanceId, InstanceName, ServiceName } from "../../src/domain/Names.ts"
 import * as FakeTenement from "./FakeTenement.ts"
 import * as Rig from "./Rig.ts"
@@ -121,7 +121,7 @@ describe("the API, through the client that is derived from it", () => {
       const document = (yield* client.tree.openapi({})) as {
         readonly paths: Readonly<Record<string, Readonly<Record<string, unknown>>>>
       }
-      for (const { method, path } of Gate.routes) {
+      for (const { method, path } of Middleware.routes) {
         assert.property(document.paths[path.replace(":name", "{name}")] ?? {}, method.toLowerCase())
       }
       assert.notInclude(JSON.stringify(document), "HttpApiDecodeError")

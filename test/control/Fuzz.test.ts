@@ -5,7 +5,7 @@ import * as Http from "node:http"
 import * as Net from "node:net"
 import * as v8 from "node:v8"
 import * as vm from "node:vm"
-import * as Gate from "../../src/control/Gate.ts"
+import * as Middleware from "../../src/control/Middleware.ts"
 import * as Rig from "./Rig.ts"
 
 const nested = (depth: number) => "[".repeat(depth) + "]".repeat(depth)
@@ -87,7 +87,7 @@ const mostly = <A>(usual: Fc.Arbitrary<A>, other: Fc.Arbitrary<A>) =>
   Fc.oneof({ weight: 3, arbitrary: usual }, { weight: 1, arbitrary: other })
 
 // A request that some route takes, with something wrong here and there.
-const request = Fc.constantFrom(...Gate.routes).chain(({ method, path, takesBody }) =>
+const request = Fc.constantFrom(...Middleware.routes).chain(({ method, path, takesBody }) =>
   Fc.record({
     method: mostly(
       Fc.constant<string>(method),

@@ -110,7 +110,7 @@ const bind = (server: Net.Server, path: string) =>
  * @since 0.1.0
  * @category constructors
  */
-export const openSocket = Effect.fn("Doors.openSocket")(function*(server: Net.Server, path: string) {
+export const openSocket = Effect.fn("Listeners.openSocket")(function*(server: Net.Server, path: string) {
   const place = yield* attempt(path, () => {
     Fs.mkdirSync(Path.dirname(path), { recursive: true, mode: 0o700 })
     const found = Fs.lstatSync(path, { throwIfNoEntry: false })
@@ -143,12 +143,12 @@ export const openSocket = Effect.fn("Doors.openSocket")(function*(server: Net.Se
 })
 
 /**
- * Opens the door for TCP.
+ * Listens on TCP.
  *
  * @since 0.1.0
  * @category constructors
  */
-export const openTcp = Effect.fn("Doors.openTcp")(
+export const openTcp = Effect.fn("Listeners.openTcp")(
   function*(server: Net.Server, { host, port }: { readonly host: string; readonly port: number }) {
     yield* listen(server, { host, port }, failed("listen", `${host}:${port}`))
     const address = server.address()

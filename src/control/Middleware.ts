@@ -16,7 +16,7 @@ import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import type * as ParseResult from "effect/ParseResult"
 import * as Predicate from "effect/Predicate"
-import { checkHost, Door } from "./Access.ts"
+import { checkHost, Transport } from "./Access.ts"
 import { Api } from "./Api.ts"
 import * as Body from "./Body.ts"
 import { BadRequest, InternalError, MethodNotAllowed, NoSuchRoute, TooLarge } from "./Errors.ts"
@@ -75,7 +75,7 @@ const admit = (names: ReadonlyArray<string>) =>
   Effect.gen(function*() {
     const request = yield* HttpServerRequest.HttpServerRequest
     if (request.url.length > maxTarget) return yield* new TooLarge({ part: "target", limit: maxTarget })
-    const foreign = (yield* Door) === "tcp" ? checkHost(request.headers, names) : null
+    const foreign = (yield* Transport) === "tcp" ? checkHost(request.headers, names) : null
     if (foreign !== null) return yield* foreign
     const route = yield* find(request.method, request.url)
     const body = yield* Body.of(NodeHttpServerRequest.toIncomingMessage(request))
@@ -116,7 +116,7 @@ const translate = (cause: Cause.Cause<Failure>): Effect.Effect<never, Failure> =
 }
 
 /**
- * The gate in front of all routes. `names` are the hosts that a request over TCP may call this supervisor by.
+ * Runs before and after all routes. `names` are the hosts that a request over TCP may call this supervisor by.
  *
  * @since 0.1.0
  * @category layers

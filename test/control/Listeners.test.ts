@@ -7,7 +7,7 @@ import * as Fs from "node:fs"
 import * as Http from "node:http"
 import * as Net from "node:net"
 import * as Path from "node:path"
-import * as Doors from "../../src/control/Doors.ts"
+import * as Listeners from "../../src/control/Listeners.ts"
 import * as Rig from "./Rig.ts"
 
 const makeServer = Effect.acquireRelease(
@@ -19,7 +19,7 @@ const makeServer = Effect.acquireRelease(
     })
 )
 
-const open = (path: string) => Effect.flatMap(makeServer, (server) => Doors.openSocket(server, path))
+const open = (path: string) => Effect.flatMap(makeServer, (server) => Listeners.openSocket(server, path))
 
 const withUmask = <A, E, R>(mask: number, effect: Effect.Effect<A, E, R>) =>
   Effect.acquireUseRelease(
@@ -137,9 +137,9 @@ describe("the control socket", () => {
     }))
 })
 
-describe("the door for TCP", () => {
+describe("TCP", () => {
   const openTcp = (host: string, port: number) =>
-    Effect.flatMap(makeServer, (server) => Doors.openTcp(server, { host, port }))
+    Effect.flatMap(makeServer, (server) => Listeners.openTcp(server, { host, port }))
 
   it.scopedLive("says why it cannot be opened", () =>
     Effect.gen(function*() {
