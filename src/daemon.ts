@@ -17,6 +17,7 @@ import * as Embed from "./embed.ts"
 import * as Heap from "./layers/Heap.ts"
 import * as Launcher from "./layers/Launcher.ts"
 import * as Lock from "./layers/Lock.ts"
+import * as ServiceManager from "./layers/ServiceManager.ts"
 
 /**
  * `load` reads the configuration again, for a reload.
@@ -53,12 +54,13 @@ const hangups = Stream.asyncPush<void>((emit) =>
     (listener) => Effect.sync(() => process.removeListener("SIGHUP", listener))
   ), { bufferSize: 1, strategy: "sliding" })
 
-const reloadOnHangup = ({ load }: Options) =>
+const reloadOnHangup = ({ load }: Options, manager: ServiceManager.ServiceManager) =>
   Effect.flatMap(
     Tenement,
     ({ reload }) =>
       Stream.runForEach(hangups, () =>
         Effect.flatMap(load, (next) => reload(next, { dryRun: false })).pipe(
+          manager.reloading,
           Effect.matchEffect({
             onFailure: (error) => Effect.logError(`reload: ${error.message}`),
             onSuccess: ({ changes, problems }) =>
@@ -119,8 +121,10 @@ export const serve = Effect.fn("daemon.serve")(
     return yield* Effect.gen(function*() {
       const served = yield* serveApi(options)
       const { boot } = yield* Tenement
-      yield* Effect.forkScoped(reloadOnHangup(options))
+      const manager = yield* ServiceManager.attend(process.env)
+      yield* Effect.forkScoped(reloadOnHangup(options, manager))
       yield* boot
+      yield* manager.ready
       const web = served.listen === null ? "" : ` and http://${served.listen.host}:${served.listen.port}`
       yield* Effect.logInfo(`tenement ${version} serves ${config.file} on ${served.socket}${web}`)
       yield* Effect.sleep(settlingTime)

@@ -60,8 +60,13 @@ After=network-online.target
 StartLimitIntervalSec=0
 
 [Service]
-Type=exec
-${[...environment(node), `ExecStart=${run("serve")}`].join("\n")}
+# It has started when the API answers and the first services are being started.
+Type=notify
+${
+    system ? "" : `# The word comes from systemd-notify, which as a user speaks in its own name alone.
+NotifyAccess=all
+`
+  }${[...environment(node), `ExecStart=${run("serve")}`].join("\n")}
 # Waits for the outcome, and fails with what is wrong in the file.
 ExecReload=${run("reload")}
 Restart=always
