@@ -138,7 +138,7 @@ export const layerAtRest = (
           yield* tree.forget(name)
           yield* Effect.all([events.forget(name), metrics.forget(name)], { discard: true })
         }))
-        if (!options.data) return
+        if (!options.data) return yield* logs.forget(name)
         const { settings } = yield* tree.config
         const deleted = yield* Effect.all([logs.remove(name), InstanceDir.remove(settings, name)], { mode: "either" })
         const problems = Arr.getLefts(deleted).map(({ message }) => message)

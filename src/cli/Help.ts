@@ -48,7 +48,7 @@ export const plain = (doc: HelpDoc.HelpDoc): string => paragraphs(doc).join(" ")
 /** What @effect/cli says of a definition is its type, then our words, then whether it is optional. */
 const definitions = (doc: HelpDoc.HelpDoc): ReadonlyArray<Definition> =>
   doc._tag !== "DescriptionList" ? [] : doc.definitions.map(([term, meaning]) => [
-    text(term).replace(/^\((.*)\)$/, "$1"),
+    text(term).replace(/^\((.*)\)$/, "$1").replace(/ 1\+$/, "..."),
     paragraphs(meaning)[1] ?? ""
   ])
 

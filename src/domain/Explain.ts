@@ -75,7 +75,7 @@ export const describeCause = (cause: Cause): string => {
     case "Person":
       return `a person asked for it (${cause.verb})`
     case "Reload":
-      return `the file changed (${cause.keys.join(", ")})`
+      return cause.keys.length === 0 ? "the file changed" : `the file changed (${cause.keys.join(", ")})`
     case "Shutdown":
       return "the supervisor is shutting down"
     case "WaitingFor":

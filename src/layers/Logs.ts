@@ -54,6 +54,8 @@ export class Logs extends Context.Tag("tenement/layers/Logs")<Logs, {
   readonly read: (query: LogQuery) => Stream.Stream<LogLine, LogsFailed>
   /** The newest `count` lines of one instance, oldest first. */
   readonly last: (instance: InstanceName, count: number) => Effect.Effect<ReadonlyArray<LogLine>, LogsFailed>
+  /** An instance is gone: its logs stay, to be read, and what else there was for it goes. */
+  readonly forget: (instance: InstanceName) => Effect.Effect<void>
   /** Deletes the logs of an instance that is gone. */
   readonly remove: (instance: InstanceName) => Effect.Effect<void, LogsFailed>
 }>() {}
@@ -98,6 +100,13 @@ const latestTime = Date.parse("9999-12-31T23:59:59.999Z")
 /** A time as records have it; empty for all of them. */
 const timestamp = (ms: number | null): string =>
   ms === null || !(ms > 0) ? "" : new Date(Math.min(ms, latestTime)).toISOString()
+
+/** Takes away an instance's folder, and its service's, if nothing is in them. */
+const removeEmpty = (directory: string): void => {
+  for (const folder of [directory, Path.dirname(directory)]) {
+    unless(["ENOENT", "ENOTEMPTY", "EEXIST"], () => Fs.rmdirSync(folder))
+  }
+}
 
 /**
  * Logs in files: `{dataDir}/.logs/SERVICE/ID/00000001.log` and so on, readable by the supervisor's user alone.
@@ -218,11 +227,20 @@ export const layer = (options: LogsOptions): Layer.Layer<Logs> =>
             Chunk.toReadonlyArray
           )
         ),
+        forget: Effect.fn("Logs.forget")((instance) =>
+          Effect.sync(() => {
+            const directory = directoryOf(instance)
+            for (const fifo of Object.values(Fifo.pathsOf(directory))) unless(["ENOENT"], () => Fs.unlinkSync(fifo))
+            removeEmpty(directory)
+          })
+        ),
         remove: Effect.fn("Logs.remove")((instance) => {
           const directory = directoryOf(instance)
-          return Effect.mapError(
-            attempt(directory, () => Fs.promises.rm(directory, { recursive: true, force: true })),
-            ({ code }) => new LogsFailed({ instance, path: directory, code, problem: "they cannot be deleted" })
+          return attempt(directory, () => Fs.promises.rm(directory, { recursive: true, force: true })).pipe(
+            Effect.mapError(({ code }) =>
+              new LogsFailed({ instance, path: directory, code, problem: "they cannot be deleted" })
+            ),
+            Effect.zipRight(Effect.sync(() => removeEmpty(directory)))
           )
         })
       }

@@ -2,6 +2,7 @@
  * A machine on which nothing is real but the actors: processes that tests start, end and question by hand, and a clock
  * that stands still until it is moved.
  */
+import { afterAll } from "@effect/vitest"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -237,6 +238,7 @@ export class Machine {
             }),
           read: () => Stream.empty,
           last: () => Effect.succeed([]),
+          forget: () => Effect.void,
           remove: (instance) =>
             this.of(parts(instance).service).logsStay
               ? new LogsFailed({ instance, path: "/logs", code: "EACCES", problem: "they cannot be deleted" })
@@ -329,7 +331,7 @@ export const config = (
 
 // The instances' own folders are the only thing here that touches the disk.
 const folder = Fs.mkdtempSync(Path.join(Os.tmpdir(), "tenement-actors-"))
-process.once("exit", () => Fs.rmSync(folder, { recursive: true, force: true }))
+afterAll(() => Fs.rmSync(folder, { recursive: true, force: true }))
 
 /** Lets everything happen that needs no time, then moves the clock. */
 export const pass = (duration: Parameters<typeof TestClock.adjust>[0]) =>

@@ -7,6 +7,9 @@ import * as LauncherExec from "../../LauncherExec.ts"
 
 const { O_NOFOLLOW, O_NONBLOCK, O_RDWR } = Fs.constants
 
+/** Where an instance's FIFOs are. */
+export const pathsOf = (directory: string) => ({ stdout: `${directory}/stdout`, stderr: `${directory}/stderr` })
+
 /** An argument list may be 2 MiB, and some of it is the environment. */
 const batchSize = 1000
 

@@ -4,7 +4,6 @@ import type * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
 import * as Fs from "node:fs"
 import * as Net from "node:net"
-import * as Path from "node:path"
 import type { InstanceName } from "../../../domain/Names.ts"
 import { bounded } from "../../../internal/bounded.ts"
 import { codeOf, unless } from "../../../internal/errno.ts"
@@ -246,7 +245,7 @@ const failed = (instance: InstanceName, path: string, code: string, problem: str
 
 /** A pump over the FIFOs in `directory`, which are made if they are not there. It is the caller's to close. */
 export const make = Effect.fnUntraced(function*(instance: InstanceName, directory: string, shared: Shared) {
-  const paths = { stdout: Path.join(directory, "stdout"), stderr: Path.join(directory, "stderr") }
+  const paths = Fifo.pathsOf(directory)
   yield* Effect.try({
     try: () => Fs.mkdirSync(directory, { recursive: true, mode: 0o700 }),
     catch: (cause) => failed(instance, directory, codeOf(cause), "its folder cannot be made")
