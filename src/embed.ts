@@ -9,8 +9,8 @@ import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import * as Path from "node:path"
-import * as Directory from "./actors/Directory.ts"
 import type * as InstanceParts from "./actors/InstanceParts.ts"
+import * as ReadinessRegistry from "./actors/ReadinessRegistry.ts"
 import * as Root from "./actors/Root.ts"
 import * as StartSlots from "./actors/StartSlots.ts"
 import { Tenement } from "./actors/Tenement.ts"
@@ -203,7 +203,7 @@ export type Machine =
   | Metrics.Metrics
   | Usage.Usage
   | Notify.Notify
-  | Directory.Directory
+  | ReadinessRegistry.ReadinessRegistry
   | StartSlots.StartSlots
 
 /**
@@ -221,7 +221,7 @@ export const machine = (settings: Settings): Layer.Layer<Machine> =>
     Metrics.layer,
     Usage.layer,
     Notify.layer,
-    Directory.layer,
+    ReadinessRegistry.layer,
     StartSlots.layer(settings.startConcurrency)
   )
 
@@ -262,7 +262,7 @@ export const layerStopped = <R = never>(
 ): Layer.Layer<Tenement, never, Remaining<R>> =>
   Layer.unwrapEffect(
     Effect.map(Effect.context<Remaining<R>>(), (program) =>
-      Root.layerAtRest(config, layers === undefined ? fromFile : closed(layers, program)).pipe(
+      Root.layerStopped(config, layers === undefined ? fromFile : closed(layers, program)).pipe(
         Layer.provide(machine(config.settings))
       ))
   )

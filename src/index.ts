@@ -21,7 +21,7 @@ export * as Readiness from "./layers/Readiness.ts"
 export * as RestartPolicy from "./layers/RestartPolicy.ts"
 
 // What all instances share
-export * as Directory from "./actors/Directory.ts"
+export * as ReadinessRegistry from "./actors/ReadinessRegistry.ts"
 export * as StartSlots from "./actors/StartSlots.ts"
 export * as Events from "./layers/Events.ts"
 export * as Launcher from "./layers/Launcher.ts"

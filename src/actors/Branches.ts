@@ -1,5 +1,5 @@
 /**
- * The branches of the tree, services and groups: how one grows, and how it is taken away.
+ * The branches of the tree, services and groups: how one is added, and how it is removed.
  *
  * @since 0.1.0
  */
@@ -48,13 +48,13 @@ export interface Branches {
 }
 
 /**
- * No branches yet. They live in the scope, and run under the trunk.
+ * No branches yet. They live in the scope, and run under the supervisor.
  *
  * @since 0.1.0
  * @category constructors
  */
 export const make = Effect.fnUntraced(function*(options: {
-  readonly trunk: Supervisor.Supervisor
+  readonly supervisor: Supervisor.Supervisor
   /** The configuration of this moment. */
   readonly config: () => TenementConfig
   readonly layers: LayersFor
@@ -64,7 +64,7 @@ export const make = Effect.fnUntraced(function*(options: {
   const services = new Map<ServiceName, Owned<Service.Service>>()
   const groups = new Map<GroupName, Owned<Group.Group>>()
 
-  const grow = <A>(
+  const addBranch = <A>(
     id: string,
     make: Effect.Effect<A, never, Needs | Scope.Scope>,
     run: (made: A) => Effect.Effect<void, unknown>
@@ -72,11 +72,12 @@ export const make = Effect.fnUntraced(function*(options: {
     Effect.gen(function*() {
       const own = yield* Scope.fork(scope, { _tag: "Sequential" })
       const value = yield* make.pipe(Scope.extend(own), Effect.provide(context))
-      yield* options.trunk.add({ id, start: Effect.succeed(run(value)) })
+      yield* options.supervisor.add({ id, start: Effect.succeed(run(value)) })
       return { value, scope: own }
     })
 
-  const fell = (id: string, { scope: own }: Owned<unknown>) => Effect.zipRight(options.trunk.remove(id), close(own))
+  const removeBranch = (id: string, { scope: own }: Owned<unknown>) =>
+    Effect.zipRight(options.supervisor.remove(id), close(own))
 
   const groupOfService = (service: ServiceName) => {
     const name = groupOf(options.config(), service)?.name
@@ -104,7 +105,7 @@ export const make = Effect.fnUntraced(function*(options: {
       Effect.gen(function*() {
         const { settings } = options.config()
         const group = groupOf(options.config(), config.name)?.name ?? null
-        const owned = yield* grow(
+        const owned = yield* addBranch(
           config.name,
           Service.make({ config, settings, group, layers: options.layers, tellGroup }),
           ({ supervisor }) => supervisor.run
@@ -122,13 +123,13 @@ export const make = Effect.fnUntraced(function*(options: {
           discard: true
         })
         services.delete(name)
-        yield* fell(name, owned)
+        yield* removeBranch(name, owned)
       }),
     removeInstance,
     addGroup: (config, { startMembers }) =>
       Effect.gen(function*() {
         const members = config.services.flatMap((name) => services.get(name)?.value ?? [])
-        const owned = yield* grow(
+        const owned = yield* addBranch(
           `group ${config.name}`,
           Group.make({ config, services: members, startMembers }),
           ({ run }) => run
@@ -140,8 +141,8 @@ export const make = Effect.fnUntraced(function*(options: {
         const owned = groups.get(name)
         if (owned === undefined) return
         groups.delete(name)
-        yield* owned.value.letGo
-        yield* fell(`group ${name}`, owned)
+        yield* owned.value.release
+        yield* removeBranch(`group ${name}`, owned)
       })
   }
   return branches

@@ -78,9 +78,9 @@ export interface Group {
   /** An instance failed and may be started again in `delayMs`. */
   readonly memberFailed: (instance: InstanceName, delayMs: number) => Effect.Effect<void>
   /** A person started a member: the group watches over its members again. */
-  readonly lift: Effect.Effect<void>
+  readonly resetFailed: Effect.Effect<void>
   /** From now on members are left as they are: the supervisor is going down, or the group is being replaced. */
-  readonly letGo: Effect.Effect<void>
+  readonly release: Effect.Effect<void>
   readonly run: Effect.Effect<void>
 }
 
@@ -93,7 +93,7 @@ export interface Group {
 export const make = Effect.fn("Group.make")(function*(options: Options) {
   const { config } = options
   const events = yield* Events
-  const lifted = yield* Effect.makeLatch(false)
+  const reset = yield* Effect.makeLatch(false)
   const failures = new Map<ServiceName, Deferred.Deferred<never, MemberFailed>>()
   const isOneForOne = config.strategy === "one-for-one"
   /** Members that are still to be started for the first time. */
@@ -208,8 +208,8 @@ export const make = Effect.fn("Group.make")(function*(options: Options) {
     for (const service of options.services) {
       yield* Effect.forEach(yield* service.instances, (instance) => instance.giveUp(cause), { discard: true })
     }
-    yield* lifted.await
-    yield* lifted.close
+    yield* reset.await
+    yield* reset.close
     gaveUp = false
     watching = true
   })
@@ -224,8 +224,8 @@ export const make = Effect.fn("Group.make")(function*(options: Options) {
         const failure = failures.get(parts(instance).service)
         if (failure !== undefined) yield* Deferred.fail(failure, new MemberFailed({ instance }))
       }),
-    lift: Effect.suspend(() => gaveUp ? lifted.open : Effect.void),
-    letGo: Effect.sync(() => {
+    resetFailed: Effect.suspend(() => gaveUp ? reset.open : Effect.void),
+    release: Effect.sync(() => {
       released = true
     }),
     run: Effect.forever(Effect.catchTag(Effect.scoped(supervise), "GaveUp", () => giveUp))

@@ -14,14 +14,14 @@ import type { ServiceConfig } from "../domain/Config.ts"
 import type { InstanceState } from "../domain/InstanceState.ts"
 import type { GroupName, InstanceName, ServiceName } from "../domain/Names.ts"
 import type { Endpoint } from "../layers/Endpoint.ts"
-import { Directory } from "./Directory.ts"
 import { type ActorLost, Busy } from "./Errors.ts"
 import * as InstanceActor from "./InstanceActor.ts"
 import type * as InstanceCommands from "./InstanceCommands.ts"
 import * as InstanceMemory from "./InstanceMemory.ts"
 import type * as InstanceParts from "./InstanceParts.ts"
 import { now } from "./Now.ts"
-import type { Settled, Wish } from "./Wish.ts"
+import { ReadinessRegistry } from "./ReadinessRegistry.ts"
+import type { Settled, Waiter } from "./Waiter.ts"
 
 /**
  * What can be seen of an instance at one moment.
@@ -78,7 +78,7 @@ export const stop = (instance: Instance, cause: Cause): Effect.Effect<void> =>
 
 const request = (verb: Verb, cause: Cause) =>
   Effect.map(now, (since) => {
-    const wish: Wish = {
+    const waiter: Waiter = {
       until: verb === "Stop" ? "gone" : "ready",
       since,
       reply: Deferred.unsafeMake<Settled, ActorLost>(FiberId.none),
@@ -87,14 +87,14 @@ const request = (verb: Verb, cause: Cause) =>
     const message: InstanceMemory.Message = {
       _tag: "Event",
       event: { _tag: verb, at: since, cause },
-      wish,
+      waiter,
       ticket: null
     }
-    return { wish, message }
+    return { waiter, message }
   })
 
-const outcome = ({ wishes }: InstanceMemory.InstanceMemory, wish: Wish) =>
-  Deferred.await(wish.reply).pipe(Effect.onInterrupt(() => Effect.sync(() => wishes.delete(wish))))
+const outcome = ({ waiters }: InstanceMemory.InstanceMemory, waiter: Waiter) =>
+  Deferred.await(waiter.reply).pipe(Effect.onInterrupt(() => Effect.sync(() => waiters.delete(waiter))))
 
 /**
  * Makes an instance. What belongs to it longer than to one actor's fiber lives in the scope: its log, its layers, its run.
@@ -105,27 +105,27 @@ const outcome = ({ wishes }: InstanceMemory.InstanceMemory, wish: Wish) =>
 export const make = Effect.fnUntraced(
   function*(options: InstanceMemory.Options, context: Context.Context<InstanceCommands.Needs>, scope: Scope.Scope) {
     const { name } = options
-    const directory = Context.get(context, Directory)
+    const registry = Context.get(context, ReadinessRegistry)
     const memory = yield* InstanceMemory.make(options, scope).pipe(Effect.provide(context))
-    yield* directory.tell(name, memory.state)
-    yield* Scope.addFinalizer(scope, directory.forget(name))
+    yield* registry.tell(name, memory.state)
+    yield* Scope.addFinalizer(scope, registry.forget(name))
 
     const instance: Instance = {
       name,
       run: InstanceActor.run(memory, context),
       ask: (verb, cause) =>
         Effect.gen(function*() {
-          const { message, wish } = yield* request(verb, cause)
+          const { message, waiter } = yield* request(verb, cause)
           if (memory.closed) return yield* InstanceMemory.lost(memory)
           const waiting = Option.getOrElse(memory.mailbox.unsafeSize(), () => 0)
           const hasRoom = waiting < InstanceMemory.mailboxCapacity && memory.mailbox.unsafeOffer(message)
-          return hasRoom ? yield* outcome(memory, wish) : yield* new Busy({ actor: name })
+          return hasRoom ? yield* outcome(memory, waiter) : yield* new Busy({ actor: name })
         }),
       order: (verb, cause) =>
         Effect.gen(function*() {
-          const { message, wish } = yield* request(verb, cause)
+          const { message, waiter } = yield* request(verb, cause)
           return (yield* memory.mailbox.offer(message))
-            ? outcome(memory, wish)
+            ? outcome(memory, waiter)
             : Effect.fail(InstanceMemory.lost(memory))
         }),
       giveUp: (cause) => InstanceMemory.tell(memory, { _tag: "GiveUp", cause }, null),

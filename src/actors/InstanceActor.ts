@@ -13,11 +13,11 @@ import * as Effect from "effect/Effect"
 import { decide, resume } from "../domain/decide.ts"
 import type { InstanceEvent } from "../domain/InstanceEvent.ts"
 import { close } from "./Close.ts"
-import { Directory } from "./Directory.ts"
 import * as InstanceCommands from "./InstanceCommands.ts"
 import { type InstanceMemory, lost, type Message, post, settle, type Task } from "./InstanceMemory.ts"
 import * as InstanceParts from "./InstanceParts.ts"
 import { now } from "./Now.ts"
+import { ReadinessRegistry } from "./ReadinessRegistry.ts"
 import * as Tasks from "./Tasks.ts"
 
 type Of<Tag extends Message["_tag"]> = Extract<Message, { readonly _tag: Tag }>
@@ -31,7 +31,7 @@ type Of<Tag extends Message["_tag"]> = Extract<Message, { readonly _tag: Tag }>
 export const run = (memory: InstanceMemory, context: Context.Context<InstanceCommands.Needs>): Effect.Effect<void> =>
   Effect.scoped(Effect.gen(function*() {
     const { layers, name } = memory.options
-    const directory = Context.get(context, Directory)
+    const registry = Context.get(context, ReadinessRegistry)
     const tasks = yield* Tasks.make<Task>((cause) => post(memory, { _tag: "Defect", cause }))
     const perform = InstanceCommands.performer(memory, tasks, context)
 
@@ -39,21 +39,21 @@ export const run = (memory: InstanceMemory, context: Context.Context<InstanceCom
       Effect.suspend(() => {
         const { commands, state } = decide(memory.parts.policy, memory.state, event)
         memory.state = state
-        return Effect.zipRight(directory.tell(name, state), Effect.forEach(commands, perform, { discard: true }))
+        return Effect.zipRight(registry.tell(name, state), Effect.forEach(commands, perform, { discard: true }))
       })
 
-    const onEvent = ({ event, ticket, wish }: Of<"Event">) =>
+    const onEvent = ({ event, ticket, waiter }: Of<"Event">) =>
       Effect.gen(function*() {
         if (ticket !== null && !tasks.isCurrent(ticket)) return
         const before = memory.state.phase
         yield* apply(event).pipe(
-          Effect.onError(() => wish === null ? Effect.void : Deferred.fail(wish.reply, lost(memory)))
+          Effect.onError(() => waiter === null ? Effect.void : Deferred.fail(waiter.reply, lost(memory)))
         )
-        if (wish !== null) {
-          wish.changed = before !== memory.state.phase
-          memory.wishes.add(wish)
+        if (waiter !== null) {
+          waiter.changed = before !== memory.state.phase
+          memory.waiters.add(waiter)
         }
-        if (memory.wishes.size > 0) yield* settle(memory)
+        if (memory.waiters.size > 0) yield* settle(memory)
       })
 
     const onReconfigure = ({ config, group, reply }: Of<"Reconfigure">) =>

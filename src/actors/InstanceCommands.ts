@@ -20,13 +20,13 @@ import { Logs } from "../layers/Logs.ts"
 import { Metrics } from "../layers/Metrics.ts"
 import { Sockets } from "../layers/Sockets.ts"
 import { close } from "./Close.ts"
-import { Directory } from "./Directory.ts"
 import * as Guard from "./Guard.ts"
 import * as HealthLoop from "./HealthLoop.ts"
 import { type InstanceMemory, settle, type Task, tell } from "./InstanceMemory.ts"
 import type * as InstanceParts from "./InstanceParts.ts"
 import * as InstanceRun from "./InstanceRun.ts"
 import * as PublicSocket from "./PublicSocket.ts"
+import { ReadinessRegistry } from "./ReadinessRegistry.ts"
 import type { Tasks, Ticket } from "./Tasks.ts"
 
 /**
@@ -35,7 +35,7 @@ import type { Tasks, Ticket } from "./Tasks.ts"
  * @since 0.1.0
  * @category models
  */
-export type Needs = Logs | Events | Metrics | Directory | InstanceRun.Needs | InstanceParts.Shared
+export type Needs = Logs | Events | Metrics | ReadinessRegistry | InstanceRun.Needs | InstanceParts.Shared
 
 /** Why a launch failed, in words. A defect is one of the instance's layers', most likely, and not the actor's own. */
 const failureOf = (cause: Cause.Cause<InstanceRun.LaunchError>): { readonly code: string; readonly message: string } =>
@@ -52,7 +52,7 @@ const failureOf = (cause: Cause.Cause<InstanceRun.LaunchError>): { readonly code
  */
 export const performer = (memory: InstanceMemory, tasks: Tasks<Task>, context: Context.Context<Needs>) => {
   const { name, settings, tellGroup } = memory.options
-  const directory = Context.get(context, Directory)
+  const registry = Context.get(context, ReadinessRegistry)
   const events = Context.get(context, Events)
   const logs = Context.get(context, Logs)
   const metrics = Context.get(context, Metrics)
@@ -97,7 +97,7 @@ export const performer = (memory: InstanceMemory, tasks: Tasks<Task>, context: C
     sockets.publish({ instance: name, endpoint, mode: memory.parts.config.socketMode })
 
   const awaitDependencies = (incarnation: number, ticket: Ticket<Task>) =>
-    directory.awaitReady(memory.parts.policy.dependsOn, (missing, down) =>
+    registry.awaitReady(memory.parts.policy.dependsOn, (missing, down) =>
       Effect.gen(function*() {
         if (!tasks.isCurrent(ticket)) return
         const isNews = missing.join() !== memory.missing.join()

@@ -18,7 +18,7 @@ import * as InstanceParts from "./InstanceParts.ts"
 import type { InstanceRun } from "./InstanceRun.ts"
 import { now } from "./Now.ts"
 import type { Ticket } from "./Tasks.ts"
-import { type Settled, verdict, type Wish } from "./Wish.ts"
+import { type Settled, verdict, type Waiter } from "./Waiter.ts"
 
 /**
  * @since 0.1.0
@@ -47,11 +47,11 @@ export type Task = "dependencies" | "launch" | "exit" | "readiness" | "probes" |
  * @category models
  */
 export type Message =
-  /** With the wish of a caller who waits, or the ticket of the task that says so. */
+  /** With the waiter of a caller who waits, or the ticket of the task that says so. */
   | {
     readonly _tag: "Event"
     readonly event: InstanceEvent
-    readonly wish: Wish | null
+    readonly waiter: Waiter | null
     readonly ticket: Ticket<Task> | null
   }
   | {
@@ -73,7 +73,7 @@ export interface InstanceMemory {
   readonly scope: Scope.Scope
   readonly mailbox: Mailbox.Mailbox<Message>
   /** Callers that wait for an outcome. */
-  readonly wishes: Set<Wish>
+  readonly waiters: Set<Waiter>
   state: InstanceState
   parts: InstanceParts.InstanceParts
   run: InstanceRun | null
@@ -111,7 +111,7 @@ export const make = Effect.fnUntraced(function*(options: Options, scope: Scope.S
     options,
     scope,
     mailbox: yield* Mailbox.make<Message>({ capacity: mailboxCapacity + reserve, strategy: "suspend" }),
-    wishes: new Set(),
+    waiters: new Set(),
     state: initial,
     parts: yield* InstanceParts.build(options.config, options.group, options.layers, scope),
     run: null,
@@ -133,10 +133,10 @@ const bury = (memory: InstanceMemory) =>
     for (let left = yield* memory.mailbox.clear; left.length > 0; left = yield* memory.mailbox.clear) {
       for (const message of left) {
         if (message._tag === "Reconfigure") yield* Deferred.fail(message.reply, error)
-        if (message._tag === "Event" && message.wish !== null) yield* Deferred.fail(message.wish.reply, error)
+        if (message._tag === "Event" && message.waiter !== null) yield* Deferred.fail(message.waiter.reply, error)
       }
     }
-    yield* Effect.forEach(memory.wishes, ({ reply }) => Deferred.fail(reply, error), { discard: true })
+    yield* Effect.forEach(memory.waiters, ({ reply }) => Deferred.fail(reply, error), { discard: true })
     yield* memory.mailbox.shutdown
   })
 
@@ -165,11 +165,11 @@ export const post = ({ mailbox }: InstanceMemory, message: Message): Effect.Effe
  * @category combinators
  */
 export const tell = (memory: InstanceMemory, event: Dated, ticket: Ticket<Task> | null): Effect.Effect<void> =>
-  Effect.flatMap(now, (at) => post(memory, { _tag: "Event", event: { ...event, at }, wish: null, ticket }))
+  Effect.flatMap(now, (at) => post(memory, { _tag: "Event", event: { ...event, at }, waiter: null, ticket }))
 
 /** Whoever waits for this start would wait until somebody starts the others. */
-const hopeless = ({ down, state }: InstanceMemory, wish: Wish): Settled | null =>
-  state.phase._tag === "Waiting" && wish.until === "ready" && down.length > 0
+const hopeless = ({ down, state }: InstanceMemory, waiter: Waiter): Settled | null =>
+  state.phase._tag === "Waiting" && waiter.until === "ready" && down.length > 0
     ? { _tag: "NotReady", reason: `it waits for ${down.join(", ")}, which is not running; start that first` }
     : null
 
@@ -181,9 +181,9 @@ const hopeless = ({ down, state }: InstanceMemory, wish: Wish): Settled | null =
  */
 export const settle = (memory: InstanceMemory): Effect.Effect<void> =>
   Effect.flatMap(now, (at) =>
-    Effect.forEach([...memory.wishes], (wish) => {
-      const settled = verdict(wish, memory.state, at) ?? hopeless(memory, wish)
+    Effect.forEach([...memory.waiters], (waiter) => {
+      const settled = verdict(waiter, memory.state, at) ?? hopeless(memory, waiter)
       if (settled === null) return Effect.void
-      memory.wishes.delete(wish)
-      return Deferred.succeed(wish.reply, settled)
+      memory.waiters.delete(waiter)
+      return Deferred.succeed(waiter.reply, settled)
     }, { discard: true }))

@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import { type GroupConfig, groupOf, type Settings, type TenementConfig } from "../domain/Config.ts"
+import { count } from "../domain/Explain.ts"
 import { isReady, label, lastExit, running } from "../domain/InstanceState.ts"
 import { elapsed, type Instant } from "../domain/Instant.ts"
 import { type GroupName, parts as namesOf, type ServiceName } from "../domain/Names.ts"
@@ -93,8 +94,6 @@ export const description = (
     lastLines
   }
 }
-
-const count = (number: number, what: string): string => `${number} ${what}${number === 1 ? "" : "s"}`
 
 const branch = (name: string, detail: string, children: ReadonlyArray<TreeNode>, state = "one-for-one"): TreeNode => ({
   name,

@@ -1,5 +1,5 @@
 /**
- * The root: the tree with its doors. Brings it up, answers for it, and takes it down in order.
+ * What can be asked of the running tree. Brings it up, answers for it, and takes it down in order.
  *
  * @since 0.1.0
  */
@@ -42,7 +42,7 @@ const lastLines = 20
  * @since 0.1.0
  * @category layers
  */
-export const layerAtRest = (
+export const layerStopped = (
   config: TenementConfig,
   layers: LayersFor
 ): Layer.Layer<Tenement, never, Needs | Usage> =>
@@ -103,7 +103,7 @@ export const layerAtRest = (
 
       const ask = (instance: Instance.Instance, verb: Instance.Verb, cause: Cause) =>
         Effect.gen(function*() {
-          if (verb !== "Stop") yield* tree.lift(parts(instance.name).service)
+          if (verb !== "Stop") yield* tree.resetFailed(parts(instance.name).service)
           const settled = yield* instance.ask(verb, cause)
           const view = yield* viewOf(instance)
           if (settled._tag === "NotReady") return yield* new NotReady({ instance: view, reason: settled.reason })

@@ -9,6 +9,7 @@ import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import type { ServiceConfig, Settings } from "../domain/Config.ts"
 import { elapsed, type Instant } from "../domain/Instant.ts"
+import { unlimited } from "../domain/Intensity.ts"
 import { type GroupName, type InstanceId, type InstanceName, instanceName, type ServiceName } from "../domain/Names.ts"
 import { Events } from "../layers/Events.ts"
 import { close } from "./Close.ts"
@@ -95,7 +96,7 @@ export const make = Effect.fnUntraced(function*(options: Options) {
   const supervisor = yield* Supervisor.make({
     name,
     strategy: "one-for-one",
-    intensity: { max: Infinity, windowMs: 0 },
+    intensity: unlimited,
     onFailure: (id, cause) =>
       Effect.zipRight(
         Effect.logError("an actor had a defect and is restarted; its process goes on", cause),

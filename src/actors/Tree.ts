@@ -9,6 +9,7 @@ import * as Scope from "effect/Scope"
 import { groupOf, type TenementConfig } from "../domain/Config.ts"
 import type { ConfigDiff } from "../domain/ConfigDiff.ts"
 import * as Dependencies from "../domain/Dependencies.ts"
+import { unlimited } from "../domain/Intensity.ts"
 import { type GroupName, type InstanceId, type InstanceName, parts, type ServiceName } from "../domain/Names.ts"
 import type { TreeNode } from "../domain/Views.ts"
 import { adopt } from "./Adopt.ts"
@@ -17,8 +18,6 @@ import * as Instance from "./Instance.ts"
 import type { LayersFor } from "./InstanceParts.ts"
 import * as InstanceViews from "./InstanceViews.ts"
 import * as Supervisor from "./Supervisor.ts"
-
-const unlimited = { max: Infinity, windowMs: 0 }
 
 /**
  * @since 0.1.0
@@ -32,7 +31,7 @@ export interface Tree {
   readonly obtain: (service: ServiceName, id: InstanceId) => Effect.Effect<Option.Option<Instance.Instance>>
   readonly forget: (name: InstanceName) => Effect.Effect<void>
   /** A person started a member of a group that gave up. */
-  readonly lift: (service: ServiceName) => Effect.Effect<void>
+  readonly resetFailed: (service: ServiceName) => Effect.Effect<void>
   /** Starts everything that the file lists, in dependency order. Once. */
   readonly boot: Effect.Effect<void>
   /** Stops everything, in reverse dependency order. */
@@ -67,8 +66,8 @@ export const make = Effect.fn("Tree.make")(function*(options: {
 
   const root = yield* Supervisor.make({ name: "root", strategy: "one-for-one", intensity: unlimited })
   const system = yield* Supervisor.make({ name: "system", strategy: "one-for-one", intensity: unlimited })
-  const trunk = yield* Supervisor.make({ name: "services", strategy: "one-for-one", intensity: unlimited })
-  for (const branch of [system, trunk]) yield* root.add({ id: branch.name, start: Effect.succeed(branch.run) })
+  const services = yield* Supervisor.make({ name: "services", strategy: "one-for-one", intensity: unlimited })
+  for (const branch of [system, services]) yield* root.add({ id: branch.name, start: Effect.succeed(branch.run) })
   // Above the root is nobody who could start it again: a defect in it is logged, and it goes on.
   yield* root.run.pipe(
     Effect.catchAllCause((cause) =>
@@ -78,7 +77,7 @@ export const make = Effect.fn("Tree.make")(function*(options: {
     Effect.interruptible,
     Effect.forkScoped
   )
-  const branches = yield* Branches.make({ trunk, config: () => config, layers: options.layers }).pipe(
+  const branches = yield* Branches.make({ supervisor: services, config: () => config, layers: options.layers }).pipe(
     Scope.extend(above)
   )
 
@@ -102,7 +101,7 @@ export const make = Effect.fn("Tree.make")(function*(options: {
       }),
     forget: (name) =>
       Effect.suspend(() => branches.service(parts(name).service)?.remove(parts(name).id) ?? Effect.void),
-    lift: (service) => Effect.suspend(() => branches.groupOf(service)?.lift ?? Effect.void),
+    resetFailed: (service) => Effect.suspend(() => branches.groupOf(service)?.resetFailed ?? Effect.void),
 
     boot: Effect.gen(function*() {
       if (isUp) return
@@ -116,7 +115,7 @@ export const make = Effect.fn("Tree.make")(function*(options: {
     }),
 
     shutdown: Effect.gen(function*() {
-      for (const group of branches.groups()) yield* group.letGo
+      for (const group of branches.groups()) yield* group.release
       for (const wave of waves().toReversed()) {
         const instances = (yield* Effect.forEach(wave, instancesOf)).flat()
         yield* Effect.forEach(instances, (instance) => Instance.stop(instance, { _tag: "Shutdown" }), {

@@ -44,7 +44,7 @@ export class House {
     options.before?.(this.machine)
     this.simulation = new Simulation(options.seed)
     this.scope = this.simulation.run(Scope.make())
-    const context = this.simulation.run(Layer.buildWithScope(this.machine.layerAtRest(config), this.scope))
+    const context = this.simulation.run(Layer.buildWithScope(this.machine.layerStopped(config), this.scope))
     this.tenement = Context.get(context, Tenement)
     if (options.boots !== false) this.simulation.run(this.tenement.boot)
     open.add(this)

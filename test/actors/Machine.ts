@@ -14,8 +14,8 @@ import * as TestClock from "effect/TestClock"
 import * as Fs from "node:fs"
 import * as Os from "node:os"
 import * as Path from "node:path"
-import * as Directory from "../../src/actors/Directory.ts"
 import type { LayersFor } from "../../src/actors/InstanceParts.ts"
+import * as ReadinessRegistry from "../../src/actors/ReadinessRegistry.ts"
 import * as Root from "../../src/actors/Root.ts"
 import * as StartSlots from "../../src/actors/StartSlots.ts"
 import { Tenement } from "../../src/actors/Tenement.ts"
@@ -213,12 +213,12 @@ export class Machine {
 
   /** The tree over this machine; it comes up with the layer and goes down with it. */
   layer(config: TenementConfig): Layer.Layer<Tenement | Events.Events> {
-    return Layer.tap(this.layerAtRest(config), (context) => Context.get(context, Tenement).boot)
+    return Layer.tap(this.layerStopped(config), (context) => Context.get(context, Tenement).boot)
   }
 
   /** The same, before it comes up. */
-  layerAtRest(config: TenementConfig): Layer.Layer<Tenement | Events.Events> {
-    return Root.layerAtRest(config, this.layersFor).pipe(
+  layerStopped(config: TenementConfig): Layer.Layer<Tenement | Events.Events> {
+    return Root.layerStopped(config, this.layersFor).pipe(
       Layer.provideMerge(Layer.mergeAll(
         Layer.succeed(Launcher, { launch: (spec) => this.launch(spec) }),
         Layer.succeed(Sockets, {
@@ -248,7 +248,7 @@ export class Machine {
         Layer.succeed(Usage, { sample: () => Effect.succeed(new Map()) }),
         Metrics.layer,
         Events.layer,
-        Directory.layer,
+        ReadinessRegistry.layer,
         StartSlots.layer(4)
       ))
     )

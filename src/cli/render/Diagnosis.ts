@@ -5,6 +5,7 @@
  */
 import type { TenementConfig } from "../../domain/Config.ts"
 import type { Finding } from "../../domain/Diagnosis.ts"
+import * as Explain from "../../domain/Explain.ts"
 import * as Palette from "./Palette.ts"
 import { listed, wrap } from "./Text.ts"
 
@@ -50,8 +51,6 @@ export const lines = (findings: ReadonlyArray<Finding>, { palette, room }: Optio
   })
 }
 
-const counted = (count: number, one: string): string => `${count} ${one}${count === 1 ? "" : "s"}`
-
 /**
  * What keeps services of a file from being started here, a line for each, at the place of the first service concerned.
  *
@@ -82,7 +81,7 @@ export const summary = (
     ? "no file was found: these are the facts of the machine alone"
     : errors === 0
     ? `${file}: ${palette.good("this machine can run it")}`
-    : `${file}: ${palette.bad("this machine cannot run it as it stands")}, ${counted(errors, "error")}`
+    : `${file}: ${palette.bad("this machine cannot run it as it stands")}, ${Explain.count(errors, "error")}`
   const warnings = count("warning")
-  return warnings === 0 ? verdict : `${verdict}; ${counted(warnings, "warning")}`
+  return warnings === 0 ? verdict : `${verdict}; ${Explain.count(warnings, "warning")}`
 }

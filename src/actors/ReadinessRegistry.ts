@@ -24,7 +24,7 @@ export type Standing = "ready" | "coming" | "down"
  * @since 0.1.0
  * @category tags
  */
-export class Directory extends Context.Tag("tenement/actors/Directory")<Directory, {
+export class ReadinessRegistry extends Context.Tag("tenement/actors/ReadinessRegistry")<ReadinessRegistry, {
   readonly tell: (instance: InstanceName, state: InstanceState) => Effect.Effect<void>
   readonly forget: (instance: InstanceName) => Effect.Effect<void>
   /**
@@ -43,7 +43,7 @@ const standingOf = (state: InstanceState): Standing => isReady(state) ? "ready" 
  * @since 0.1.0
  * @category layers
  */
-export const layer: Layer.Layer<Directory> = Layer.sync(Directory, () => {
+export const layer: Layer.Layer<ReadinessRegistry> = Layer.sync(ReadinessRegistry, () => {
   const services = new Map<ServiceName, Map<InstanceName, Standing>>()
   let changed = Deferred.unsafeMake<void>(FiberId.none)
 

@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import * as FC from "effect/FastCheck"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
-import * as Directory from "../../src/actors/Directory.ts"
+import * as ReadinessRegistry from "../../src/actors/ReadinessRegistry.ts"
 import { initial, type InstanceState } from "../../src/domain/InstanceState.ts"
 import { InstanceName, ServiceName } from "../../src/domain/Names.ts"
 import { Simulation } from "./Simulation.ts"
@@ -33,15 +33,15 @@ const change = FC.tuple(
   FC.option(standing.chain((name) => FC.tuple(FC.constant(name), FC.constantFrom(...standings[name]))))
 )
 
-describe("the directory", () => {
+describe("the registry", () => {
   it.prop(
     "lets through who waits for services when all their instances are ready, and says who is missing meanwhile",
     [FC.array(change, { maxLength: 30 }), FC.subarray(services, { minLength: 1 }), FC.nat(), FC.nat(10)],
     ([changes, wanted, seed, begin]) => {
       const simulation = new Simulation(seed)
-      const directory = Context.get(
-        simulation.run(Effect.scoped(Layer.build(Directory.layer))),
-        Directory.Directory
+      const registry = Context.get(
+        simulation.run(Effect.scoped(Layer.build(ReadinessRegistry.layer))),
+        ReadinessRegistry.ReadinessRegistry
       )
       const model = new Map<InstanceName, Standing>()
       const having = (name: ServiceName, ...among: ReadonlyArray<Standing>) =>
@@ -50,7 +50,7 @@ describe("the directory", () => {
       let waiting: Fiber.RuntimeFiber<void> | null = null
       const wait = () => {
         waiting = simulation.fork(
-          directory.awaitReady(wanted, (missing, down) => Effect.sync(() => void (seen = [missing, down])))
+          registry.awaitReady(wanted, (missing, down) => Effect.sync(() => void (seen = [missing, down])))
         )
         simulation.settle()
       }
@@ -67,10 +67,10 @@ describe("the directory", () => {
         check()
         if (told === null) {
           model.delete(instance)
-          simulation.run(directory.forget(instance))
+          simulation.run(registry.forget(instance))
         } else {
           model.set(instance, told[0])
-          simulation.run(directory.tell(instance, told[1]))
+          simulation.run(registry.tell(instance, told[1]))
         }
         check()
       }

@@ -25,7 +25,7 @@ export type Settled =
  * @since 0.1.0
  * @category models
  */
-export interface Wish {
+export interface Waiter {
   readonly until: "ready" | "gone"
   readonly since: Instant
   readonly reply: Deferred.Deferred<Settled, ActorLost>
@@ -33,7 +33,7 @@ export interface Wish {
   changed: boolean
 }
 
-const done = (wish: Wish, forced: boolean): Settled => ({ _tag: "Done", changed: wish.changed, forced })
+const done = (waiter: Waiter, forced: boolean): Settled => ({ _tag: "Done", changed: waiter.changed, forced })
 
 /**
  * Whether the wait is over in this state, and how it ended.
@@ -41,14 +41,14 @@ const done = (wish: Wish, forced: boolean): Settled => ({ _tag: "Done", changed:
  * @since 0.1.0
  * @category combinators
  */
-export const verdict = (wish: Wish, state: InstanceState, now: Instant): Settled | null => {
+export const verdict = (waiter: Waiter, state: InstanceState, now: Instant): Settled | null => {
   const { lastEnd, phase } = state
-  const forced = lastEnd !== null && lastEnd.forced && elapsed(wish.since, lastEnd.at) >= 0
-  if (wish.until === "gone") return phase._tag === "Ending" ? null : done(wish, forced)
+  const forced = lastEnd !== null && lastEnd.forced && elapsed(waiter.since, lastEnd.at) >= 0
+  if (waiter.until === "gone") return phase._tag === "Ending" ? null : done(waiter, forced)
   switch (phase._tag) {
     case "Up":
     case "Completed":
-      return done(wish, forced)
+      return done(waiter, forced)
     case "Failed":
       return { _tag: "NotReady", reason: `it failed: ${describeCause(phase.cause)}` }
     case "Stopped":
