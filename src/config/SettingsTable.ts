@@ -32,7 +32,7 @@ const settingsKeys = {
   domain: key(
     Rules.settings.domain,
     "localhost",
-    "A name of this machine: requests to listen may come under it, beside localhost."
+    "A name of this machine, with all names below it: requests to listen may ask for it, as for localhost."
   ),
   health_check_interval: key(
     seconds(least.healthInterval),
