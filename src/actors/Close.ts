@@ -9,8 +9,12 @@ import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 
 /**
- * Closes a scope, whoever is interrupted meanwhile: what a fiber had not come to would never be released. It is done by
- * a fiber of its own, for effect 3.22.4 loses an interruption that comes while the second of two finalizers runs.
+ * Closes a scope, whoever is interrupted meanwhile: what a fiber had not come to would never be released.
+ *
+ * It is done by a fiber of its own. A finalizer of `Effect.addFinalizer` runs with the FiberRefs that it was added with,
+ * and effect 3.22.4 puts those of the closing fiber back afterwards as they were before: an interruption that came
+ * meanwhile is forgotten if it was not the first finalizer. https://github.com/Effect-TS/effect/pull/8271 mended the other
+ * direction.
  *
  * @since 0.1.0
  * @category combinators

@@ -10,6 +10,7 @@ import * as Either from "effect/Either"
 import * as FC from "effect/FastCheck"
 import * as Option from "effect/Option"
 import * as Random from "effect/Random"
+import * as Runtime from "effect/Runtime"
 import type * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import { stepper } from "../layers/Backoff.ts"
@@ -242,6 +243,16 @@ const histories = ({ ends = 20 }: ScheduleOptions): FC.Arbitrary<History> =>
     restarts: Arbitraries.restarts({ inARow: ends + 2 })
   })
 
+/** fast-check knows promises only, and what they reject with is what it shows. What is interrupted has nothing to show. */
+const propertyIn = (runtime: Runtime.Runtime<never>, options: ScheduleOptions, signal: AbortSignal) => {
+  const holds = check(options)
+  const run = Runtime.runPromise(runtime)
+  return FC.asyncProperty(histories(options), async (history) => {
+    if (signal.aborted) return
+    Either.getOrThrowWith(await run(Effect.either(holds(history)), { signal }), (broken) => broken)
+  })
+}
+
 /**
  * The laws as a property of fast-check, for `FC.assert` and the runners built on it.
  *
@@ -259,14 +270,8 @@ const histories = ({ ends = 20 }: ScheduleOptions): FC.Arbitrary<History> =>
  * @since 0.1.0
  * @category laws
  */
-export const scheduleProperty = (options: ScheduleOptions): FC.IAsyncProperty<[History]> => {
-  const holds = check(options)
-  // fast-check knows promises only, and what they reject with is what it shows.
-  return FC.asyncProperty(
-    histories(options),
-    (history) => Effect.runPromise(Effect.either(holds(history))).then(Either.getOrThrowWith((broken) => broken))
-  )
-}
+export const scheduleProperty = (options: ScheduleOptions): FC.IAsyncProperty<[History]> =>
+  propertyIn(Runtime.defaultRuntime, options, new AbortController().signal)
 
 /**
  * The laws as an effect, for any test framework: it fails with the smallest history that breaks one.
@@ -293,7 +298,10 @@ export const scheduleProperty = (options: ScheduleOptions): FC.IAsyncProperty<[H
  */
 export const schedule = Effect.fn("Laws.schedule")(
   function*(options: ScheduleOptions, parameters: FC.Parameters<[History]> = {}) {
-    const details = yield* Effect.promise(() => Promise.resolve(FC.check(scheduleProperty(options), parameters)))
+    const runtime = yield* Effect.runtime()
+    const details = yield* Effect.promise((signal) =>
+      Promise.resolve(FC.check(propertyIn(runtime, options, signal), parameters))
+    )
     if (details.errorInstance instanceof LawBroken) yield* details.errorInstance
     if (details.failed) yield* Effect.die(details.errorInstance)
   }

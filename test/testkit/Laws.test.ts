@@ -1,8 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as FC from "effect/FastCheck"
+import * as Fiber from "effect/Fiber"
+import * as FiberRef from "effect/FiberRef"
 import * as Ref from "effect/Ref"
 import * as Schedule from "effect/Schedule"
 import { exponentialSchedule } from "../../src/layers/Backoff.ts"
@@ -127,5 +130,29 @@ describe("the time that schedules are shown", () => {
       const schedule = Schedule.modifyDelayEffect(Schedule.spaced(0), () =>
         Effect.map(Clock.currentTimeMillis, (now) => Math.abs(now - real) < 1000 ? 1 : 0))
       yield* Laws.schedule({ schedule, min: 0, max: 0 })
+    }))
+})
+
+describe("Laws.schedule", () => {
+  it.effect("runs as the fiber that asks", () =>
+    Effect.gen(function*() {
+      const unit = yield* FiberRef.make(1)
+      const schedule = Schedule.addDelayEffect(Schedule.forever, () => FiberRef.get(unit))
+      yield* Effect.locally(Laws.schedule({ schedule, min: 1000, max: 1000 }, { numRuns: 10 }), unit, 1000)
+      assert.strictEqual((yield* broken({ schedule, min: 1000, max: 1000 })).detail, "restart 1 in a row waits 1 ms")
+    }).pipe(Effect.scoped))
+
+  it.effect("ends with the fiber that asks, and so does what it runs", () =>
+    Effect.gen(function*() {
+      const begun = yield* Deferred.make<void>()
+      const ended = yield* Deferred.make<void>()
+      const stuck = Effect.zipRight(Deferred.succeed(begun, undefined), Effect.never).pipe(
+        Effect.onInterrupt(() => Deferred.succeed(ended, undefined))
+      )
+      const schedule = Schedule.mapEffect(Schedule.forever, () => stuck)
+      const fiber = yield* Effect.fork(Laws.schedule({ schedule, min: 0, max: 0 }, { numRuns: 10 }))
+      yield* Deferred.await(begun)
+      yield* Fiber.interrupt(fiber)
+      yield* Deferred.await(ended)
     }))
 })
