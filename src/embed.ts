@@ -27,6 +27,7 @@ import * as Soundness from "./domain/Soundness.ts"
 import * as Events from "./layers/Events.ts"
 import { fromFile, type InstanceServices, type Replaceable, withoutParts } from "./layers/forService.ts"
 import * as Launcher from "./layers/Launcher.ts"
+import * as Levels from "./layers/Levels.ts"
 import * as Lock from "./layers/Lock.ts"
 import * as Logs from "./layers/Logs.ts"
 import * as Metrics from "./layers/Metrics.ts"
@@ -39,7 +40,7 @@ import * as Usage from "./layers/Usage.ts"
 // ---------------------------------------------------------------------------------------------------------------------
 
 /** What is known only of a service in a file, and what this module says in words of its own. */
-type NotAsked = "source" | "envFiles" | "socketDeclared" | "isolation"
+type NotAsked = "source" | "envFiles" | "socketDeclared"
 
 /**
  * A service in a program's words: `name`, `command`, and whatever else of a `ServiceConfig` is not to be what a file has
@@ -80,6 +81,7 @@ export const service = (options: ServiceOptions): ServiceConfig => {
   const { command, cwd, dependsOn = [], health, instances = ["default"], name, socket, ...rest } = options
   const table: ServiceTable.ServiceTable = {
     ...ServiceTable.defaults,
+    isolation: rest.isolation ?? "process",
     command,
     ...(cwd === undefined ? {} : { cwd }),
     ...(socket === undefined ? {} : { socket }),
@@ -101,8 +103,7 @@ export const service = (options: ServiceOptions): ServiceConfig => {
     ...resolved,
     ...rest,
     source: { file: program, line: 1 },
-    dependsOn: dependsOn.map((other) => ServiceName.make(other)),
-    isolation: "process"
+    dependsOn: dependsOn.map((other) => ServiceName.make(other))
   }
 }
 
@@ -203,6 +204,7 @@ export type Machine =
   | Metrics.Metrics
   | Usage.Usage
   | Notify.Notify
+  | Levels.Levels
   | ReadinessRegistry.ReadinessRegistry
   | StartSlots.StartSlots
 
@@ -221,6 +223,7 @@ export const machine = (settings: Settings): Layer.Layer<Machine> =>
     Metrics.layer,
     Usage.layer,
     Notify.layer,
+    Levels.layer(settings),
     ReadinessRegistry.layer,
     StartSlots.layer(settings.startConcurrency)
   )

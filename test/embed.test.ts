@@ -14,6 +14,7 @@ import * as Backoff from "../src/layers/Backoff.ts"
 import { forService, type InstanceServices, type Replaceable } from "../src/layers/forService.ts"
 import * as HealthCheck from "../src/layers/HealthCheck.ts"
 import type { Isolation } from "../src/layers/Isolation.ts"
+import type { Levels } from "../src/layers/Levels.ts"
 import type { AlreadyRunning, LockFailed } from "../src/layers/Lock.ts"
 import type { Notify } from "../src/layers/Notify.ts"
 import type { Readiness } from "../src/layers/Readiness.ts"
@@ -90,7 +91,7 @@ describe("the parts of an instance", () => {
       Layer.provide(asksDatabase)
     )
     expectTypeOf<Needs<typeof replaced>>().toEqualTypeOf<
-      Notify | Database | Replaceable<Isolation> | Replaceable<Readiness> | Replaceable<RestartPolicy>
+      Levels | Notify | Database | Replaceable<Isolation> | Replaceable<Readiness> | Replaceable<RestartPolicy>
     >()
     const config = Embed.config({ services: [service] })
     const failures = null as unknown as ConfigInvalid | AlreadyRunning | LockFailed

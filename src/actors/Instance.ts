@@ -35,6 +35,8 @@ export interface Snapshot {
   readonly state: InstanceState
   readonly endpoint: Endpoint | null
   readonly waitingFor: ReadonlyArray<ServiceName>
+  /** The program's own. */
+  readonly pid: number | null
 }
 
 /**
@@ -96,6 +98,9 @@ const request = (verb: Verb, cause: Cause) =>
 const outcome = ({ waiters }: InstanceMemory.InstanceMemory, waiter: Waiter) =>
   Deferred.await(waiter.reply).pipe(Effect.onInterrupt(() => Effect.sync(() => waiters.delete(waiter))))
 
+const programOf = (memory: InstanceMemory.InstanceMemory): Effect.Effect<number | null> =>
+  Effect.suspend(() => memory.run?.process.programPid ?? Effect.succeed(null))
+
 /**
  * Makes an instance. What belongs to it longer than to one actor's fiber lives in the scope: its log, its layers, its run.
  *
@@ -135,7 +140,8 @@ export const make = Effect.fnUntraced(
           const isTaken = yield* memory.mailbox.offer({ _tag: "Reconfigure", config, group, reply })
           return isTaken ? yield* Deferred.await(reply) : yield* InstanceMemory.lost(memory)
         }),
-      snapshot: Effect.sync(() => ({
+      snapshot: Effect.map(programOf(memory), (pid) => ({
+        pid,
         name,
         parts: memory.parts,
         state: memory.state,

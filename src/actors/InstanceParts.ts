@@ -15,6 +15,7 @@ import { type InstanceServices, withoutParts } from "../layers/forService.ts"
 import { HealthCheck } from "../layers/HealthCheck.ts"
 import { Isolation } from "../layers/Isolation.ts"
 import type { Launcher } from "../layers/Launcher.ts"
+import type { Levels } from "../layers/Levels.ts"
 import type { Notify } from "../layers/Notify.ts"
 import { Readiness } from "../layers/Readiness.ts"
 import { RestartPolicy } from "../layers/RestartPolicy.ts"
@@ -26,7 +27,7 @@ import * as Guard from "./Guard.ts"
  * @since 0.1.0
  * @category models
  */
-export type Shared = Launcher | Notify
+export type Shared = Launcher | Levels | Notify
 
 /**
  * The layers of a service's instances: `forService`, or what a program makes of it.

@@ -114,6 +114,13 @@ export const environment = (
   return env
 }
 
+/** Waits until what isolation put in front of the program has begun it. */
+const begun = (process: Process, delay = 5): Effect.Effect<void> =>
+  Effect.flatMap(
+    process.programPid,
+    (pid) => pid === null ? Effect.zipRight(Effect.sleep(delay), begun(process, Math.min(2 * delay, 50))) : Effect.void
+  )
+
 /**
  * Waits for a start slot, which is where it can be interrupted; then acquires all that a run needs and starts its
  * process. Either the run has a scope of its own within the other, or nothing is left of it.
@@ -164,9 +171,16 @@ const acquire = Effect.fnUntraced(function*(options: RunOptions, scope: Scope.Cl
       stderr
     }
     yield* Passage.check(plain, { endpoint, instanceDir: Places.instanceDir(settings, service, id) })
-    const spec = yield* Scope.extend(isolation.prepare(plain), scope)
+    const spec = yield* Scope.extend(isolation.prepare(plain, endpoint), scope)
     return yield* Scope.extend(launcher.launch(spec), scope)
   }))
-  const run: InstanceRun = { incarnation, scope, endpoint, process, ready, started: close(slot) }
+  const run: InstanceRun = {
+    incarnation,
+    scope,
+    endpoint,
+    process,
+    ready: (observe) => Effect.zipRight(begun(process), ready(observe)),
+    started: close(slot)
+  }
   return run
 })

@@ -24,7 +24,7 @@ const round = (value: number, digits: number): number => Math.round(value * 10 *
  * @category constructors
  */
 export const view = (
-  { endpoint, name, parts, state }: Snapshot,
+  { endpoint, name, parts, pid, state }: Snapshot,
   usage: InstanceUsage | undefined,
   settings: Settings,
   now: Instant
@@ -39,7 +39,7 @@ export const view = (
     id,
     state: shown,
     health: shown === "healthy" || shown === "degraded" || shown === "unhealthy" ? shown : null,
-    pid: run?.pid ?? null,
+    pid: run === null ? null : pid,
     startedAt: run === null ? null : iso(run.since),
     uptimeSeconds: run === null ? null : round(elapsed(run.since, now) / 1000, 3),
     restarts: state.restarts,
@@ -103,13 +103,13 @@ const branch = (name: string, detail: string, children: ReadonlyArray<TreeNode>,
   children
 })
 
-const instanceNode = ({ name, parts, state }: Snapshot): TreeNode => {
+const instanceNode = ({ name, parts, pid, state }: Snapshot): TreeNode => {
   const run = running(state)
   return {
     name,
     kind: "actor",
     state: label(state.phase, parts.policy.health),
-    detail: run !== null ? `pid ${run.pid}` : isReady(state) ? "done" : "",
+    detail: run !== null && pid !== null ? `pid ${pid}` : isReady(state) ? "done" : "",
     children: []
   }
 }

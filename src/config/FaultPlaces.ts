@@ -28,6 +28,7 @@ export interface Files {
 const inFile: Readonly<Record<string, string>> = {
   backoffBaseMs: "backoff_base_ms",
   dependsOn: "depends_on",
+  privateTmp: "private_tmp",
   runDir: "run_dir"
 }
 

@@ -34,11 +34,8 @@ const leaveOut = "leave it out"
  * @category constants
  */
 export const inService: ReadonlyArray<Row> = [
-  { key: "isolation", except: ["process"], standard: "namespace", instead: "set isolation = \"process\"" },
-  { key: "network", except: ["host"], instead: leaveOut },
-  { key: "private_tmp", except: [false], instead: leaveOut },
-  { key: "capabilities", instead: leaveOut },
-  { key: "sandbox_runtime", instead: leaveOut },
+  { key: "isolation", except: ["process", "namespace"], instead: "set isolation = \"namespace\"" },
+  { key: "sandbox_runtime", except: ["gvisor"], instead: leaveOut },
   { key: "memory_limit_mb", instead: leaveOut },
   { key: "cpu_shares", instead: leaveOut },
   { key: "cpu_limit", instead: leaveOut },

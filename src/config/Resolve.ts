@@ -104,6 +104,10 @@ export const service = (
     dependsOn: table.depends_on,
     instances: table.instances ?? options.instances ?? [defaultId],
     isolation: table.isolation,
+    network: table.network ?? (table.isolation === "sandbox" ? "none" : "host"),
+    privateTmp: table.private_tmp ?? table.isolation === "sandbox",
+    capabilities: table.capabilities,
+    sandboxRuntime: table.sandbox_runtime,
     weight: table.weight
   }
 }

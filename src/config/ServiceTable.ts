@@ -96,7 +96,7 @@ const isolationKeys = {
   network: maybe(Allowed.oneOf("host", "none"), "Its network. Default: host; none in a sandbox."),
   private_tmp: maybe(Values.flag, "Whether /tmp is its own. Default: false; true in a sandbox."),
   capabilities: key(
-    Values.list(Allowed.text("a capability (\"CAP_NET_BIND_SERVICE\")", /^CAP_[A-Z_]{1,40}$/)),
+    Values.list(Rules.capability),
     [],
     "Capabilities that it holds."
   ),

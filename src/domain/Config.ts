@@ -108,6 +108,11 @@ export interface ServiceConfig {
   readonly dependsOn: ReadonlyArray<ServiceName>
   readonly instances: ReadonlyArray<InstanceId>
   readonly isolation: IsolationLevel
+  readonly network: "host" | "none"
+  readonly privateTmp: boolean
+  /** Capabilities, `CAP_NET_BIND_SERVICE`, that it holds in spite of its isolation. */
+  readonly capabilities: ReadonlyArray<string>
+  readonly sandboxRuntime: "gvisor" | "bubblewrap"
   readonly weight: number
 }
 

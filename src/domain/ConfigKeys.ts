@@ -11,7 +11,7 @@ import type { GroupConfig, ServiceConfig, Settings } from "./Config.ts"
  * @since 0.1.0
  * @category models
  */
-export type Value = string | number | ReadonlyArray<string> | Readonly<Record<string, string>> | null
+export type Value = string | number | boolean | ReadonlyArray<string> | Readonly<Record<string, string>> | null
 
 /**
  * What a change of the key asks for: a new run, or nothing but the new value.
@@ -98,7 +98,11 @@ export const service: ReadonlyArray<Key<ServiceConfig>> = [
     weight: (s) => s.weight
   }),
   ...keysOf<ServiceConfig>("restart", {
-    isolation: (s) => s.isolation
+    isolation: (s) => s.isolation,
+    network: (s) => s.network,
+    private_tmp: (s) => s.privateTmp,
+    capabilities: (s) => s.capabilities,
+    sandbox_runtime: (s) => s.sandboxRuntime
   })
 ]
 

@@ -116,6 +116,14 @@ const orNull = <A, I>(schema: Schema.Schema<A, I>) =>
  */
 export const signal = Signal.Signal.pipe(allow("a signal's name (\"SIGTERM\", \"SIGINT\", \"SIGQUIT\", …)"))
 
+/**
+ * A capability of the kernel.
+ *
+ * @since 0.1.0
+ * @category rules
+ */
+export const capability = text("a capability (\"CAP_NET_BIND_SERVICE\")", /^CAP_[A-Z_]{1,40}$/)
+
 type Rules<A, K extends keyof A> = { readonly [Property in K]: Schema.Schema<A[Property]> }
 
 /**
@@ -158,6 +166,10 @@ export const service = {
   stopSignal: signal,
   stopTimeoutMs: milliseconds(),
   isolation: literal(IsolationLevel),
+  network: oneOf("host", "none"),
+  privateTmp: Schema.Boolean.pipe(allow("true or false")),
+  capabilities: Schema.Array(capability).pipe(allow("an array of capabilities")),
+  sandboxRuntime: oneOf("gvisor", "bubblewrap"),
   weight: int(0, 10_000)
 } satisfies Rules<
   ServiceConfig,

@@ -106,6 +106,22 @@ const readiness = (path: Path, service: ServiceConfig): ReadonlyArray<Fault> => 
     : []
 }
 
+/** What the level of isolation cannot give. */
+const isolation = (path: Path, service: ServiceConfig): ReadonlyArray<Fault> => {
+  const { capabilities, isolation, network, port, privateTmp } = service
+  const cannot = (key: "network" | "privateTmp" | "capabilities", advice: string) =>
+    fault([...path, key], `found ${found(service[key])}, which isolation = "${isolation}" cannot give; ${advice}`)
+  const namespace = "set isolation = \"namespace\""
+  return [
+    ...(isolation === "process" && network === "none" ? [cannot("network", namespace)] : []),
+    ...(isolation === "process" && privateTmp ? [cannot("privateTmp", namespace)] : []),
+    ...(isolation !== "namespace" && capabilities.length > 0 ? [cannot("capabilities", namespace)] : []),
+    ...(port !== null && network === "none"
+      ? [fault([...path, "port"], "nobody can reach a port without a network; leave it out, or set network = \"host\"")]
+      : [])
+  ]
+}
+
 const backoff = (path: Path, { backoffBaseMs: base, backoffMaxMs: max }: ServiceConfig): ReadonlyArray<Fault> =>
   base > max
     ? [fault([...path, "backoffBaseMs"], `the first delay, ${base} ms, is longer than the longest, ${max} ms`)]
@@ -119,6 +135,7 @@ const ofService = (config: ServiceConfig): ReadonlyArray<Fault> => {
     ...variables(path, config),
     ...templates(path, config),
     ...readiness(path, config),
+    ...isolation(path, config),
     ...backoff(path, config),
     ...repeats([...path, "dependsOn"], config.dependsOn),
     ...repeats([...path, "instances"], config.instances)

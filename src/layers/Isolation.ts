@@ -7,7 +7,8 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
-import type { IsolationUnavailable } from "./Errors.ts"
+import type { Endpoint } from "./Endpoint.ts"
+import type { IsolationUnavailable, LaunchFailed } from "./Errors.ts"
 import type { LaunchSpec } from "./Launcher.ts"
 
 /**
@@ -18,7 +19,10 @@ import type { LaunchSpec } from "./Launcher.ts"
  */
 export class Isolation extends Context.Tag("tenement/layers/Isolation")<Isolation, {
   readonly level: string
-  readonly prepare: (spec: LaunchSpec) => Effect.Effect<LaunchSpec, IsolationUnavailable, Scope.Scope>
+  readonly prepare: (
+    spec: LaunchSpec,
+    endpoint: Endpoint
+  ) => Effect.Effect<LaunchSpec, IsolationUnavailable | LaunchFailed, Scope.Scope>
 }>() {}
 
 /**

@@ -19,6 +19,7 @@ import { codeOf, unless } from "../internal/errno.ts"
 import { LaunchFailed } from "./Errors.ts"
 import * as Command from "./internal/command.ts"
 import type { Problem } from "./internal/executable.ts"
+import * as Report from "./internal/isolation/report.ts"
 import * as ProcessTree from "./internal/processTree.ts"
 import * as Sessions from "./internal/sessions.ts"
 import type { LaunchSpec, Process } from "./Process.ts"
@@ -78,9 +79,13 @@ const spawn = (spec: LaunchSpec, look: Effect.Effect<Sessions.Sessions>): Effect
       return
     }
     const exited = Deferred.unsafeMake<ExitStatus>(FiberId.none)
-    child.once("exit", (code, signal) => Deferred.unsafeDone(exited, Exit.succeed({ code, signal })))
+    const { depth, report } = spec.wrapper ?? {}
+    child.once("exit", (code, signal) => {
+      const status = { code, signal }
+      Deferred.unsafeDone(exited, Exit.succeed(report === undefined ? status : Report.read(report, status)))
+    })
     // Node also emits `error` when a signal cannot be delivered; signals are not sent through it, so none can come.
-    resume(Effect.succeed(ProcessTree.make(pid, exited, look)))
+    resume(Effect.succeed(ProcessTree.make(pid, exited, look, depth)))
   })
 
 /**

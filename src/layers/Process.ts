@@ -26,6 +26,21 @@ export interface LaunchSpec {
   readonly group: string | null
   readonly stdout: number
   readonly stderr: number
+  /** Where isolation puts processes in front of the program: how to see past them. */
+  readonly wrapper?: Wrapper
+}
+
+/**
+ * Processes between the one that is started and the program.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Wrapper {
+  /** How many generations below the process that is started the program is: each the first child of the one before. */
+  readonly depth: number
+  /** A file that says in the end how the program itself ended: `code N` or `signal N` in its last line. */
+  readonly report: string
 }
 
 /**
@@ -36,11 +51,13 @@ export interface LaunchSpec {
  */
 export interface Process {
   readonly pid: number
+  /** The program itself: another process than `pid` where isolation put some in front. Null before it has begun. */
+  readonly programPid: Effect.Effect<number | null>
   /** Start time in clock ticks since boot (`/proc/PID/stat`, field 22): with the pid, the identity of the process. */
   readonly startTime: string
   /** Waits for the end of the main process. Can be awaited by many, and afterwards. */
   readonly exited: Effect.Effect<ExitStatus>
-  /** Sends a signal to the main process alone; does nothing when it is gone. */
+  /** Sends a signal to the program alone; does nothing when it is gone. */
   readonly signal: (signal: NodeJS.Signals) => Effect.Effect<void>
   /** Whether anything that the main process forked is alive. */
   readonly hasStragglers: Effect.Effect<boolean>

@@ -73,9 +73,28 @@ const measure = (
   return [usage(cpuPercent), { startTime: leader.startTime, atMs: nowMs, cpuSeconds, cpuPercent }]
 }
 
+/** The members of a session with all their descendants, who may have begun sessions of their own. */
+const treesOf = (sessions: Sessions.Sessions) => {
+  const children = new Map<number, Array<Procfs.Stat>>()
+  for (const members of sessions.values()) {
+    for (const member of members) {
+      if (member.parent <= 1) continue
+      const siblings = children.get(member.parent)
+      if (siblings === undefined) children.set(member.parent, [member])
+      else siblings.push(member)
+    }
+  }
+  return (session: number): ReadonlyArray<Procfs.Stat> => {
+    const tree = new Set(sessions.get(session))
+    // A set is visited in the order in which it grows.
+    for (const member of tree) for (const child of children.get(member.pid) ?? []) tree.add(child)
+    return [...tree]
+  }
+}
+
 /**
  * One look at `/proc` for each sample, however many instances are asked for. A tree is the session of its main
- * process; memory is the sum of what its processes have resident, pages they share counted once for each.
+ * process, with what descends from it; memory is the sum of what its processes have resident, pages they share counted once for each.
  *
  * @since 0.1.0
  * @category layers
@@ -91,8 +110,9 @@ export const layer: Layer.Layer<Usage> = Layer.effect(
         const sessions = yield* look
         const nowMs = yield* Clock.currentTimeMillis
         const next = new Map<InstanceName, Earlier>()
+        const treeOf = treesOf(sessions)
         for (const [instance, pid] of processes) {
-          const members = sessions.get(pid)?.filter(Procfs.isLive) ?? []
+          const members = treeOf(pid).filter(Procfs.isLive)
           const leader = members.find((member) => member.pid === pid)
           if (leader === undefined) continue
           const [usage, earlier] = measure(leader, members, known.get(instance), nowMs)

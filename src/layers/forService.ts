@@ -11,6 +11,7 @@ import type { ServiceConfig } from "../domain/Config.ts"
 import * as Backoff from "./Backoff.ts"
 import * as HealthCheck from "./HealthCheck.ts"
 import * as Isolation from "./Isolation.ts"
+import { Levels } from "./Levels.ts"
 import { Notify } from "./Notify.ts"
 import * as Readiness from "./Readiness.ts"
 import * as RestartPolicy from "./RestartPolicy.ts"
@@ -82,10 +83,11 @@ const readiness = (
  *
  * @internal
  */
-export const fromFile = (config: ServiceConfig): Layer.Layer<InstanceServices, never, Notify> => {
+export const fromFile = (config: ServiceConfig): Layer.Layer<InstanceServices, never, Levels | Notify> => {
   const { backoffBaseMs: baseMs, backoffJitter: jitter, backoffMaxMs: maxMs } = config
   // One layer, and not one merged from five: each instance builds its own, and layers are not small.
   return Layer.effectContext(Effect.gen(function*() {
+    const levels = yield* Levels
     const notify = yield* Notify
     const check = yield* unlessGiven(HealthCheck.HealthCheck, () => healthCheck(config))
     return Context.make(HealthCheck.HealthCheck, check).pipe(
@@ -100,7 +102,7 @@ export const fromFile = (config: ServiceConfig): Layer.Layer<InstanceServices, n
           () => ({ schedule: Backoff.exponentialSchedule({ baseMs, maxMs, jitter }) })
         )
       ),
-      Context.add(Isolation.Isolation, yield* unlessGiven(Isolation.Isolation, () => Isolation.services.process)),
+      Context.add(Isolation.Isolation, yield* unlessGiven(Isolation.Isolation, () => levels.of(config))),
       Context.add(
         Readiness.Readiness,
         yield* unlessGiven(Readiness.Readiness, () => readiness(config, check, notify))
@@ -127,4 +129,4 @@ export const fromFile = (config: ServiceConfig): Layer.Layer<InstanceServices, n
  */
 export const forService = (
   config: ServiceConfig
-): Layer.Layer<InstanceServices, never, Notify | Replaceable<InstanceServices>> => fromFile(config)
+): Layer.Layer<InstanceServices, never, Levels | Notify | Replaceable<InstanceServices>> => fromFile(config)

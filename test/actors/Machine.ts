@@ -30,6 +30,7 @@ import * as Events from "../../src/layers/Events.ts"
 import { HealthCheck } from "../../src/layers/HealthCheck.ts"
 import * as Isolation from "../../src/layers/Isolation.ts"
 import { Launcher, type LaunchSpec } from "../../src/layers/Launcher.ts"
+import { Levels } from "../../src/layers/Levels.ts"
 import { Logs } from "../../src/layers/Logs.ts"
 import * as Metrics from "../../src/layers/Metrics.ts"
 import { Notify } from "../../src/layers/Notify.ts"
@@ -139,6 +140,7 @@ export class Machine {
           child,
           process: {
             pid: child.pid,
+            programPid: Effect.succeed(child.pid),
             startTime: String(child.pid),
             exited: Deferred.await(exited),
             signal: (signal: NodeJS.Signals) =>
@@ -244,6 +246,7 @@ export class Machine {
               ? new LogsFailed({ instance, path: "/logs", code: "EACCES", problem: "they cannot be deleted" })
               : Effect.void
         }),
+        Layer.succeed(Levels, { of: () => Isolation.services.process }),
         Layer.succeed(Notify, { listen: () => Effect.die("nothing here waits for a message") }),
         Layer.succeed(Usage, { sample: () => Effect.succeed(new Map()) }),
         Metrics.layer,
@@ -290,6 +293,10 @@ export const service = (name: string, options: Partial<ServiceConfig> = {}): Ser
   dependsOn: [],
   instances: [defaultId],
   isolation: "process",
+  network: "host",
+  privateTmp: false,
+  capabilities: [],
+  sandboxRuntime: "gvisor",
   weight: 100,
   ...options
 })

@@ -37,6 +37,10 @@ const api: ServiceConfig = {
   dependsOn: [],
   instances: [InstanceId.make("default")],
   isolation: "process",
+  network: "host",
+  privateTmp: false,
+  capabilities: [],
+  sandboxRuntime: "gvisor",
   weight: 100
 }
 

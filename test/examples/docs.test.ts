@@ -70,7 +70,7 @@ describe("the documents", () => {
       network: `"none"`,
       private_tmp: "true",
       capabilities: "[]",
-      sandbox_runtime: `"gvisor"`,
+      sandbox_runtime: `"bubblewrap"`,
       memory_limit_mb: "64",
       cpu_shares: "100",
       cpu_limit: "0.5",

@@ -15,7 +15,7 @@ export interface Command {
   readonly env: Readonly<Record<string, string>>
 }
 
-const asIdentity = (identity: Accounts.Identity, command: Command): Command | Executable.Problem => {
+const asIdentity = (other: Accounts.Identity, command: Command): Command | Executable.Problem => {
   const setpriv = Executable.find("setpriv", "/", systemPath)
   if (typeof setpriv !== "string") {
     return { ...setpriv, advice: "Another user needs setpriv: apt-get install util-linux" }
@@ -26,9 +26,9 @@ const asIdentity = (identity: Accounts.Identity, command: Command): Command | Ex
     file: setpriv,
     argv0: "setpriv",
     args: [
-      `--reuid=${identity.uid}`,
-      `--regid=${identity.gid}`,
-      `--groups=${identity.groups.join(",")}`,
+      `--reuid=${other.uid}`,
+      `--regid=${other.gid}`,
+      `--groups=${other.groups.join(",")}`,
       "--",
       ...(held.length === 0 ? [] : ["/usr/bin/env", ...held.map(([name, value]) => `${name}=${value}`)]),
       command.file,
@@ -39,10 +39,10 @@ const asIdentity = (identity: Accounts.Identity, command: Command): Command | Ex
 }
 
 /**
- * The command behind a spec, or why there is none. What can be known beforehand is looked at here, so that a person
- * is told which of program, folder and user it was; the kernel would only name an errno.
+ * The program behind a spec, or why there is none. What can be known beforehand is looked at here, so that a person is
+ * told which of program, folder and user it was; the kernel would only name an errno.
  */
-export const resolve = (spec: LaunchSpec): Command | Executable.Problem => {
+export const program = (spec: LaunchSpec): Command | Executable.Problem => {
   const [word = "", ...args] = spec.argv
   for (const text of [...spec.argv, spec.cwd, ...Object.keys(spec.env), ...Object.values(spec.env)]) {
     if (text.includes("\0")) {
@@ -52,24 +52,32 @@ export const resolve = (spec: LaunchSpec): Command | Executable.Problem => {
   const folder = Executable.checkFolder(spec.cwd)
   if (folder !== undefined) return folder
   const file = Executable.find(word, spec.cwd, spec.env["PATH"])
-  if (typeof file !== "string") return file
-  const command = { file, argv0: word, args, env: spec.env }
-  if (spec.user === null && spec.group === null) return command
-  const identity = Accounts.identify(spec.user, spec.group)
-  if ("unknown" in identity) {
+  return typeof file === "string" ? { file, argv0: word, args, env: spec.env } : file
+}
+
+/** Whom a run becomes: null for the supervisor's own user. */
+export const identity = ({ group, user }: LaunchSpec): Accounts.Identity | Executable.Problem | null => {
+  if (user === null && group === null) return null
+  const found = Accounts.identify(user, group)
+  if ("unknown" in found) {
     return {
       code: "ENOENT",
-      what: identity.unknown,
+      what: found.unknown,
       advice: Accounts.advice
     }
   }
-  if (identity.uid === process.getuid?.() && identity.gid === process.getgid?.()) return command
-  if (process.getuid?.() !== 0) {
-    return {
-      code: "EPERM",
-      what: spec.user === null ? `group ${spec.group}` : `user ${spec.user}`,
-      advice: "Only root may run services as somebody else; run the supervisor as root, or take user and group out."
-    }
+  if (found.uid === process.getuid?.() && found.gid === process.getgid?.()) return null
+  return process.getuid?.() === 0 ? found : {
+    code: "EPERM",
+    what: user === null ? `group ${group}` : `user ${user}`,
+    advice: "Only root may run services as somebody else; run the supervisor as root, or take user and group out."
   }
-  return asIdentity(identity, command)
+}
+
+/** What is really executed for a spec, or why it cannot be. */
+export const resolve = (spec: LaunchSpec): Command | Executable.Problem => {
+  const command = program(spec)
+  if ("what" in command) return command
+  const other = identity(spec)
+  return other === null ? command : "what" in other ? other : asIdentity(other, command)
 }

@@ -11,12 +11,22 @@ const send = (pid: number, signal: NodeJS.Signals): void => {
   unless(["ESRCH"], () => process.kill(pid, signal))
 }
 
+/** The process so many generations below another, by the first child of each. */
+const below = (pid: number | undefined, depth: number): number | undefined =>
+  pid === undefined || depth === 0 ? pid : below(Procfs.firstChild(pid), depth - 1)
+
 /**
  * The handle of a process that leads a session of its own. Its tree is that session: a process can leave it only by
  * beginning another one. A session's number is not given to another process while the session has a member; from the
- * first moment it is seen empty after the leader's end, it is never touched again.
+ * first moment it is seen empty after the leader's end, it is never touched again. The program is `depth` generations
+ * below the leader.
  */
-export const make = (pid: number, exited: Deferred.Deferred<ExitStatus>, look: Effect.Effect<Sessions>): Process => {
+export const make = (
+  pid: number,
+  exited: Deferred.Deferred<ExitStatus>,
+  look: Effect.Effect<Sessions>,
+  depth = 0
+): Process => {
   const startTime = Procfs.stat(pid)?.startTime ?? ""
   let empty = false
 
@@ -52,9 +62,16 @@ export const make = (pid: number, exited: Deferred.Deferred<ExitStatus>, look: E
 
   return {
     pid,
+    programPid: Effect.sync(() => below(pid, depth) ?? null),
     startTime,
     exited: Deferred.await(exited),
-    signal: (signal) => Effect.map(leads, (yes) => yes ? send(pid, signal) : undefined),
+    signal: (signal) =>
+      Effect.map(leads, (yes) => {
+        if (!yes) return
+        // What would start the program is not asked but ended, if it has not done so yet. The parent passes signals on.
+        const parent = depth === 0 || below(pid, depth) !== undefined ? below(pid, Math.max(0, depth - 1)) : undefined
+        return parent === undefined ? send(-pid, "SIGKILL") : send(parent, signal)
+      }),
     hasStragglers: Effect.flatMap(Deferred.isDone(exited), (done) =>
       done
         ? Effect.map(survivors, (live) => live.length > 0)

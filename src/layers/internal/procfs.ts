@@ -1,6 +1,6 @@
 /** @internal */
 import * as Fs from "node:fs"
-import { codeOf } from "../../internal/errno.ts"
+import { codeOf, unless } from "../../internal/errno.ts"
 
 /** One line of `/proc/PID/stat`, the fields that are used here. Times are in clock ticks. */
 export interface Stat {
@@ -58,6 +58,13 @@ export const all = (): ReadonlyArray<Stat> => {
     if (found !== undefined) result.push(found)
   }
   return result
+}
+
+/** The oldest child that a process has. */
+export const firstChild = (pid: number): number | undefined => {
+  const children = unless(["ENOENT", "ESRCH"], () => Fs.readFileSync(`/proc/${pid}/task/${pid}/children`, "latin1"))
+  const [first = ""] = (children ?? "").split(" ")
+  return first === "" ? undefined : Number(first)
 }
 
 /** Whether a process still runs: a zombie only waits for its parent to look. */
