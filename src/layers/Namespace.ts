@@ -13,12 +13,20 @@ import * as Bubblewrap from "./internal/isolation/bubblewrap.ts"
 import * as Enclosure from "./internal/isolation/enclosure.ts"
 import * as Report from "./internal/isolation/report.ts"
 import * as Tools from "./internal/isolation/tools.ts"
+import * as Filter from "./internal/seccomp/filter.ts"
 import type { Isolation } from "./Isolation.ts"
 import * as LauncherExec from "./LauncherExec.ts"
 import type { LaunchSpec } from "./Process.ts"
 
-// Opens what bubblewrap and the first process inside find on these descriptors, and becomes bubblewrap.
-const opening = `exec 4>"$1"; shift; exec "$@"`
+// Opens what bubblewrap (3) and the first process inside (4) find open, and becomes bubblewrap.
+const opening = (filter: string, report: string): ReadonlyArray<string> => [
+  "/bin/sh",
+  "-c",
+  `exec 3<"$1" 4>"$2"; shift 2; exec "$@"`,
+  "sh",
+  filter,
+  report
+]
 
 const lackOf = ({ detail }: ToolFailed, asRoot: boolean): Tools.Lack => ({
   missing: `the kernel refuses what bubblewrap asks of it (${detail})`,
@@ -32,11 +40,12 @@ const lackOf = ({ detail }: ToolFailed, asRoot: boolean): Tools.Lack => ({
 const trial = () => {
   const turn = Effect.unsafeMakeSemaphore(1)
   let works = false
-  return (sandbox: Bubblewrap.Sandbox): Effect.Effect<void, Tools.Lack> =>
+  return (sandbox: Bubblewrap.Sandbox, filter: string): Effect.Effect<void, Tools.Lack> =>
     turn.withPermits(1)(Effect.suspend(() => {
       if (works) return Effect.void
-      const [program = "", ...args] = Bubblewrap.argv({ ...sandbox, view: [], cwd: "/", network: "none" }, ["true"])
-      return LauncherExec.exec(program, ...args).pipe(
+      const bare = Bubblewrap.argv({ ...sandbox, view: [], cwd: "/", network: "none" }, ["true"])
+      const [shell = "", ...args] = [...opening(filter, "/dev/null"), ...bare]
+      return LauncherExec.exec(shell, ...args).pipe(
         Effect.mapError((failure) => lackOf(failure, sandbox.asRoot)),
         Effect.zipRight(Effect.sync(() => void (works = true)))
       )
@@ -51,6 +60,7 @@ const trial = () => {
  */
 export const make = (settings: Settings) => {
   const check = trial()
+  const filterFor = Filter.inFolder(Enclosure.folderOf(settings))
   return (config: ServiceConfig): Context.Tag.Service<Isolation> => ({
     level: config.isolation,
     prepare: Effect.fn("Namespace.prepare")(function*(spec: LaunchSpec, endpoint: Endpoint) {
@@ -70,13 +80,14 @@ export const make = (settings: Settings) => {
         asRoot: process.getuid?.() === 0,
         exists: Fs.existsSync
       }
-      yield* Effect.mapError(check(sandbox), unavailable)
+      const filter = yield* Effect.mapError(filterFor(config.capabilities), unavailable)
+      yield* Effect.mapError(check(sandbox, filter), unavailable)
       const report = enclosure.file("exit")
       const { args, argv0, file } = program
       const inside = [tools.perl, "-e", Report.init, spec.instance, file, argv0, ...args]
       return {
         ...spec,
-        argv: ["/bin/sh", "-c", opening, "sh", report, ...Bubblewrap.argv(sandbox, inside)],
+        argv: [...opening(filter, report), ...Bubblewrap.argv(sandbox, inside)],
         env: Report.pack(spec.env),
         cwd: "/",
         user: null,

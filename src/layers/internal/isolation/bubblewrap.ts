@@ -129,6 +129,8 @@ export const argv = (sandbox: Sandbox, words: ReadonlyArray<string>): ReadonlyAr
     hostname,
     ...network === "none" ? ["--unshare-net"] : [],
     ...asRoot ? [] : ["--unshare-user", "--disable-userns"],
+    "--seccomp",
+    "3",
     "--cap-drop",
     "ALL",
     ...asRoot ? [...new Set([...passing, ...capabilities])].flatMap((name) => ["--cap-add", name]) : [],

@@ -1,8 +1,8 @@
 /** @internal */
 import * as Fs from "node:fs"
 import * as Path from "node:path"
-import type { Command } from "../command.ts"
 import { unless } from "../../../internal/errno.ts"
+import type { Command } from "../command.ts"
 
 /** The path behind all links, or the path itself where there is nothing. */
 export const real = (path: string): string =>

@@ -1,6 +1,6 @@
 /** @internal */
-import * as Executable from "../executable.ts"
 import { systemPath } from "../../../internal/systemPath.ts"
+import * as Executable from "../executable.ts"
 
 const packages = { bwrap: "bubblewrap", perl: "perl-base", runsc: "runsc", setpriv: "util-linux" } as const
 
