@@ -7,7 +7,7 @@ import * as path from "node:path"
 const project = path.resolve(import.meta.dirname, "../..")
 
 /** What init, tenement and the tests call. Those that this machine does not have are left out. */
-const programs = ("sh mkfifo setpriv prlimit bwrap unshare nsenter "
+const programs = ("sh bash mkfifo setpriv prlimit bwrap unshare nsenter "
   + "mount mkdir chroot perl sleep cat env id true").split(" ")
 
 const lookUp = (program: string): string | undefined =>
@@ -20,12 +20,20 @@ const librariesOf = (program: string): ReadonlyArray<string> =>
 const perlFolder = (): string =>
   execFileSync("perl", ["-MConfig", "-e", "print $INC{'Config.pm'}"], { encoding: "utf8" }).replace(/\/Config\.pm$/, "")
 
+/** A test file, and the name of those of its tests that are run; without it all of them are. */
+export interface Tests {
+  readonly file: string
+  readonly only?: RegExp
+}
+
 /** The tests and all that they import, in one file that stands where their paths lead from. */
-const bundle = async (files: ReadonlyArray<string>, outfile: string): Promise<void> => {
-  const imports = files.map((file) => `${JSON.stringify(file)}: () => import(${JSON.stringify(`./${file}`)})`)
+const bundle = async (tests: ReadonlyArray<Tests>, outfile: string): Promise<void> => {
+  const parts = tests.map(({ file, only }) =>
+    `{ file: ${JSON.stringify(file)}, only: ${String(only)}, load: () => import(${JSON.stringify(`./${file}`)}) }`
+  )
   await esbuild.build({
     stdin: {
-      contents: `import { run } from "./test/vm/Guest.ts"\nawait run({ ${imports.join(", ")} })`,
+      contents: `import { run } from "./test/vm/Guest.ts"\nawait run([${parts.join(", ")}])`,
       resolveDir: project
     },
     outfile,
@@ -50,7 +58,7 @@ export interface Image {
 }
 
 /** Made in a folder that is the caller's. */
-export const make = async (folder: string, tests: ReadonlyArray<string>): Promise<Image> => {
+export const make = async (folder: string, tests: ReadonlyArray<Tests>): Promise<Image> => {
   const root = path.join(folder, "root")
   const copy = (file: string, to: string = file): void => {
     fs.mkdirSync(path.dirname(root + to), { recursive: true })
