@@ -46,7 +46,10 @@ const finding = ({ about, fact, services }: NamedFact): Finding => ({
 const needs: Readonly<Record<Ability, (service: ServiceConfig) => boolean>> = {
   logs: () => true,
   "other users": ({ group, user }) => user !== null || group !== null,
-  sd_notify: ({ readiness }) => readiness === "notify"
+  sd_notify: ({ readiness }) => readiness === "notify",
+  namespaces: ({ isolation }) => isolation === "namespace",
+  // A supervisor that is not root needs them for its own; whether it has them is tried with the others.
+  "user namespaces": () => false
 }
 
 const abilities = Object.keys(needs) as ReadonlyArray<Ability>

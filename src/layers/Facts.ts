@@ -1,5 +1,5 @@
 /**
- * Looks at the machine: what it has, and what of a configuration it could not run. Nothing is started or made.
+ * Looks at the machine: what it has, and what of a configuration it could not run. Nothing that is tried leaves a trace.
  *
  * @since 0.1.0
  */
@@ -16,7 +16,9 @@ import * as Executable from "./internal/executable.ts"
 import * as Clock from "./internal/facts/clock.ts"
 import * as Folders from "./internal/facts/folders.ts"
 import * as Launches from "./internal/facts/launches.ts"
+import * as UserNamespaces from "./internal/isolation/userNamespaces.ts"
 import * as PrivatePath from "./internal/privatePath.ts"
+import * as Namespace from "./Namespace.ts"
 
 const system = (): Fact => {
   const uid = process.getuid?.() ?? 0
@@ -34,6 +36,18 @@ const tool = (name: string, parcel: string): Fact => {
     ? has(found)
     : lacks(`${name} is not installed, or in none of ${systemPath}`, `apt-get install ${parcel}`)
 }
+
+const userNamespaces = (): Fact => {
+  const forbidden = UserNamespaces.obstacle()
+  return forbidden === undefined
+    ? has("allowed to every user")
+    : lacks(`allowed to root alone: ${forbidden.what}`, forbidden.mend)
+}
+
+const namespaces = Effect.match(Namespace.examine, {
+  onFailure: ({ advice, missing }) => lacks(missing, advice),
+  onSuccess: () => has("by bubblewrap")
+})
 
 const openFiles = (): number => {
   // Node raises its own limit to the hard one when it starts.
@@ -55,7 +69,9 @@ export const ofHost: Effect.Effect<HostFacts> = Effect.gen(function*() {
     abilities: {
       logs: tool("mkfifo", "coreutils"),
       "other users": tool("setpriv", "util-linux"),
-      sd_notify: tool("perl", "perl-base")
+      sd_notify: tool("perl", "perl-base"),
+      namespaces: yield* namespaces,
+      "user namespaces": userNamespaces()
     },
     openFiles: openFiles()
   }

@@ -6,13 +6,16 @@
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Fs from "node:fs"
+import * as Os from "node:os"
+import * as Path from "node:path"
 import type { ServiceConfig, Settings } from "../domain/Config.ts"
+import { codeOf } from "../internal/errno.ts"
 import type { Endpoint } from "./Endpoint.ts"
-import type { ToolFailed } from "./Errors.ts"
 import * as Bubblewrap from "./internal/isolation/bubblewrap.ts"
 import * as Enclosure from "./internal/isolation/enclosure.ts"
 import * as Report from "./internal/isolation/report.ts"
 import * as Tools from "./internal/isolation/tools.ts"
+import * as UserNamespaces from "./internal/isolation/userNamespaces.ts"
 import * as Filter from "./internal/seccomp/filter.ts"
 import type { Isolation } from "./Isolation.ts"
 import * as LauncherExec from "./LauncherExec.ts"
@@ -28,28 +31,80 @@ const opening = (filter: string, report: string): ReadonlyArray<string> => [
   report
 ]
 
-const lackOf = ({ detail }: ToolFailed, asRoot: boolean): Tools.Lack => ({
-  missing: `the kernel refuses what bubblewrap asks of it (${detail})`,
-  advice: asRoot
-    ? "The supervisor needs CAP_SYS_ADMIN and a kernel with namespaces; in a container, neither is there by default."
-    : "Run the supervisor as root, or allow user namespaces: sysctl -w user.max_user_namespaces=10000 " +
-      "kernel.unprivileged_userns_clone=1 kernel.apparmor_restrict_unprivileged_userns=0 (those that this kernel has)."
-})
+const tools = ["bwrap", "setpriv", "perl"] as const
 
-/** Whether bubblewrap can do here what it is needed for. Asked once, until the answer is yes. */
+const isRoot = () => process.getuid?.() === 0
+
+const advice = (): string => {
+  if (isRoot()) {
+    return "The supervisor needs CAP_SYS_ADMIN and a kernel with namespaces; in a container, neither is there by default."
+  }
+  const forbidden = UserNamespaces.obstacle()
+  return forbidden === undefined
+    ? "Run the supervisor as root."
+    : `Run the supervisor as root, or allow user namespaces: ${forbidden.mend}`
+}
+
+/** Whether bubblewrap can do here what it is needed for. */
+const attempt = (
+  found: Readonly<Record<typeof tools[number], string>>,
+  filter: string
+): Effect.Effect<void, Tools.Lack> => {
+  const bare = Bubblewrap.argv({
+    ...found,
+    view: [],
+    hostname: "localhost",
+    cwd: "/",
+    identity: null,
+    network: "none",
+    capabilities: [],
+    asRoot: isRoot(),
+    exists: Fs.existsSync
+  }, ["true"])
+  const [shell = "", ...args] = [...opening(filter, "/dev/null"), ...bare]
+  return LauncherExec.exec(shell, ...args).pipe(
+    Effect.mapError(({ detail }) => ({
+      missing: `the kernel refuses what bubblewrap asks of it (${detail})`,
+      advice: advice()
+    })),
+    Effect.asVoid
+  )
+}
+
+const temporaryFolder = Effect.acquireRelease(
+  Effect.try({
+    try: () => Fs.mkdtempSync(Path.join(Os.tmpdir(), "tenement-")),
+    catch: (error): Tools.Lack => ({
+      missing: `it cannot be tried: no folder can be made in ${Os.tmpdir()} (${codeOf(error)})`,
+      advice: "Make sure that it can be written to, or set TMPDIR."
+    })
+  }),
+  (folder) => Effect.sync(() => Fs.rmSync(folder, { recursive: true, force: true }))
+)
+
+/**
+ * Fails with what keeps this machine from it, if anything does.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const examine: Effect.Effect<void, Tools.Lack> = Effect.scoped(Effect.gen(function*() {
+  const found = Tools.find(tools)
+  if ("missing" in found) return yield* Effect.fail(found)
+  const folder = yield* temporaryFolder
+  yield* attempt(found, yield* Filter.inFolder(folder)([]))
+}))
+
+/** Tried once, until it works. */
 const trial = () => {
   const turn = Effect.unsafeMakeSemaphore(1)
   let works = false
-  return (sandbox: Bubblewrap.Sandbox, filter: string): Effect.Effect<void, Tools.Lack> =>
-    turn.withPermits(1)(Effect.suspend(() => {
-      if (works) return Effect.void
-      const bare = Bubblewrap.argv({ ...sandbox, view: [], cwd: "/", network: "none" }, ["true"])
-      const [shell = "", ...args] = [...opening(filter, "/dev/null"), ...bare]
-      return LauncherExec.exec(shell, ...args).pipe(
-        Effect.mapError((failure) => lackOf(failure, sandbox.asRoot)),
-        Effect.zipRight(Effect.sync(() => void (works = true)))
+  return (...how: Parameters<typeof attempt>): Effect.Effect<void, Tools.Lack> =>
+    turn.withPermits(1)(
+      Effect.suspend(() =>
+        works ? Effect.void : Effect.tap(attempt(...how), () => Effect.sync(() => void (works = true)))
       )
-    }))
+    )
 }
 
 /**
@@ -65,26 +120,26 @@ export const make = (settings: Settings) => {
     level: config.isolation,
     prepare: Effect.fn("Namespace.prepare")(function*(spec: LaunchSpec, endpoint: Endpoint) {
       const unavailable = Enclosure.unavailable(spec, config.isolation)
-      const tools = Tools.find(["bwrap", "setpriv", "perl"])
-      if ("missing" in tools) return yield* Effect.fail(unavailable(tools))
+      const found = Tools.find(tools)
+      if ("missing" in found) return yield* Effect.fail(unavailable(found))
       const enclosure = yield* Enclosure.make(config.isolation, settings, config, spec, endpoint)
       const { cwd, hostname, identity, program, view } = enclosure
       const sandbox: Bubblewrap.Sandbox = {
-        ...tools,
+        ...found,
         view,
         hostname,
         cwd,
         identity,
         network: config.network,
         capabilities: config.capabilities,
-        asRoot: process.getuid?.() === 0,
+        asRoot: isRoot(),
         exists: Fs.existsSync
       }
       const filter = yield* Effect.mapError(filterFor(config.capabilities), unavailable)
-      yield* Effect.mapError(check(sandbox, filter), unavailable)
+      yield* Effect.mapError(check(found, filter), unavailable)
       const report = enclosure.file("exit")
       const { args, argv0, file } = program
-      const inside = [tools.perl, "-e", Report.init, spec.instance, file, argv0, ...args]
+      const inside = [found.perl, "-e", Report.init, spec.instance, file, argv0, ...args]
       return {
         ...spec,
         argv: [...opening(filter, report), ...Bubblewrap.argv(sandbox, inside)],

@@ -12,14 +12,15 @@ const fact: FC.Arbitrary<Fact> = FC.constantFrom(has("there"), risks("doubtful",
 const host: FC.Arbitrary<HostFacts> = FC.record({
   system: FC.constant(has("Linux")),
   clock: FC.constantFrom(has("right"), risks("wrong", "set it")),
-  abilities: FC.record({ logs: fact, "other users": fact, sd_notify: fact }),
+  abilities: FC.record({ logs: fact, "other users": fact, sd_notify: fact, namespaces: fact, "user namespaces": fact }),
   openFiles: FC.oneof(FC.nat(200), FC.constant(1_000_000))
 })
 
 const wishes = FC.record({
   user: FC.constantFrom(null, "www"),
   group: FC.constantFrom(null, "www"),
-  readiness: FC.constantFrom("notify" as const, "started" as const)
+  readiness: FC.constantFrom("notify" as const, "started" as const),
+  isolation: FC.constantFrom("process" as const, "namespace" as const)
 })
 
 const config: FC.Arbitrary<TenementConfig> = Arbitraries.config({ maxSize: 6 }).chain((config) =>
@@ -48,7 +49,13 @@ const only = ({ config, named }: Diagnosis.Site, keeps: (name: ServiceName) => b
 
 const mended = <A extends HostFacts>(host: A): HostFacts => ({
   ...host,
-  abilities: { logs: has(""), "other users": has(""), sd_notify: has("") },
+  abilities: {
+    logs: has(""),
+    "other users": has(""),
+    sd_notify: has(""),
+    namespaces: has(""),
+    "user namespaces": has("")
+  },
   openFiles: 1_000_000
 })
 
@@ -130,12 +137,16 @@ describe("Diagnosis.findings", () => {
     [{ user: "www" }, "other users"],
     [{ group: "www" }, "other users"],
     [{ readiness: "notify" }, "sd_notify"],
+    [{ isolation: "namespace" }, "namespaces"],
     [{}, "logs"]
   ])(
     "knows that %j needs %s",
     (values, missing) =>
       FC.assert(FC.property(Arbitraries.services({ maxSize: 1 }), host, ([service], host) => {
-        const config = Embed.config({ services: [{ ...service!, ...values }], settings: { dataDir: "/nonexistent" } })
+        const config = Embed.config({
+          services: [{ ...service!, isolation: "process", ...values }],
+          settings: { dataDir: "/nonexistent" }
+        })
         const bare = { ...mended(host), abilities: { ...mended(host).abilities, [missing]: lacks("gone", "get it") } }
         assert.deepStrictEqual(errors(bare, { config, named: [] }).map(({ about }) => about), [missing])
       }))

@@ -56,7 +56,9 @@ export const program = (spec: LaunchSpec): Command | Executable.Problem => {
 }
 
 /** Whom a run becomes: null for the supervisor's own user. */
-export const identity = ({ group, user }: LaunchSpec): Accounts.Identity | Executable.Problem | null => {
+export const identity = (
+  { group, user }: Pick<LaunchSpec, "user" | "group">
+): Accounts.Identity | Executable.Problem | null => {
   if (user === null && group === null) return null
   const found = Accounts.identify(user, group)
   if ("unknown" in found) {

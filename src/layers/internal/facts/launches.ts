@@ -1,4 +1,5 @@
 /** @internal */
+import * as Either from "effect/Either"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
 import type { ServiceConfig, Settings } from "../../../domain/Config.ts"
@@ -11,6 +12,8 @@ import * as Folder from "../../../internal/folder.ts"
 import { systemPath } from "../../../internal/systemPath.ts"
 import * as Passage from "../../Passage.ts"
 import * as Command from "../command.ts"
+import type { Problem } from "../executable.ts"
+import * as Enclosure from "../isolation/enclosure.ts"
 import * as PrivatePath from "../privatePath.ts"
 import * as PublicPath from "../publicPath.ts"
 import * as Folders from "./folders.ts"
@@ -21,6 +24,8 @@ export type Obstacle = readonly [about: string, fact: Fact]
 /** What is made at the first start is not missed before. */
 const isMadeLater = (settings: Settings, cwd: string): boolean =>
   [settings.dataDir, settings.runDir].some((folder) => `${cwd}/`.startsWith(`${folder}/`)) && !Fs.existsSync(cwd)
+
+const refused = ({ advice, code, what }: Problem): Fact => lacks(`${what} (${code})`, advice)
 
 const program = (settings: Settings, config: ServiceConfig): ReadonlyArray<Obstacle> => {
   const id = config.instances[0] ?? defaultId
@@ -33,7 +38,7 @@ const program = (settings: Settings, config: ServiceConfig): ReadonlyArray<Obsta
   const cwd = Path.resolve(Template.expand(config.cwd, words))
   if (isMadeLater(settings, cwd)) return []
   const { PATH = config.secrets["PATH"] ?? process.env["PATH"] ?? systemPath } = config.env
-  const found = Command.resolve({
+  const spec = {
     instance,
     incarnation: 1,
     argv: config.argv.map((word) => Template.expand(word, words)),
@@ -43,13 +48,20 @@ const program = (settings: Settings, config: ServiceConfig): ReadonlyArray<Obsta
     group: config.group,
     stdout: 1,
     stderr: 2
-  })
-  return "what" in found ? [["command", lacks(`${found.what} (${found.code})`, found.advice)]] : []
+  }
+  const found = Command.program(spec)
+  if ("what" in found) return [["command", refused(found)]]
+  const view = config.isolation === "process"
+    ? Either.right([])
+    : Enclosure.viewOf(settings, config, spec, { privatePath: words.socket }, found)
+  return Either.isLeft(view) ? [["isolation", lacks(view.left.missing, view.left.advice)]] : []
 }
 
 const account = (settings: Settings, config: ServiceConfig): ReadonlyArray<Obstacle> => {
+  const identity = Command.identity(config)
+  if (identity !== null && "what" in identity) return [["user", refused(identity)]]
   const doubts = Passage.doubts(settings, config).map(({ advice, what }): Obstacle => ["user", risks(what, advice)])
-  if (config.user === null && config.group === null) return doubts
+  if (identity === null) return doubts
   const given = [
     ["data_dir", `${settings.dataDir}/${config.name}`],
     ["run_dir", PrivatePath.rootOf(settings)]

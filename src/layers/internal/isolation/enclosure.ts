@@ -58,7 +58,7 @@ const requestOf = (
   settings: Settings,
   { privateTmp }: ServiceConfig,
   { cwd, env, instance }: LaunchSpec,
-  { privatePath }: Endpoint,
+  { privatePath }: Pick<Endpoint, "privatePath">,
   program: Command.Command
 ): View.Request => {
   const { id, service } = parts(instance)
@@ -80,6 +80,19 @@ const requestOf = (
   }
 }
 
+/** What a run sees of the host, or why that cannot be. */
+export const viewOf = (
+  settings: Settings,
+  config: ServiceConfig,
+  spec: LaunchSpec,
+  endpoint: Pick<Endpoint, "privatePath">,
+  program: Command.Command
+): Either.Either<ReadonlyArray<View.Mount>, Lack> =>
+  Either.mapLeft(View.of(requestOf(settings, config, spec, endpoint, program)), ({ closed, needed }) => ({
+    missing: `${closed}, which it must not see, holds ${needed}, which it needs`,
+    advice: "Give data_dir and socket in [settings] folders of their own."
+  }))
+
 /** Looks at what a run asks for, and refuses what cannot be. */
 export const make = Effect.fnUntraced(
   function*(level: string, settings: Settings, config: ServiceConfig, spec: LaunchSpec, endpoint: Endpoint) {
@@ -87,16 +100,8 @@ export const make = Effect.fnUntraced(
     if ("what" in program) return yield* failed(spec, program)
     const identity = Command.identity(spec)
     if (identity !== null && "what" in identity) return yield* failed(spec, identity)
-    const view = View.of(requestOf(settings, config, spec, endpoint, program))
-    if (Either.isLeft(view)) {
-      const { closed, needed } = view.left
-      return yield* Effect.fail(
-        unavailable(spec, level)({
-          missing: `${closed}, which it must not see, holds ${needed}, which it needs`,
-          advice: "Give data_dir and socket in [settings] folders of their own."
-        })
-      )
-    }
+    const view = viewOf(settings, config, spec, endpoint, program)
+    if (Either.isLeft(view)) return yield* Effect.fail(unavailable(spec, level)(view.left))
     yield* makeFolder(spec, settings)
     const { id, service } = parts(spec.instance)
     const prefix = `${folderOf(settings)}/${service}.${id}.${spec.incarnation}`
