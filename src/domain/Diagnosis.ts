@@ -44,6 +44,9 @@ const finding = ({ about, fact, services }: NamedFact): Finding => ({
 })
 
 const needs: Readonly<Record<Ability, (service: ServiceConfig) => boolean>> = {
+  machine: () => true,
+  // No rule asks it.
+  clock: () => false,
   logs: () => true,
   "other users": ({ group, user }) => user !== null || group !== null,
   sd_notify: ({ readiness }) => readiness === "notify",
@@ -95,8 +98,6 @@ export const findings = (host: HostFacts, site: Site | null): ReadonlyArray<Find
   const names = services.map(({ name }) => name)
   const instances = services.reduce((sum, service) => sum + service.instances.length, 0)
   return [
-    { about: "machine", fact: host.system, services: [] },
-    { about: "clock", fact: host.clock, services: [] },
     ...abilities.map((about) => ({
       about,
       fact: host.abilities[about],

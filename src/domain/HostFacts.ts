@@ -41,7 +41,7 @@ export const lacks = (what: string, mend: string): Fact => ({ _tag: "Lacks", wha
  * @since 0.1.0
  * @category models
  */
-export type Ability = "logs" | "other users" | "sd_notify" | "namespaces" | "user namespaces"
+export type Ability = "machine" | "clock" | "logs" | "other users" | "sd_notify" | "namespaces" | "user namespaces"
 
 /**
  * A machine, whatever is to run on it. `openFiles` is how many files the supervisor may hold open.
@@ -50,8 +50,6 @@ export type Ability = "logs" | "other users" | "sd_notify" | "namespaces" | "use
  * @category models
  */
 export interface HostFacts {
-  readonly system: Fact
-  readonly clock: Fact
   readonly abilities: Readonly<Record<Ability, Fact>>
   readonly openFiles: number
 }

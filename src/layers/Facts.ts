@@ -20,10 +20,12 @@ import * as UserNamespaces from "./internal/isolation/userNamespaces.ts"
 import * as PrivatePath from "./internal/privatePath.ts"
 import * as Namespace from "./Namespace.ts"
 
-const system = (): Fact => {
-  const uid = process.getuid?.() ?? 0
+const isRoot = (): boolean => process.geteuid?.() === 0
+
+const machine = (): Fact => {
+  if (!Fs.existsSync("/proc/self/stat")) return lacks("/proc is not mounted", "mount -t proc proc /proc")
   const memory = (Os.totalmem() / 1024 ** 3).toFixed(1)
-  const user = Accounts.accountOf(null)?.[0] ?? `user ${uid}`
+  const user = Accounts.accountOf(null)?.[0] ?? `user ${process.geteuid?.()}`
   return has(
     `Linux ${Os.release()}, Node ${process.versions.node}, ${Os.availableParallelism()} cores, ${memory} GiB of memory, ` +
       `as ${user}`
@@ -35,6 +37,11 @@ const tool = (name: string, parcel: string): Fact => {
   return typeof found === "string"
     ? has(found)
     : lacks(`${name} is not installed, or in none of ${systemPath}`, `apt-get install ${parcel}`)
+}
+
+const otherUsers = (): Fact => {
+  const setpriv = tool("setpriv", "util-linux")
+  return setpriv._tag === "Has" && !isRoot() ? has(`${setpriv.what}, which only root can use`) : setpriv
 }
 
 const userNamespaces = (): Fact => {
@@ -51,7 +58,8 @@ const namespaces = Effect.match(Namespace.examine, {
 
 const openFiles = (): number => {
   // Node raises its own limit to the hard one when it starts.
-  const limit = /^Max open files +\d+ +(\d+)/m.exec(Fs.readFileSync("/proc/self/limits", "utf8"))?.[1]
+  const limits = unless(["ENOENT"], () => Fs.readFileSync("/proc/self/limits", "utf8")) ?? ""
+  const limit = /^Max open files +\d+ +(\d+)/m.exec(limits)?.[1]
   return limit === undefined ? Number.POSITIVE_INFINITY : Number(limit)
 }
 
@@ -62,13 +70,12 @@ const openFiles = (): number => {
  * @category constructors
  */
 export const ofHost: Effect.Effect<HostFacts> = Effect.gen(function*() {
-  const clock = yield* Clock.look
   return {
-    system: system(),
-    clock,
     abilities: {
+      machine: machine(),
+      clock: yield* Clock.look,
       logs: tool("mkfifo", "coreutils"),
-      "other users": tool("setpriv", "util-linux"),
+      "other users": otherUsers(),
       sd_notify: tool("perl", "perl-base"),
       namespaces: yield* namespaces,
       "user namespaces": userNamespaces()

@@ -2,26 +2,44 @@ import { assert, describe, it } from "@effect/vitest"
 import * as FC from "effect/FastCheck"
 import type { ServiceConfig, TenementConfig } from "../../src/domain/Config.ts"
 import * as Diagnosis from "../../src/domain/Diagnosis.ts"
-import { type Fact, has, type HostFacts, lacks, type NamedFact, risks } from "../../src/domain/HostFacts.ts"
+import {
+  type Ability,
+  type Fact,
+  has,
+  type HostFacts,
+  lacks,
+  type NamedFact,
+  risks
+} from "../../src/domain/HostFacts.ts"
 import type { ServiceName } from "../../src/domain/Names.ts"
 import * as Embed from "../../src/embed.ts"
 import * as Arbitraries from "../../src/testkit/Arbitraries.ts"
 
 const fact: FC.Arbitrary<Fact> = FC.constantFrom(has("there"), risks("doubtful", "look"), lacks("gone", "get it"))
 
+const needs: Readonly<Record<Ability, Partial<ServiceConfig> | null>> = {
+  machine: {},
+  clock: null,
+  logs: {},
+  "other users": { group: "www" },
+  sd_notify: { readiness: "notify" },
+  namespaces: { isolation: "namespace" },
+  "user namespaces": null
+}
+
+const record = <A>(of: () => A) =>
+  Object.fromEntries(Object.keys(needs).map((name) => [name, of()])) as Record<Ability, A>
+
 const host: FC.Arbitrary<HostFacts> = FC.record({
-  system: FC.constant(has("Linux")),
-  clock: FC.constantFrom(has("right"), risks("wrong", "set it")),
-  abilities: FC.record({ logs: fact, "other users": fact, sd_notify: fact, namespaces: fact, "user namespaces": fact }),
+  abilities: FC.record(record(() => fact)),
   openFiles: FC.oneof(FC.nat(200), FC.constant(1_000_000))
 })
 
-const wishes = FC.record({
-  user: FC.constantFrom(null, "www"),
-  group: FC.constantFrom(null, "www"),
-  readiness: FC.constantFrom("notify" as const, "started" as const),
-  isolation: FC.constantFrom("process" as const, "namespace" as const)
-})
+const well: HostFacts = { abilities: record(() => has("")), openFiles: 1_000_000 }
+
+const wishes = FC.subarray(Object.values(needs).flatMap((values) => values ?? [])).map((all): Partial<ServiceConfig> =>
+  Object.assign({ isolation: "process" }, ...all)
+)
 
 const config: FC.Arbitrary<TenementConfig> = Arbitraries.config({ maxSize: 6 }).chain((config) =>
   FC.tuple(
@@ -47,18 +65,6 @@ const only = ({ config, named }: Diagnosis.Site, keeps: (name: ServiceName) => b
   named: named.map((one) => ({ ...one, services: one.services.filter(keeps) }))
 })
 
-const mended = <A extends HostFacts>(host: A): HostFacts => ({
-  ...host,
-  abilities: {
-    logs: has(""),
-    "other users": has(""),
-    sd_notify: has(""),
-    namespaces: has(""),
-    "user namespaces": has("")
-  },
-  openFiles: 1_000_000
-})
-
 const law = (holds: (host: HostFacts, site: Diagnosis.Site) => void) => () => FC.assert(FC.property(host, site, holds))
 
 const errors = (host: HostFacts, site: Diagnosis.Site | null) => Diagnosis.errors(Diagnosis.findings(host, site))
@@ -69,12 +75,12 @@ describe("Diagnosis.findings", () => {
 
   it(
     "finds no error on a machine that lacks nothing",
-    law((host, site) => {
+    law((_, site) => {
       const named = site.named.map((one): NamedFact => ({
         ...one,
         fact: one.fact._tag === "Lacks" ? has("") : one.fact
       }))
-      assert.deepStrictEqual(errors(mended(host), { ...site, named }), [])
+      assert.deepStrictEqual(errors(well, { ...site, named }), [])
     })
   )
 
@@ -133,22 +139,18 @@ describe("Diagnosis.findings", () => {
     })
   )
 
-  it.each<[values: Partial<ServiceConfig>, missing: keyof HostFacts["abilities"]]>([
-    [{ user: "www" }, "other users"],
-    [{ group: "www" }, "other users"],
-    [{ readiness: "notify" }, "sd_notify"],
-    [{ isolation: "namespace" }, "namespaces"],
-    [{}, "logs"]
-  ])(
-    "knows that %j needs %s",
-    (values, missing) =>
-      FC.assert(FC.property(Arbitraries.services({ maxSize: 1 }), host, ([service], host) => {
-        const config = Embed.config({
-          services: [{ ...service!, isolation: "process", ...values }],
-          settings: { dataDir: "/nonexistent" }
-        })
-        const bare = { ...mended(host), abilities: { ...mended(host).abilities, [missing]: lacks("gone", "get it") } }
-        assert.deepStrictEqual(errors(bare, { config, named: [] }).map(({ about }) => about), [missing])
+  it.each(Object.entries(needs))(
+    "knows who needs %s: those with %j",
+    (about, values) =>
+      FC.assert(FC.property(Arbitraries.services({ maxSize: 1 }), ([service]) => {
+        const bare = { ...well, abilities: { ...well.abilities, [about]: lacks("gone", "get it") } }
+        const found = (values: Partial<ServiceConfig>) => {
+          const services = [{ ...service!, isolation: "process" as const, ...values }]
+          return errors(bare, { config: Embed.config({ services, settings: { dataDir: "/nonexistent" } }), named: [] })
+        }
+        const isForAll = values !== null && Object.keys(values).length === 0
+        assert.deepStrictEqual(found(values ?? {}).map(({ about }) => about), values === null ? [] : [about])
+        assert.lengthOf(found({}), isForAll ? 1 : 0)
       }))
   )
 })
