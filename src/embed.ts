@@ -284,7 +284,7 @@ export const layerStopped = <R = never>(
  *   readonly ping: (path: string) => Effect.Effect<string, Unhealthy>
  * }>() {}
  *
- * const cache = Embed.service({ name: "cache", command: "redis-server --port 0", readiness: "health", health: "/" })
+ * const cache = Embed.service({ name: "cache", command: "redis-server --port 0", readiness: "health" })
  *
  * // Layer.Layer<Tenement.Tenement, ConfigInvalid | AlreadyRunning | LockFailed, Redis>
  * export const tree = Embed.layer(Embed.config({ services: [cache] }), (service) =>
@@ -301,7 +301,7 @@ export const layer = <R = never>(
   layers?: LayersFor<R>
 ): Layer.Layer<Tenement, ConfigInvalid | Lock.AlreadyRunning | Lock.LockFailed, Remaining<R>> =>
   Layer.suspend((): Layer.Layer<Tenement, ConfigInvalid | Lock.AlreadyRunning | Lock.LockFailed, Remaining<R>> => {
-    const sound = Soundness.check(config)
+    const sound = Soundness.check(config, { ownChecks: layers !== undefined })
     if (Either.isLeft(sound)) return Layer.fail(sound.left)
     return layerStopped(config, layers).pipe(
       Layer.tap((context) => Context.get(context, Tenement).boot),

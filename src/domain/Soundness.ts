@@ -94,13 +94,25 @@ const variables = (path: Path, { env, secrets }: ServiceConfig): ReadonlyArray<F
       ]
   )
 
+/**
+ * `ownChecks`: a program may have health checks of its own, which need no path to ask for. Otherwise the configuration
+ * says all there is.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Options {
+  readonly ownChecks: boolean
+}
+
 const needs = {
   health: "the key `health`, the path to ask for",
   port: "the key `port`, a number or \"auto\""
 } as const
 
-const readiness = (path: Path, service: ServiceConfig): ReadonlyArray<Fault> => {
+const readiness = (path: Path, service: ServiceConfig, { ownChecks }: Options): ReadonlyArray<Fault> => {
   const { readiness } = service
+  if (readiness === "health" && ownChecks) return []
   return (readiness === "health" || readiness === "port") && service[readiness] === null
     ? [fault([...path, "readiness"], `found "${readiness}", which needs ${needs[readiness]}`, { needs: readiness })]
     : []
@@ -127,14 +139,14 @@ const backoff = (path: Path, { backoffBaseMs: base, backoffMaxMs: max }: Service
     ? [fault([...path, "backoffBaseMs"], `the first delay, ${base} ms, is longer than the longest, ${max} ms`)]
     : []
 
-const ofService = (config: ServiceConfig): ReadonlyArray<Fault> => {
+const ofService = (config: ServiceConfig, options: Options): ReadonlyArray<Fault> => {
   const path = ["service", config.name]
   return [
     ...serviceValues(path, config),
     ...((config.argv[0] ?? "").trim() === "" ? [fault([...path, "command"], "names no program")] : []),
     ...variables(path, config),
     ...templates(path, config),
-    ...readiness(path, config),
+    ...readiness(path, config, options),
     ...isolation(path, config),
     ...backoff(path, config),
     ...repeats([...path, "dependsOn"], config.dependsOn),
@@ -160,10 +172,11 @@ const ofGroup = (config: GroupConfig): ReadonlyArray<Fault> => {
  */
 export const faults = (
   config: TenementConfig,
-  names: ReadonlySet<string> = new Set(config.services.keys())
+  names: ReadonlySet<string> = new Set(config.services.keys()),
+  options: Options = { ownChecks: false }
 ): ReadonlyArray<Fault> => [
   ...settingsValues(["settings"], config.settings),
-  ...[...config.services.values()].flatMap(ofService),
+  ...[...config.services.values()].flatMap((service) => ofService(service, options)),
   ...[...config.groups.values()].flatMap(ofGroup),
   ...References.faults(config, names),
   ...Claims.faults(config)
@@ -175,8 +188,11 @@ export const faults = (
  * @since 0.1.0
  * @category combinators
  */
-export const check = (config: TenementConfig): Either.Either<TenementConfig, ConfigInvalid> => {
-  const [first, ...others] = faults(config).map(({ message, other, path }) => ({
+export const check = (
+  config: TenementConfig,
+  options: Options = { ownChecks: false }
+): Either.Either<TenementConfig, ConfigInvalid> => {
+  const [first, ...others] = faults(config, undefined, options).map(({ message, other, path }) => ({
     file: config.file,
     line: null,
     column: null,

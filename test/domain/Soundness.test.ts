@@ -112,4 +112,9 @@ describe("Soundness.check", () => {
         "the program: service.web.readiness: found \"health\", which needs the key `health`, the path to ask for"
     )
   })
+
+  it("leaves it to a program's own health check what it asks for", () => {
+    assert.isTrue(Either.isRight(Soundness.check(withService({ readiness: "health" }), { ownChecks: true })))
+    assert.isTrue(Either.isLeft(Soundness.check(withService({ readiness: "port" }), { ownChecks: true })))
+  })
 })

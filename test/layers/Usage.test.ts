@@ -1,4 +1,5 @@
 import { assert, layer, vi } from "@effect/vitest"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Path from "node:path"
@@ -39,9 +40,13 @@ layer(Layer.merge(Usage.layer, Launcher.layer), { excludeTestServices: true })("
       assert.isAtLeast(usage.cpuSeconds, 0.55)
       assert.isAtMost(usage.cpuSeconds, 5)
       assert.isAbove(usage.cpuPercent, 1)
-      // Too soon for a share of its own: the one before holds.
-      const soon = (yield* sample(new Map([[instance, busy.pid]]))).get(instance)!
-      assert.strictEqual(soon.cpuPercent, usage.cpuPercent)
+      // Too soon for a share of its own: the one before holds. On a busy machine it takes several attempts to be soon.
+      const pair = Effect.timed(Effect.all([
+        sample(new Map([[instance, busy.pid]])),
+        sample(new Map([[instance, busy.pid]]))
+      ]))
+      const [, [first, soon]] = yield* Effect.repeat(pair, { until: ([took]) => Duration.toMillis(took) < 900 })
+      assert.strictEqual(soon.get(instance)!.cpuPercent, first.get(instance)!.cpuPercent)
       yield* Effect.sleep("1100 millis")
       const later = (yield* sample(new Map([[instance, busy.pid]]))).get(instance)!
       assert.isAtMost(later.cpuPercent, 20)
