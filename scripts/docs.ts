@@ -200,7 +200,7 @@ const limits = (row: NotYet.Row | undefined): string =>
     : `**In this version only ${ors(row.except.map((value) => code(JSON.stringify(value))))}.** `
 
 const refused = (): string =>
-  [...NotYet.inService, ...NotYet.inSettings, ...NotYet.inFile].map(({ except, key, standard }) => {
+  [...NotYet.inService, ...NotYet.inFile].map(({ except, key, standard }) => {
     const allowed = except === undefined ? "" : ` (but for ${ors(except.map((value) => code(JSON.stringify(value))))})`
     const unset = standard === undefined ? "" : `; left out, it is ${code(JSON.stringify(standard))} and refused too`
     return `- ${code(key)}${allowed}${unset}`
@@ -228,7 +228,7 @@ const keys = (schema: Schema.Schema.All, notYet: ReadonlyArray<NotYet.Row> = [])
 const parts: Readonly<Record<string, Readonly<Record<string, () => string>>>> = {
   "docs/api.md": { routes, errors, objects },
   "docs/configuration.md": {
-    settings: keys(SettingsTable.schema, NotYet.inSettings),
+    settings: keys(SettingsTable.schema),
     service: keys(ServiceTable.schema, NotYet.inService),
     group: keys(GroupTable.schema),
     refused

@@ -24,6 +24,7 @@ import type { GroupConfig, ServiceConfig, Settings, TenementConfig } from "./dom
 import { ConfigInvalid } from "./domain/Errors.ts"
 import { defaultId, GroupName, InstanceId, InstanceName, instanceName, ServiceName } from "./domain/Names.ts"
 import * as Soundness from "./domain/Soundness.ts"
+import * as Cgroups from "./layers/Cgroups.ts"
 import * as Events from "./layers/Events.ts"
 import { fromFile, type InstanceServices, type Replaceable, withoutParts } from "./layers/forService.ts"
 import * as Launcher from "./layers/Launcher.ts"
@@ -198,6 +199,7 @@ export const config = (options: {
  */
 export type Machine =
   | Launcher.Launcher
+  | Cgroups.Cgroups
   | Sockets.Sockets
   | Logs.Logs
   | Events.Events
@@ -217,11 +219,11 @@ export type Machine =
 export const machine = (settings: Settings): Layer.Layer<Machine> =>
   Layer.mergeAll(
     Launcher.layer,
+    Layer.provideMerge(Usage.layer, Cgroups.auto({ dataDir: settings.dataDir, root: settings.cgroupRoot })),
     Sockets.layer(settings),
     Logs.layer({ dataDir: settings.dataDir, maxBytes: settings.logMaxBytes, keep: settings.logKeep }),
     Events.layer,
     Metrics.layer,
-    Usage.layer,
     Notify.layer,
     Levels.layer(settings),
     ReadinessRegistry.layer,

@@ -23,6 +23,7 @@ export * as RestartPolicy from "./layers/RestartPolicy.ts"
 // What all instances share
 export * as ReadinessRegistry from "./actors/ReadinessRegistry.ts"
 export * as StartSlots from "./actors/StartSlots.ts"
+export * as Cgroups from "./layers/Cgroups.ts"
 export * as Events from "./layers/Events.ts"
 export * as Launcher from "./layers/Launcher.ts"
 export * as Levels from "./layers/Levels.ts"

@@ -12,6 +12,7 @@ import * as Places from "../domain/Places.ts"
 import * as Template from "../domain/Template.ts"
 import { systemPath } from "../internal/systemPath.ts"
 import * as Account from "../layers/Account.ts"
+import { type Cgroup, Cgroups } from "../layers/Cgroups.ts"
 import type { Endpoint } from "../layers/Endpoint.ts"
 import type * as Errors from "../layers/Errors.ts"
 import * as InstanceDir from "../layers/InstanceDir.ts"
@@ -34,6 +35,8 @@ export interface InstanceRun {
   readonly incarnation: number
   readonly scope: Scope.CloseableScope
   readonly endpoint: Endpoint
+  /** `null` on a machine without. */
+  readonly cgroup: Cgroup | null
   readonly process: Process
   readonly ready: (observe: (detail: string) => Effect.Effect<void>) => Effect.Effect<string>
   /** Its start is over, one way or the other: another can begin. */
@@ -46,6 +49,7 @@ export interface InstanceRun {
  */
 export type LaunchError =
   | Errors.LaunchFailed
+  | Errors.CgroupFailed
   | Errors.IsolationUnavailable
   | Errors.SocketUnusable
   | Errors.LogsFailed
@@ -57,7 +61,7 @@ export type LaunchError =
  * @since 0.1.0
  * @category models
  */
-export type Needs = Launcher | Sockets | StartSlots
+export type Needs = Launcher | Cgroups | Sockets | StartSlots
 
 /**
  * @since 0.1.0
@@ -139,6 +143,7 @@ const acquire = Effect.fnUntraced(function*(options: RunOptions, scope: Scope.Cl
   const { config, incarnation, isolation, log, name, readiness, settings } = options
   const launcher = yield* Launcher
   const sockets = yield* Sockets
+  const cgroups = yield* Cgroups
   const { id, service } = parts(name)
   const slot = yield* Scope.fork(scope, { _tag: "Sequential" })
   const slots = yield* StartSlots
@@ -157,6 +162,7 @@ const acquire = Effect.fnUntraced(function*(options: RunOptions, scope: Scope.Cl
   const values = wordsOfRun(settings, name, endpoint)
   // After the process tree is gone, and before anybody is told so: its last words are kept.
   yield* Scope.addFinalizer(scope, log.end)
+  const cgroup = yield* Scope.extend(cgroups.make(name, config), scope)
   const process = yield* Effect.scoped(Effect.gen(function*() {
     const { stderr, stdout } = yield* log.begin(incarnation)
     const plain = {
@@ -168,7 +174,8 @@ const acquire = Effect.fnUntraced(function*(options: RunOptions, scope: Scope.Cl
       user: config.user,
       group: config.group,
       stdout,
-      stderr
+      stderr,
+      cgroup
     }
     yield* Passage.check(plain, { endpoint, instanceDir: Places.instanceDir(settings, service, id) })
     const spec = yield* Scope.extend(isolation.prepare(plain, endpoint), scope)
@@ -178,6 +185,7 @@ const acquire = Effect.fnUntraced(function*(options: RunOptions, scope: Scope.Cl
     incarnation,
     scope,
     endpoint,
+    cgroup,
     process,
     ready: (observe) => Effect.zipRight(begun(process), ready(observe)),
     started: close(slot)

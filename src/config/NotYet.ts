@@ -36,23 +36,11 @@ const leaveOut = "leave it out"
 export const inService: ReadonlyArray<Row> = [
   { key: "isolation", except: ["process", "namespace"], instead: "set isolation = \"namespace\"" },
   { key: "sandbox_runtime", except: ["gvisor"], instead: leaveOut },
-  { key: "memory_limit_mb", instead: leaveOut },
-  { key: "cpu_shares", instead: leaveOut },
-  { key: "cpu_limit", instead: leaveOut },
-  { key: "pids_limit", instead: leaveOut },
   { key: "socket_activation", except: [false], instead: leaveOut },
   { key: "idle_timeout", except: [0], instead: leaveOut },
   { key: "restart_mode", except: ["sequential"], instead: "set restart_mode = \"sequential\"" },
   { key: "schedule", instead: leaveOut }
 ]
-
-/**
- * Of `[settings]`.
- *
- * @since 0.1.0
- * @category constants
- */
-export const inSettings: ReadonlyArray<Row> = [{ key: "cgroup_root", instead: leaveOut }]
 
 /**
  * Of the file itself.
@@ -85,9 +73,8 @@ export const check = ({ file, source }: Decoded): ReadonlyArray<Problem> => {
         ? []
         : [atKey(source, [...path, row.key], `${message} not available in this version; ${row.instead}`)]
     })
-  const { service: services, settings } = source.table
+  const { service: services } = source.table
   return [
-    ...table(inSettings, ["settings"], settings, file.settings),
     ...Object.entries(isTable(services) ? services : {}).flatMap(([name, service]) =>
       table(inService, ["service", name], service, own(file.service, name))
     ),

@@ -37,6 +37,7 @@ export const settings = (
     listen: table.listen,
     domain: table.domain,
     startConcurrency: table.start_concurrency ?? 2 * host.cores,
+    cgroupRoot: table.cgroup_root ?? null,
     logMaxBytes: Math.round(table.log_max_mb * 1024 ** 2),
     logKeep: table.log_keep
   }
@@ -108,6 +109,10 @@ export const service = (
     privateTmp: table.private_tmp ?? table.isolation === "sandbox",
     capabilities: table.capabilities,
     sandboxRuntime: table.sandbox_runtime,
+    memoryLimitBytes: table.memory_limit_mb === undefined ? null : Math.round(table.memory_limit_mb * 1024 ** 2),
+    cpuShares: table.cpu_shares ?? null,
+    cpuLimit: table.cpu_limit ?? null,
+    pidsLimit: table.pids_limit ?? null,
     weight: table.weight
   }
 }

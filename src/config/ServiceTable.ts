@@ -109,11 +109,11 @@ const limitKeys = {
     "Memory it may use, in MiB; more gets it killed. Default: no limit."
   ),
   cpu_shares: maybe(
-    Allowed.int(1, 10_000),
+    Rules.cpuShares,
     "Weight when the processors are busy; 100 is the usual. Default: the usual."
   ),
-  cpu_limit: maybe(Allowed.number(0.01, 100_000), "Processors it may use, such as 0.5. Default: no limit."),
-  pids_limit: maybe(Allowed.int(1, 4_194_304), "Processes and threads it may have. Default: no limit.")
+  cpu_limit: maybe(Rules.cpuLimit, "Processors it may use, such as 0.5. Default: no limit."),
+  pids_limit: maybe(Rules.pidsLimit, "Processes and threads it may have. Default: no limit.")
 }
 
 const trafficKeys = {

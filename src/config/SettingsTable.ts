@@ -57,8 +57,8 @@ const settingsKeys = {
   ),
   backoff_max_ms: key(milliseconds(least.backoffMax), 60_000, "The longest delay of a restart."),
   cgroup_root: maybe(
-    Values.someText,
-    "The cgroup under which instances get theirs. Default: the one that the supervisor is in."
+    Rules.cgroup,
+    "The cgroup under which instances get theirs, made if there is none. Default: the one that the supervisor is in."
   ),
   log_max_mb: key(Allowed.number(0.001, 1_000_000), 10, "An instance's log is rotated at this size, in MiB."),
   log_keep: key(Rules.settings.logKeep, 5, "Rotated logs that are kept for each instance.")

@@ -43,6 +43,30 @@ export const IsolationLevel = Schema.Literal("process", "namespace", "sandbox").
 export type IsolationLevel = typeof IsolationLevel.Type
 
 /**
+ * What a run may use; `null` is no limit.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Limits {
+  readonly memoryLimitBytes: number | null
+  /** Its weight when the processors are busy; 100 is what a run has that nobody weighed. */
+  readonly cpuShares: number | null
+  /** Processors, or a part of one, that it gets and no more, even when they are idle. */
+  readonly cpuLimit: number | null
+  /** Processes and threads. */
+  readonly pidsLimit: number | null
+}
+
+/**
+ * No limit at all.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
+export const unlimited: Limits = { memoryLimitBytes: null, cpuShares: null, cpuLimit: null, pidsLimit: null }
+
+/**
  * `[settings]`. `runDir` is the folder of public sockets, `{run_dir}` in the file.
  *
  * @since 0.1.0
@@ -55,6 +79,8 @@ export interface Settings {
   readonly listen: { readonly host: string; readonly port: number } | null
   readonly domain: string
   readonly startConcurrency: number
+  /** Where instances get their cgroups; `null` is the supervisor's own cgroup. */
+  readonly cgroupRoot: string | null
   readonly logMaxBytes: number
   readonly logKeep: number
 }
@@ -66,7 +92,7 @@ export interface Settings {
  * @since 0.1.0
  * @category models
  */
-export interface ServiceConfig {
+export interface ServiceConfig extends Limits {
   readonly name: ServiceName
   /** The file and line that declare it. */
   readonly source: { readonly file: string; readonly line: number }

@@ -55,6 +55,7 @@ export const settings: ReadonlyArray<Key<Settings>> = keysOf("restart", {
       : `${s.listen.host.includes(":") ? `[${s.listen.host}]` : s.listen.host}:${s.listen.port}`,
   domain: (s) => s.domain,
   start_concurrency: (s) => s.startConcurrency,
+  cgroup_root: (s) => s.cgroupRoot,
   log_max_mb: (s) => s.logMaxBytes / 1024 ** 2,
   log_keep: (s) => s.logKeep
 })
@@ -95,6 +96,10 @@ export const service: ReadonlyArray<Key<ServiceConfig>> = [
     stop_timeout: (s) => seconds(s.stopTimeoutMs),
     depends_on: (s) => s.dependsOn,
     instances: (s) => s.instances,
+    memory_limit_mb: (s) => s.memoryLimitBytes === null ? null : s.memoryLimitBytes / 1024 ** 2,
+    cpu_shares: (s) => s.cpuShares,
+    cpu_limit: (s) => s.cpuLimit,
+    pids_limit: (s) => s.pidsLimit,
     weight: (s) => s.weight
   }),
   ...keysOf<ServiceConfig>("restart", {

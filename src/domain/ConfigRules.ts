@@ -124,6 +124,38 @@ export const signal = Signal.Signal.pipe(allow("a signal's name (\"SIGTERM\", \"
  */
 export const capability = text("a capability (\"CAP_NET_BIND_SERVICE\")", /^CAP_[A-Z_]{1,40}$/)
 
+/**
+ * A cgroup, as a path from the root of its hierarchy.
+ *
+ * @since 0.1.0
+ * @category rules
+ */
+export const cgroup = text("a cgroup's path (\"/tenement\")", /^(\/(?!\.\.?(\/|$))[^/\n\0]+)+$/)
+
+/**
+ * A weight, 100 being the usual one.
+ *
+ * @since 0.1.0
+ * @category rules
+ */
+export const cpuShares = int(1, 10_000)
+
+/**
+ * Processors; the kernel gives no less than a hundredth of one.
+ *
+ * @since 0.1.0
+ * @category rules
+ */
+export const cpuLimit = number(0.01, 100_000)
+
+/**
+ * Processes and threads; the kernel knows no more.
+ *
+ * @since 0.1.0
+ * @category rules
+ */
+export const pidsLimit = int(1, 4_194_304)
+
 type Rules<A, K extends keyof A> = { readonly [Property in K]: Schema.Schema<A[Property]> }
 
 /**
@@ -135,6 +167,7 @@ type Rules<A, K extends keyof A> = { readonly [Property in K]: Schema.Schema<A[P
 export const settings = {
   domain: text("a domain (\"example.com\")", /^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$/),
   startConcurrency: int(1, 10_000),
+  cgroupRoot: orNull(cgroup),
   logMaxBytes: int(1024, 1024 ** 4),
   logKeep: int(0, 10_000)
 } satisfies Rules<Settings, Exclude<keyof Settings, "dataDir" | "socket" | "runDir" | "listen">>
@@ -170,6 +203,10 @@ export const service = {
   privateTmp: Schema.Boolean.pipe(allow("true or false")),
   capabilities: Schema.Array(capability).pipe(allow("an array of capabilities")),
   sandboxRuntime: oneOf("gvisor", "bubblewrap"),
+  memoryLimitBytes: orNull(int(1024 ** 2, 1024 ** 5)),
+  cpuShares: orNull(cpuShares),
+  cpuLimit: orNull(cpuLimit),
+  pidsLimit: orNull(pidsLimit),
   weight: int(0, 10_000)
 } satisfies Rules<
   ServiceConfig,

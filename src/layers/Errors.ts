@@ -43,6 +43,41 @@ export class IsolationUnavailable extends Schema.TaggedError<IsolationUnavailabl
 }
 
 /**
+ * A limit cannot be put on an instance, or no cgroup can be made for it. Nothing was started. `key` is what the file
+ * asks for.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class CgroupFailed extends Schema.TaggedError<CgroupFailed>()("CgroupFailed", {
+  instance: InstanceName,
+  key: Schema.NullOr(Schema.String),
+  path: Schema.String,
+  code: Schema.String,
+  advice: Schema.String
+}) {
+  override get message() {
+    const what = this.key === null ? "it cannot have a cgroup of its own" : `its ${this.key} cannot be applied`
+    return `${this.instance}: ${what}: ${this.path} (${this.code}). ${this.advice}`
+  }
+}
+
+/**
+ * The cgroups that a program asked for cannot be had on this machine.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class CgroupsUnavailable extends Schema.TaggedError<CgroupsUnavailable>()("CgroupsUnavailable", {
+  mode: Schema.String,
+  reason: Schema.String
+}) {
+  override get message() {
+    return `cgroups of mode ${this.mode} cannot be had: ${this.reason}`
+  }
+}
+
+/**
  * A public socket path cannot be used.
  *
  * @since 0.1.0

@@ -17,6 +17,7 @@ import { acquire } from "../internal/acquire.ts"
 import { bounded } from "../internal/bounded.ts"
 import { codeOf, unless } from "../internal/errno.ts"
 import { LaunchFailed } from "./Errors.ts"
+import { problemOf } from "./internal/chain.ts"
 import * as Command from "./internal/command.ts"
 import type { Problem } from "./internal/executable.ts"
 import * as Report from "./internal/isolation/report.ts"
@@ -57,7 +58,13 @@ const refused = (spec: LaunchSpec, error: unknown): LaunchFailed => {
   })
 }
 
-const spawn = (spec: LaunchSpec, look: Effect.Effect<Sessions.Sessions>): Effect.Effect<Process, LaunchFailed> =>
+interface Started {
+  readonly process: Process
+  /** What the way to the command had to say when it ended; nothing, where it ended in the command. */
+  readonly report: Deferred.Deferred<string>
+}
+
+const spawn = (spec: LaunchSpec, look: Effect.Effect<Sessions.Sessions>): Effect.Effect<Started, LaunchFailed> =>
   Effect.async((resume) => {
     const command = Command.resolve(spec)
     if ("what" in command) return resume(Effect.fail(failed(spec, command)))
@@ -68,7 +75,7 @@ const spawn = (spec: LaunchSpec, look: Effect.Effect<Sessions.Sessions>): Effect
         cwd: spec.cwd,
         env: command.env,
         detached: true,
-        stdio: ["ignore", spec.stdout, spec.stderr]
+        stdio: ["ignore", spec.stdout, spec.stderr, "pipe"]
       })
     } catch (error) {
       return resume(Effect.fail(refused(spec, error)))
@@ -79,18 +86,42 @@ const spawn = (spec: LaunchSpec, look: Effect.Effect<Sessions.Sessions>): Effect
       return
     }
     const exited = Deferred.unsafeMake<ExitStatus>(FiberId.none)
-    const { depth, report } = spec.wrapper ?? {}
+    const { depth, report: file } = spec.wrapper ?? {}
     child.once("exit", (code, signal) => {
       const status = { code, signal }
-      Deferred.unsafeDone(exited, Exit.succeed(report === undefined ? status : Report.read(report, status)))
+      Deferred.unsafeDone(exited, Exit.succeed(file === undefined ? status : Report.read(file, status)))
     })
+    const report = Deferred.unsafeMake<string>(FiberId.none)
+    let said = ""
+    child.stdio[3]?.on("data", (text: Buffer) => said += text.toString())
+    // A pipe that breaks says no more; it is closed next.
+    child.stdio[3]?.on("error", () => undefined)
+    child.stdio[3]?.once("close", () => Deferred.unsafeDone(report, Exit.succeed(said)))
     // Node also emits `error` when a signal cannot be delivered; signals are not sent through it, so none can come.
-    resume(Effect.succeed(ProcessTree.make(pid, exited, look, depth)))
+    const tree = spec.cgroup ? ProcessTree.inCgroup(spec.cgroup, exited) : ProcessTree.inSession(pid, exited, look)
+    resume(Effect.succeed({ process: ProcessTree.make(pid, exited, tree, depth), report }))
   })
 
+/** A cgroup that somebody froze would hold the way to the command for ever. */
+const patience = "10 seconds"
+
+const arrived = (spec: LaunchSpec, { process, report }: Started): Effect.Effect<Process, LaunchFailed> =>
+  Deferred.await(report).pipe(
+    Effect.timeoutFail({
+      duration: patience,
+      onTimeout: () =>
+        failed(spec, {
+          code: "ETIMEDOUT",
+          what: `command ${spec.argv[0]} was not executed within ${patience}`,
+          advice: "The machine is too busy, or the cgroup that it joins is frozen."
+        })
+    }),
+    Effect.flatMap((said) => said === "" ? Effect.succeed(process) : Effect.fail(failed(spec, problemOf(said, spec))))
+  )
+
 /**
- * By Node's own `spawn`: no shell in between, and no other program either unless the process runs as somebody else
- * (then `setpriv`, which becomes the process). The actor stops a process politely; closing the scope is the backstop.
+ * By Node's own `spawn`, through a shell that joins the cgroup and becomes the command; through `setpriv` too, if it runs
+ * as somebody else. The actor stops a process politely; closing the scope is the backstop.
  *
  * @since 0.1.0
  * @category layers
@@ -99,7 +130,11 @@ export const layer: Layer.Layer<Launcher> = Layer.effect(
   Launcher,
   Effect.map(Sessions.make, (look) => ({
     launch: Effect.fn("Launcher.launch")((spec: LaunchSpec) =>
-      acquire(spawn(spec, look), (process) => bounded(process.killTree, "2 seconds"))
+      Effect.uninterruptible(
+        acquire(spawn(spec, look), ({ process }) => bounded(process.killTree, "2 seconds")).pipe(
+          Effect.flatMap((started) => Effect.interruptible(arrived(spec, started)))
+        )
+      )
     )
   }))
 )

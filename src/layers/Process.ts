@@ -6,6 +6,7 @@
 import type * as Effect from "effect/Effect"
 import type { ExitStatus } from "../domain/Exit.ts"
 import type { InstanceName } from "../domain/Names.ts"
+import type { Cgroup } from "./Cgroup.ts"
 
 /**
  * What to run, with every template replaced. `stdout` and `stderr` are file descriptors that the process gets; they
@@ -28,6 +29,8 @@ export interface LaunchSpec {
   readonly stderr: number
   /** Where isolation puts processes in front of the program: how to see past them. */
   readonly wrapper?: Wrapper
+  /** Joined before the first instruction of the command; without one, the tree of the process is its session. */
+  readonly cgroup?: Cgroup | null
 }
 
 /**
@@ -41,6 +44,20 @@ export interface Wrapper {
   readonly depth: number
   /** A file that says in the end how the program itself ended: `code N` or `signal N` in its last line. */
   readonly report: string
+}
+
+/**
+ * A process that did not die when it was killed: in an uninterruptible wait (state `D`), or somebody else's.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Survivor {
+  readonly pid: number
+  /** As `/proc/PID/stat` has it. */
+  readonly state: string
+  /** Whether the supervisor may signal it at all. */
+  readonly isPermitted: boolean
 }
 
 /**
@@ -67,4 +84,6 @@ export interface Process {
   readonly treeGone: Effect.Effect<void>
   /** SIGKILL to the whole tree; done when nothing of it is left. */
   readonly killTree: Effect.Effect<void>
+  /** What is alive of the tree, for a person to read when a kill takes long. */
+  readonly survivors: Effect.Effect<ReadonlyArray<Survivor>>
 }

@@ -3,13 +3,14 @@
  *
  * @since 0.1.0
  */
-import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Os from "node:os"
 import type { InstanceName } from "../domain/Names.ts"
+import { type Cgroup, Cgroups } from "./Cgroups.ts"
 import * as Machine from "./internal/machine.ts"
+import * as Monotonic from "./internal/monotonic.ts"
 import * as Procfs from "./internal/procfs.ts"
 import * as Sessions from "./internal/sessions.ts"
 
@@ -48,29 +49,27 @@ interface Earlier {
 
 const shortest = 1000
 
+/** What is known of an instance at one moment. */
+interface Sample {
+  readonly startTime: string
+  readonly memoryBytes: number
+  readonly cpuSeconds: number
+}
+
 const measure = (
-  leader: Procfs.Stat,
-  members: ReadonlyArray<Procfs.Stat>,
+  { cpuSeconds, memoryBytes, startTime }: Sample,
   earlier: Earlier | undefined,
   nowMs: number
 ): readonly [InstanceUsage, Earlier] => {
-  let pages = 0
-  let ticks = 0
-  for (const member of members) {
-    pages += member.residentPages
-    // What a process forked and waited for is counted with it, at every depth: the sum never goes back.
-    ticks += member.cpu + member.childrenCpu
-  }
-  const cpuSeconds = ticks / Machine.ticksPerSecond
-  const usage = (cpuPercent: number) => ({ memoryBytes: pages * Machine.pageSize, cpuSeconds, cpuPercent })
-  if (earlier?.startTime === leader.startTime) {
+  const usage = (cpuPercent: number) => ({ memoryBytes, cpuSeconds, cpuPercent })
+  if (earlier?.startTime === startTime) {
     if (nowMs - earlier.atMs < shortest) return [usage(earlier.cpuPercent), earlier]
     const cpuPercent = Math.max(0, cpuSeconds - earlier.cpuSeconds) / (nowMs - earlier.atMs) * 100_000
     return [usage(cpuPercent), { ...earlier, atMs: nowMs, cpuSeconds, cpuPercent }]
   }
-  const age = Math.max(Os.uptime() - Number(leader.startTime) / Machine.ticksPerSecond, 0.01)
+  const age = Math.max(Os.uptime() - Number(startTime) / Machine.ticksPerSecond, 0.01)
   const cpuPercent = cpuSeconds / age * 100
-  return [usage(cpuPercent), { startTime: leader.startTime, atMs: nowMs, cpuSeconds, cpuPercent }]
+  return [usage(cpuPercent), { startTime, atMs: nowMs, cpuSeconds, cpuPercent }]
 }
 
 /** The members of a session with all their descendants, who may have begun sessions of their own. */
@@ -92,30 +91,66 @@ const treesOf = (sessions: Sessions.Sessions) => {
   }
 }
 
+const residentBytes = (members: ReadonlyArray<Procfs.Stat>): number =>
+  members.reduce((pages, member) => pages + member.residentPages, 0) * Machine.pageSize
+
+// What a process forked and waited for is counted with it, at every depth: the sum never goes back.
+const cpuSeconds = (members: ReadonlyArray<Procfs.Stat>): number =>
+  members.reduce((ticks, member) => ticks + member.cpu + member.childrenCpu, 0) / Machine.ticksPerSecond
+
+const ofMembers = (leader: Procfs.Stat, members: ReadonlyArray<Procfs.Stat>): Sample => ({
+  startTime: leader.startTime,
+  memoryBytes: residentBytes(members),
+  cpuSeconds: cpuSeconds(members)
+})
+
+/** By the cgroup's own figures; what it does not count, by those of its processes. */
+const ofCgroup = (leader: Procfs.Stat, cgroup: Cgroup): Effect.Effect<Sample> =>
+  Effect.gen(function*() {
+    const counted = yield* cgroup.usage
+    const { memoryBytes } = counted
+    if (memoryBytes !== null && counted.cpuSeconds !== null) {
+      return { startTime: leader.startTime, memoryBytes, cpuSeconds: counted.cpuSeconds }
+    }
+    const members = (yield* cgroup.members).flatMap((pid) => Procfs.stat(pid) ?? []).filter(Procfs.isLive)
+    return {
+      startTime: leader.startTime,
+      memoryBytes: memoryBytes ?? residentBytes(members),
+      cpuSeconds: counted.cpuSeconds ?? cpuSeconds(members)
+    }
+  })
+
 /**
- * One look at `/proc` for each sample, however many instances are asked for. A tree is the session of its main
- * process, with what descends from it; memory is the sum of what its processes have resident, pages they share counted once for each.
+ * By the instances' cgroups where they have any. For the others `/proc` is read, once for each sample: a tree is the
+ * session of its main process then, with what descends from it, and pages that its processes share are counted once for each.
  *
  * @since 0.1.0
  * @category layers
  */
-export const layer: Layer.Layer<Usage> = Layer.effect(
+export const layer: Layer.Layer<Usage, never, Cgroups> = Layer.effect(
   Usage,
-  Effect.map(Sessions.make, (look) => {
+  Effect.gen(function*() {
+    const cgroups = yield* Cgroups
+    const look = yield* Sessions.make
     let known = new Map<InstanceName, Earlier>()
+
     return {
       sample: Effect.fn("Usage.sample")(function*(processes: ReadonlyMap<InstanceName, number>) {
+        const leaders = [...processes].flatMap(([instance, pid]) => {
+          const leader = Procfs.stat(pid)
+          if (leader === undefined || !Procfs.isLive(leader)) return []
+          return [{ instance, leader, cgroup: cgroups.of(instance) }]
+        })
+        const sessions = leaders.some(({ cgroup }) => cgroup === null) ? yield* look : new Map()
+        const nowMs = yield* Monotonic.milliseconds
         const result = new Map<InstanceName, InstanceUsage>()
-        if (processes.size === 0) return result
-        const sessions = yield* look
-        const nowMs = yield* Clock.currentTimeMillis
         const next = new Map<InstanceName, Earlier>()
         const treeOf = treesOf(sessions)
-        for (const [instance, pid] of processes) {
-          const members = treeOf(pid).filter(Procfs.isLive)
-          const leader = members.find((member) => member.pid === pid)
-          if (leader === undefined) continue
-          const [usage, earlier] = measure(leader, members, known.get(instance), nowMs)
+        for (const { cgroup, instance, leader } of leaders) {
+          const sample = cgroup === null
+            ? ofMembers(leader, treeOf(leader.pid).filter(Procfs.isLive))
+            : yield* ofCgroup(leader, cgroup)
+          const [usage, earlier] = measure(sample, known.get(instance), nowMs)
           result.set(instance, usage)
           next.set(instance, earlier)
         }

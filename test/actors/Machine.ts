@@ -19,12 +19,13 @@ import * as ReadinessRegistry from "../../src/actors/ReadinessRegistry.ts"
 import * as Root from "../../src/actors/Root.ts"
 import * as StartSlots from "../../src/actors/StartSlots.ts"
 import { Tenement } from "../../src/actors/Tenement.ts"
-import type { GroupConfig, ServiceConfig, TenementConfig } from "../../src/domain/Config.ts"
+import { type GroupConfig, type ServiceConfig, type TenementConfig, unlimited } from "../../src/domain/Config.ts"
 import type { ExitStatus } from "../../src/domain/Exit.ts"
 import { defaultId, GroupName, InstanceName, parts, ServiceName } from "../../src/domain/Names.ts"
 import type { Strategy } from "../../src/domain/Strategy.ts"
 import type { InstanceView, StateLabel } from "../../src/domain/Views.ts"
 import * as Backoff from "../../src/layers/Backoff.ts"
+import * as Cgroups from "../../src/layers/Cgroups.ts"
 import { LaunchFailed, LogsFailed, Unhealthy } from "../../src/layers/Errors.ts"
 import * as Events from "../../src/layers/Events.ts"
 import { HealthCheck } from "../../src/layers/HealthCheck.ts"
@@ -155,7 +156,8 @@ export class Machine {
             hasStragglers: Effect.succeed(false),
             signalTree: () => Effect.void,
             treeGone: Effect.void,
-            killTree: child.exit({ signal: "SIGKILL" })
+            killTree: child.exit({ signal: "SIGKILL" }),
+            survivors: Effect.succeed([])
           }
         })
       }).pipe(Effect.tap(() => behaviour.launchMs === 0 ? Effect.void : Effect.sleep(behaviour.launchMs))),
@@ -222,6 +224,7 @@ export class Machine {
   layerStopped(config: TenementConfig): Layer.Layer<Tenement | Events.Events> {
     return Root.layerStopped(config, this.layersFor).pipe(
       Layer.provideMerge(Layer.mergeAll(
+        Cgroups.none,
         Layer.succeed(Launcher, { launch: (spec) => this.launch(spec) }),
         Layer.succeed(Sockets, {
           prepare: ({ publicPath }) => Effect.succeed({ publicPath, privatePath: `${publicPath}.private`, port: null }),
@@ -297,6 +300,7 @@ export const service = (name: string, options: Partial<ServiceConfig> = {}): Ser
   privateTmp: false,
   capabilities: [],
   sandboxRuntime: "gvisor",
+  ...unlimited,
   weight: 100,
   ...options
 })
@@ -329,6 +333,7 @@ export const config = (
     listen: null,
     domain: "localhost",
     startConcurrency: 4,
+    cgroupRoot: null,
     logMaxBytes: 1_000_000,
     logKeep: 1
   },

@@ -71,7 +71,7 @@ const refusals: ReadonlyArray<readonly [keys: string, complaint: string]> = [
   ["port = 8000", "4:8 service.api.port: port 8000 of api:default is taken by settings.listen"],
   ["socket = \"/run/tenement/tenement.sock\"", "of api:default is taken by the control socket"],
   ["env_file = \"none.env\"", "4:12 service.api.env_file: /srv/none.env: there is no such file"],
-  ["memory_limit_mb = 5", "4:1 service.api.memory_limit_mb: this is not available in this version; leave it out"],
+  ["capabilities = []", "4:1 service.api.capabilities: this is not available in this version; leave it out"],
   ["idle_timeout = \"1m\"", "4:1 service.api.idle_timeout: \"1m\" is not available in this version; leave it out"],
   ["restart_mode = \"rolling\"", "\"rolling\" is not available in this version; set restart_mode = \"sequential\""]
 ]
@@ -209,6 +209,7 @@ describe("Load.load fills in", () => {
         listen: { host: "127.0.0.1", port: 8000 },
         domain: "localhost",
         startConcurrency: 4,
+        cgroupRoot: null,
         logMaxBytes: 10 * 1024 * 1024,
         logKeep: 5
       })
@@ -248,6 +249,10 @@ describe("Load.load fills in", () => {
         privateTmp: false,
         capabilities: [],
         sandboxRuntime: "gvisor",
+        memoryLimitBytes: null,
+        cpuShares: null,
+        cpuLimit: null,
+        pidsLimit: null,
         weight: 100
       }] as ReadonlyArray<unknown>)
     }))

@@ -74,6 +74,7 @@ export const config: TenementConfig = {
     listen: null,
     domain: "localhost",
     startConcurrency: 2,
+    cgroupRoot: null,
     logMaxBytes: 10 * 1024 ** 2,
     logKeep: 5
   },

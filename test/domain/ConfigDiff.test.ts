@@ -41,6 +41,10 @@ const api: ServiceConfig = {
   privateTmp: false,
   capabilities: [],
   sandboxRuntime: "gvisor",
+  memoryLimitBytes: null,
+  cpuShares: null,
+  cpuLimit: null,
+  pidsLimit: null,
   weight: 100
 }
 
@@ -69,6 +73,7 @@ const settings: TenementConfig["settings"] = {
   listen: null,
   domain: "localhost",
   startConcurrency: 4,
+  cgroupRoot: null,
   logMaxBytes: 1024 ** 2,
   logKeep: 5
 }

@@ -49,6 +49,7 @@ describe("Places.publicSocket", () => {
     listen: null,
     domain: "",
     startConcurrency: 1,
+    cgroupRoot: null,
     logMaxBytes: 1,
     logKeep: 1
   }

@@ -1,42 +1,14 @@
 /** @internal */
-import { systemPath } from "../../internal/systemPath.ts"
 import type { LaunchSpec } from "../Process.ts"
 import * as Accounts from "./accounts.ts"
+import * as Chain from "./chain.ts"
 import * as Executable from "./executable.ts"
 
-// The dynamic loader would act on these while setpriv still is root; they are handed over after it no longer is.
-const heldBack = /^(LD_|GLIBC_|GCONV_PATH$|LOCPATH$|NLSPATH$)/
-
 /** What is really executed for a `LaunchSpec`. */
-export interface Command {
-  readonly file: string
-  readonly argv0: string
-  readonly args: ReadonlyArray<string>
-  readonly env: Readonly<Record<string, string>>
-}
+export type Command = Chain.Command
 
-const asIdentity = (other: Accounts.Identity, command: Command): Command | Executable.Problem => {
-  const setpriv = Executable.find("setpriv", "/", systemPath)
-  if (typeof setpriv !== "string") {
-    return { ...setpriv, advice: "Another user needs setpriv: apt-get install util-linux" }
-  }
-  const held = Object.entries(command.env).filter(([name]) => heldBack.test(name))
-  const env = Object.entries(command.env).filter(([name]) => !heldBack.test(name))
-  return {
-    file: setpriv,
-    argv0: "setpriv",
-    args: [
-      `--reuid=${other.uid}`,
-      `--regid=${other.gid}`,
-      `--groups=${other.groups.join(",")}`,
-      "--",
-      ...(held.length === 0 ? [] : ["/usr/bin/env", ...held.map(([name, value]) => `${name}=${value}`)]),
-      command.file,
-      ...command.args
-    ],
-    env: Object.fromEntries(env)
-  }
-}
+// What a shell, `env` and `setpriv` find by itself, and do not take for anything else.
+const isPlain = (word: string): boolean => /^[\w./+][\w./+-]*$/.test(word)
 
 /**
  * The program behind a spec, or why there is none. What can be known beforehand is looked at here, so that a person is
@@ -81,5 +53,9 @@ export const resolve = (spec: LaunchSpec): Command | Executable.Problem => {
   const command = program(spec)
   if ("what" in command) return command
   const other = identity(spec)
-  return other === null ? command : "what" in other ? other : asIdentity(other, command)
+  if (other !== null && "what" in other) return other
+  const { args, argv0, file } = command
+  // By the word that the file has: `ps` shows it so.
+  const words = [isPlain(argv0) && spec.env["PATH"] !== undefined ? argv0 : file, ...args]
+  return Chain.to(words, spec, other)
 }

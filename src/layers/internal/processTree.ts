@@ -2,13 +2,36 @@
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import type { ExitStatus } from "../../domain/Exit.ts"
-import { unless } from "../../internal/errno.ts"
+import type { Cgroup } from "../Cgroup.ts"
 import type { Process } from "../Process.ts"
 import * as Procfs from "./procfs.ts"
 import type { Sessions } from "./sessions.ts"
+import { send } from "./signal.ts"
 
-const send = (pid: number, signal: NodeJS.Signals): void => {
-  unless(["ESRCH"], () => process.kill(pid, signal))
+/** What a process forked, with itself for as long as it is there. */
+export interface Tree {
+  readonly isEmpty: Effect.Effect<boolean>
+  readonly living: Effect.Effect<ReadonlyArray<Procfs.Stat>>
+  /** SIGKILL to what `isEmpty` has seen. */
+  readonly kill: Effect.Effect<void>
+}
+
+const statsOf = (pids: ReadonlyArray<number>): ReadonlyArray<Procfs.Stat> =>
+  pids.flatMap((pid) => Procfs.stat(pid) ?? []).filter(Procfs.isLive)
+
+/** The tree of a process that is in a cgroup of its own: nothing leaves it, and after the leader's end nobody enters. */
+export const inCgroup = ({ isPopulated, kill, members }: Cgroup, exited: Deferred.Deferred<ExitStatus>): Tree => {
+  let isOver = false
+  return {
+    isEmpty: Effect.suspend(() =>
+      isOver ? Effect.succeed(true) : Effect.zipWith(isPopulated, Deferred.isDone(exited), (populated, done) => {
+        isOver = done && !populated
+        return !populated
+      })
+    ),
+    living: Effect.map(members, statsOf),
+    kill: Effect.suspend(() => isOver ? Effect.void : kill)
+  }
 }
 
 /** The process so many generations below another, by the first child of each. */
@@ -16,19 +39,48 @@ const below = (pid: number | undefined, depth: number): number | undefined =>
   pid === undefined || depth === 0 ? pid : below(Procfs.firstChild(pid), depth - 1)
 
 /**
- * The handle of a process that leads a session of its own. Its tree is that session: a process can leave it only by
- * beginning another one. A session's number is not given to another process while the session has a member; from the
- * first moment it is seen empty after the leader's end, it is never touched again. The program is `depth` generations
- * below the leader.
+ * The tree of a process that leads a session: a process can leave it only by beginning another one. A session's number
+ * is not given to another process while the session has a member; once it is seen empty after the leader's end, it is
+ * never touched again.
  */
-export const make = (
+export const inSession = (
   pid: number,
   exited: Deferred.Deferred<ExitStatus>,
-  look: Effect.Effect<Sessions>,
-  depth = 0
-): Process => {
+  look: Effect.Effect<Sessions>
+): Tree => {
+  let isOver = false
+  let seen: ReadonlyArray<Procfs.Stat> = []
+
+  const living = Effect.suspend(() =>
+    isOver ? Effect.succeed([]) : Effect.zipWith(look, Deferred.isDone(exited), (sessions, done) => {
+      const members = sessions.get(pid) ?? []
+      // The leader has been reaped: a process of this pid is somebody else's.
+      if (done && members.some((member) => member.pid === pid)) isOver = true
+      return isOver ? [] : members.filter(Procfs.isLive)
+    })
+  )
+
+  return {
+    living,
+    isEmpty: Effect.gen(function*() {
+      seen = yield* living
+      // A child that was forked while /proc was read may have been missed, but its parent was not.
+      if (seen.length === 0 && !isOver) seen = yield* living
+      if (seen.length > 0) return false
+      isOver = yield* Deferred.isDone(exited)
+      return true
+    }),
+    kill: Effect.sync(() => {
+      // By group first: a group is signalled as a whole, even while a member forks.
+      if (seen.some((member) => member.group === pid)) send(-pid, "SIGKILL")
+      for (const member of seen) if (member.group !== pid) send(member.pid, "SIGKILL")
+    })
+  }
+}
+
+/** The handle of a process. The program is `depth` generations below it. */
+export const make = (pid: number, exited: Deferred.Deferred<ExitStatus>, tree: Tree, depth = 0): Process => {
   const startTime = Procfs.stat(pid)?.startTime ?? ""
-  let empty = false
 
   // Until Node has reaped the leader its pid is taken; the start time guards against what Node could not know.
   const leads = Effect.map(
@@ -36,29 +88,21 @@ export const make = (
     (done) => !done && Procfs.stat(pid)?.startTime === startTime
   )
 
-  const survivors = Effect.suspend(() =>
-    empty ? Effect.succeed<ReadonlyArray<Procfs.Stat>>([]) : Effect.map(look, (sessions) => {
-      const members = sessions.get(pid) ?? []
-      // The leader has been reaped: a process of this pid is somebody else's.
-      if (members.length === 0 || members.some((member) => member.pid === pid)) empty = true
-      return empty ? [] : members.filter(Procfs.isLive)
-    })
-  )
-
+  /** Ever more seldom, and for as long as it takes: who waits for it says for how long he does. */
   const sweep = (delay: number): Effect.Effect<void> =>
-    Effect.flatMap(survivors, (live) => {
-      if (live.length === 0) return Effect.void
-      // By group first: a group is signalled as a whole, even while a member forks.
-      if (live.some((member) => member.group === pid)) send(-pid, "SIGKILL")
-      for (const member of live) if (member.group !== pid) send(member.pid, "SIGKILL")
-      return Effect.zipRight(Effect.sleep(delay), sweep(Math.min(delay * 2, 50)))
-    })
+    Effect.flatMap(tree.isEmpty, (isEmpty) =>
+      isEmpty
+        ? Effect.void
+        : tree.kill.pipe(
+          Effect.zipRight(Effect.sleep(delay)),
+          Effect.zipRight(Effect.suspend(() => sweep(Math.min(delay * 2, delay < 50 ? 50 : 1000))))
+        ))
 
   const vanish = (delay: number): Effect.Effect<void> =>
-    Effect.flatMap(survivors, (live) =>
-      live.length === 0
+    Effect.flatMap(tree.isEmpty, (isEmpty) =>
+      isEmpty
         ? Effect.void
-        : Effect.zipRight(Effect.sleep(delay), vanish(Math.min(delay * 2, 100))))
+        : Effect.zipRight(Effect.sleep(delay), Effect.suspend(() => vanish(Math.min(delay * 2, 100)))))
 
   return {
     pid,
@@ -74,18 +118,24 @@ export const make = (
       }),
     hasStragglers: Effect.flatMap(Deferred.isDone(exited), (done) =>
       done
-        ? Effect.map(survivors, (live) => live.length > 0)
-        : Effect.map(look, (sessions) =>
-          (sessions.get(pid) ?? []).some((member) => member.pid !== pid && Procfs.isLive(member)))),
+        ? Effect.map(tree.isEmpty, (isEmpty) => !isEmpty)
+        : Effect.map(tree.living, (living) => living.some((member) => member.pid !== pid))),
     signalTree: (signal) =>
-      Effect.map(survivors, (live) => {
-        for (const member of live) send(member.pid, signal)
+      Effect.map(tree.living, (living) => {
+        for (const member of living) send(member.pid, signal)
       }),
     treeGone: vanish(5),
     killTree: Effect.gen(function*() {
       if (yield* leads) send(-pid, "SIGKILL")
+      yield* tree.kill
       yield* Deferred.await(exited)
       yield* sweep(2)
-    })
+    }),
+    survivors: Effect.map(tree.living, (living) =>
+      living.map((member) => ({
+        pid: member.pid,
+        state: member.state,
+        isPermitted: send(member.pid, 0) !== "denied"
+      })))
   }
 }

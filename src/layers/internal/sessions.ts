@@ -1,6 +1,6 @@
 /** @internal */
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as Monotonic from "./monotonic.ts"
 import * as Procfs from "./procfs.ts"
 
 /** All processes, by the session that they belong to. */
@@ -29,12 +29,12 @@ export const make: Effect.Effect<Effect.Effect<Sessions>> = Effect.sync(() => {
     const mine = ++asked
     return turn.withPermits(1)(Effect.gen(function*() {
       if (last.asked >= mine) return last.sessions
-      const wait = last.at + rest * last.cost - (yield* Clock.currentTimeMillis)
+      const wait = Math.ceil(last.at + rest * last.cost - (yield* Monotonic.milliseconds))
       if (wait > 0) yield* Effect.sleep(wait)
-      const before = yield* Clock.currentTimeMillis
+      const before = yield* Monotonic.milliseconds
       const served = asked
       const sessions = look()
-      const at = yield* Clock.currentTimeMillis
+      const at = yield* Monotonic.milliseconds
       last = { asked: served, at, cost: at - before, sessions }
       return sessions
     }))

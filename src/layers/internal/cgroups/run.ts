@@ -1,0 +1,146 @@
+/** @internal */
+import * as Effect from "effect/Effect"
+import * as Scope from "effect/Scope"
+import * as FsPromises from "node:fs/promises"
+import { type Limits, unlimited } from "../../../domain/Config.ts"
+import { type InstanceName, parts } from "../../../domain/Names.ts"
+import { codeOf } from "../../../internal/errno.ts"
+import type { Cgroup } from "../../Cgroup.ts"
+import { CgroupFailed } from "../../Errors.ts"
+import { adviceFor } from "./advice.ts"
+import * as Counters from "./counters.ts"
+import * as Folder from "./folder.ts"
+import * as Limiting from "./limits.ts"
+import type { Places } from "./places.ts"
+import * as Tree from "./tree.ts"
+
+/** How long what a dead supervisor left may take to die, and how long a cgroup may be busy after its last process. */
+const evictionMs = 5000
+const removalMs = 1000
+
+/** Takes cgroups away; those that are busy for longer are returned. */
+const removed = (paths: ReadonlyArray<string>, delay = 2, left = removalMs): Effect.Effect<ReadonlyArray<string>> =>
+  Effect.suspend(() => {
+    const busy = paths.filter((path) => !Folder.remove(path))
+    return busy.length === 0 || left <= 0
+      ? Effect.succeed(busy)
+      : Effect.zipRight(Effect.sleep(delay), removed(busy, Math.min(delay * 2, 50), left - delay))
+  })
+
+/** Unlike an instance's name it has no colon, at which readers of /proc/PID/cgroup split; unlike the kernel's files no dot. */
+const nameOf = (instance: InstanceName): string => {
+  const { id, service } = parts(instance)
+  return `${service}@${id}`
+}
+
+interface Value extends Limiting.Setting {
+  readonly path: string
+}
+
+interface Failure {
+  readonly key: string | null
+  readonly obstacle: Folder.Obstacle
+}
+
+/** The whole cgroup, or the first thing that is in its way. */
+const attempt = (folders: ReadonlyArray<string>, values: ReadonlyArray<Value>): Failure | undefined => {
+  for (const folder of folders) {
+    const obstacle = Folder.make(folder)
+    if (obstacle !== undefined) return { key: null, obstacle }
+  }
+  for (const { key, optional, path, value } of values) {
+    const obstacle = Folder.write(path, value)
+    if (obstacle !== undefined && !(optional === true && obstacle.code === "ENOENT")) return { key, obstacle }
+  }
+  return undefined
+}
+
+/** Makes the cgroups of runs, and keeps in `present` those that there are. */
+export const make = (places: Places, present: Map<InstanceName, Cgroup>) => {
+  const { bases, limiting, obstacles, tracking } = places
+  const { version } = tracking.hierarchy
+
+  const failure = (instance: InstanceName, { key, obstacle: { code, path } }: Failure, advice = adviceFor(code)) =>
+    new CgroupFailed({ instance, key, path, code, advice })
+
+  /** What `limits` ask of files, or the first that they ask in vain. */
+  const asked = (instance: InstanceName, limits: Limits, had: Limits) =>
+    Effect.forEach(
+      Limiting.settings((controller) => limiting.get(controller)?.hierarchy.version ?? 2, limits, had),
+      (setting): Effect.Effect<Value, CgroupFailed> => {
+        const { controller, file, key } = setting
+        const base = limiting.get(controller)
+        const obstacle = obstacles.get(controller) ?? { path: controller, code: "ENOENT" }
+        return base === undefined
+          ? Effect.fail(failure(instance, { key, obstacle }))
+          : Effect.succeed({ ...setting, path: `${base.path}/${nameOf(instance)}/${file}` })
+      }
+    )
+
+  /** Nothing is to join what another run has left. */
+  const evict = (instance: InstanceName, folders: ReadonlyArray<string>) =>
+    Effect.gen(function*() {
+      const path = `${tracking.path}/${nameOf(instance)}`
+      const left = Folder.members(path)
+      if (left.length > 0) {
+        yield* Effect.logWarning(`${instance}: processes of an earlier supervisor are killed: ${left.join(", ")}`)
+      }
+      yield* Tree.clear(version, path, evictionMs)
+      const [busy] = yield* removed(folders)
+      if (busy === undefined) return
+      const holds = Folder.members(busy).join(", ")
+      return yield* failure(
+        instance,
+        { key: null, obstacle: { path: busy, code: "EBUSY" } },
+        `Processes of an earlier run do not end; see to them: ${holds}`
+      )
+    })
+
+  const release = (instance: InstanceName, folders: ReadonlyArray<string>) =>
+    Effect.suspend(() => {
+      present.delete(instance)
+      return Effect.flatMap(removed(folders), (busy) =>
+        busy.length === 0
+          ? Effect.void
+          : Effect.logWarning(`${instance}: cgroups that are left, and removed by its next run: ${busy.join(", ")}`))
+    })
+
+  return (instance: InstanceName, limits: Limits): Effect.Effect<Cgroup, CgroupFailed, Scope.Scope> =>
+    Effect.uninterruptible(Effect.gen(function*() {
+      const values = yield* asked(instance, limits, unlimited)
+      const folders = bases.map(({ path }) => `${path}/${nameOf(instance)}`)
+      yield* Scope.addFinalizer(yield* Effect.scope, release(instance, folders))
+      let failed = attempt(folders, values)
+      if (failed?.key === null && failed.obstacle.code === "EEXIST") {
+        yield* evict(instance, folders)
+        failed = attempt(folders, values)
+      }
+      if (failed !== undefined) return yield* failure(instance, failed)
+      const path = `${tracking.path}/${nameOf(instance)}`
+      // Whatever the kernel kills in it for memory, it is of no use without.
+      Folder.write(`${path}/memory.oom.group`, "1")
+      let had = limits
+      const cgroup: Cgroup = {
+        procs: folders.map((folder) => `${folder}/cgroup.procs`),
+        isPopulated: Effect.sync(() => Tree.isPopulated(version, path)),
+        members: Effect.sync(() => Folder.members(path)),
+        kill: Tree.kill(version, path),
+        limit: (next) =>
+          Effect.gen(function*() {
+            for (const { key, optional, path, value } of yield* asked(instance, next, had)) {
+              // The kernel may have to make room first: not on the time of all others.
+              yield* Effect.tryPromise({ try: () => FsPromises.writeFile(path, value, { flag: "r+" }), catch: codeOf })
+                .pipe(
+                  Effect.catchIf((code) => optional === true && code === "ENOENT", () => Effect.void),
+                  Effect.mapError((code) => failure(instance, { key, obstacle: { path, code } }))
+                )
+            }
+            had = next
+          }),
+        usage: Effect.sync(() => Counters.usage(places, nameOf(instance))),
+        oomKills: Effect.sync(() => Counters.oomKills(places, nameOf(instance)))
+      }
+      present.set(instance, cgroup)
+      return cgroup
+    }))
+}

@@ -1,0 +1,129 @@
+/** @internal */
+import * as Fs from "node:fs"
+import { codeOf } from "../../internal/errno.ts"
+import { systemPath } from "../../internal/systemPath.ts"
+import type { LaunchSpec } from "../Process.ts"
+import type { Identity } from "./accounts.ts"
+import * as Executable from "./executable.ts"
+
+/** What is executed for a command, and becomes it by exec: nothing is left over. */
+export interface Command {
+  readonly file: string
+  readonly argv0: string
+  readonly args: ReadonlyArray<string>
+  readonly env: Readonly<Record<string, string>>
+}
+
+// Descriptor 3 hears what failed: the shell's exit code and the word it was about. While the command runs the shell
+// keeps it aside, closed on exec, so that its end is the command's beginning. No variable is set: one could be the
+// command's.
+const script = `
+set -e
+trap 'echo "$? $1" >&3' EXIT
+ulimit -S -n "$1"; shift
+until [ "$1" = -- ]; do { echo 0 >"$1"; } 2>/dev/null; shift; done
+shift
+unset PWD OLDPWD
+{ exec "$@"; } 3>&-
+`
+
+// The dynamic loader would act on these while the shell is not in its cgroup yet, or setpriv still is root.
+const isLoaders = (name: string): boolean => /^(LD_|GLIBC_|GCONV_PATH$|LOCPATH$|NLSPATH$)/.test(name)
+
+// A shell has its own idea of what these hold.
+const isShells = (name: string): boolean =>
+  /^(BASH|SHELLOPTS$|SHLVL$|ENV$|IFS$|LINENO$|(OLD)?PWD$|OPT(ARG|ERR|IND)$|PPID$|E?UID$|GROUPS$|PS[0-4]$|_$)/.test(name)
+
+const isShellName = (name: string): boolean => /^[A-Za-z_][A-Za-z0-9_]*$/.test(name)
+
+/** The smallest shell there is; `bash` where the environment has names that others do not pass on. */
+const shellFor = (env: LaunchSpec["env"]): string | Executable.Problem => {
+  if (Object.keys(env).every(isShellName)) return Fs.existsSync("/bin/dash") ? "/bin/dash" : "/bin/sh"
+  const bash = Executable.find("bash", "/", systemPath)
+  return typeof bash === "string" ? bash : {
+    ...bash,
+    what: "an environment with names that are none to a shell",
+    advice: "Passing it on takes bash: apt-get install bash"
+  }
+}
+
+const openFilesLimit = /^Max open files +\S+ +(\d+)/m
+
+/**
+ * Node raised its own soft limit as far as it goes before anybody could see what it was. What systemd gives: more would
+ * break a program that uses `select`, and whoever needs more raises it himself.
+ */
+const softLimit = Math.min(1024, Number(openFilesLimit.exec(Fs.readFileSync("/proc/self/limits", "utf8"))?.[1] ?? 1024))
+
+/**
+ * The way to a command: a shell that joins the cgroups and gives it the usual limit of open files; `setpriv` if it is to
+ * run as somebody else; and `env` for what the ones before it are not to see.
+ */
+export const to = (
+  words: ReadonlyArray<string>,
+  spec: Pick<LaunchSpec, "env" | "cgroup">,
+  identity: Identity | null
+): Command | Executable.Problem => {
+  const shell = shellFor(spec.env)
+  if (typeof shell !== "string") return shell
+  const setpriv = identity === null ? "" : Executable.find("setpriv", "/", systemPath)
+  if (typeof setpriv !== "string") {
+    return { ...setpriv, advice: "Another user needs setpriv: apt-get install util-linux" }
+  }
+  const variables = Object.entries(spec.env)
+  const isHeldBack = (name: string) => isLoaders(name) || isShells(name)
+  // Every shell but dash adds these of its own.
+  const added = shell === "/bin/dash" ? [] : ["-u", "_", "-u", "SHLVL"]
+  const last = [...added, ...variables.flatMap(([name, value]) => isHeldBack(name) ? [`${name}=${value}`] : [])]
+  return {
+    file: shell,
+    argv0: "sh",
+    args: [
+      "-c",
+      script,
+      "sh",
+      String(softLimit),
+      ...(spec.cgroup?.procs ?? []),
+      "--",
+      ...(identity === null
+        ? []
+        : [
+          setpriv,
+          `--reuid=${identity.uid}`,
+          `--regid=${identity.gid}`,
+          `--groups=${identity.groups.join(",")}`,
+          "--"
+        ]),
+      ...(last.length === 0 ? [] : ["/usr/bin/env", ...last]),
+      ...words
+    ],
+    env: Object.fromEntries(variables.filter(([name]) => !isHeldBack(name)))
+  }
+}
+
+/** A shell does not tell an errno. */
+const joinCode = (path: string): string => {
+  try {
+    Fs.closeSync(Fs.openSync(path, Fs.constants.O_WRONLY))
+    return "EBUSY"
+  } catch (error) {
+    return codeOf(error)
+  }
+}
+
+/** Why the way was not gone to its end, from what descriptor 3 said. */
+export const problemOf = (report: string, spec: LaunchSpec): Executable.Problem => {
+  const [, status = "", word = ""] = /^(\d+) ([^]*?)\n?$/.exec(report) ?? []
+  if (spec.cgroup?.procs.includes(word) === true) {
+    return {
+      code: joinCode(word),
+      what: `cgroup ${word} could not be joined`,
+      advice: "See what is wrong with it there."
+    }
+  }
+  return {
+    code: status === "127" ? "ENOENT" : status === "126" ? "ENOEXEC" : "EUNKNOWN",
+    what: `command ${spec.argv[0]}`,
+    advice: "The kernel refused to execute it; the last line of its log says why."
+  }
+}
