@@ -100,6 +100,16 @@ const serveApi = (options: Options): Effect.Effect<Server.Server["Type"], Listen
     return yield* Deferred.await(opened)
   })
 
+/** The end of everything, which fails if something is left. */
+const ended = ({ shutdown }: Context.Tag.Service<Tenement>) =>
+  Effect.flatMap(shutdown, (left) =>
+    left.length === 0 ? Effect.void : Effect.zipRight(
+      Effect.logError(`could not be stopped, and is left behind: ${left.join(", ")}`),
+      Effect.sync(() => {
+        process.exitCode = 1
+      })
+    ))
+
 /** Within it, services that start quickly have started. */
 const settlingTime = "2 seconds"
 
@@ -130,7 +140,7 @@ export const serve = Effect.fn("daemon.serve")(
       yield* Effect.sleep(settlingTime)
       yield* Heap.trim
       return yield* Effect.never
-    }).pipe(Effect.provide(context))
+    }).pipe(Effect.ensuring(ended(Context.get(context, Tenement))), Effect.provide(context))
   },
   Effect.scoped,
   Effect.withTracerEnabled(false)

@@ -16,7 +16,7 @@ import type { GroupName, InstanceName, ServiceName } from "../domain/Names.ts"
 import type { Endpoint } from "../layers/Endpoint.ts"
 import { type ActorLost, Busy } from "./Errors.ts"
 import * as InstanceActor from "./InstanceActor.ts"
-import type * as InstanceCommands from "./InstanceCommands.ts"
+import * as InstanceCommands from "./InstanceCommands.ts"
 import * as InstanceMemory from "./InstanceMemory.ts"
 import type * as InstanceParts from "./InstanceParts.ts"
 import { now } from "./Now.ts"
@@ -62,6 +62,8 @@ export interface Instance {
   /** Rules, checks and layers of a new configuration, from now on; the process is left alone. */
   readonly reconfigure: (config: ServiceConfig, group: GroupName | null) => Effect.Effect<void, ActorLost>
   readonly snapshot: Effect.Effect<Snapshot>
+  /** Tells of what nothing else would: what the kernel killed of it for memory. */
+  readonly look: Effect.Effect<void>
 }
 
 /**
@@ -147,7 +149,8 @@ export const make = Effect.fnUntraced(
         state: memory.state,
         endpoint: memory.run?.endpoint ?? null,
         waitingFor: memory.missing
-      }))
+      })),
+      look: InstanceCommands.lookAtMemory(memory, context)
     }
     return instance
   }

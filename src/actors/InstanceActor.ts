@@ -16,6 +16,7 @@ import { close } from "./Close.ts"
 import * as InstanceCommands from "./InstanceCommands.ts"
 import { type InstanceMemory, lost, type Message, post, settle, type Task } from "./InstanceMemory.ts"
 import * as InstanceParts from "./InstanceParts.ts"
+import * as InstanceRun from "./InstanceRun.ts"
 import { now } from "./Now.ts"
 import { ReadinessRegistry } from "./ReadinessRegistry.ts"
 import * as Tasks from "./Tasks.ts"
@@ -68,6 +69,8 @@ export const run = (memory: InstanceMemory, context: Context.Context<InstanceCom
             memory.parts.policy.health === null ? { _tag: "StopProbes" } : { _tag: "StartProbes", incarnation }
           )
         }
+        const isLimited = memory.run === null || (yield* InstanceRun.limit(memory.run, config))
+        if (!isLimited) yield* apply({ ...InstanceCommands.relaunch, at: yield* now })
         yield* Deferred.succeed(reply, undefined)
       }).pipe(Effect.onError(() => Deferred.fail(reply, lost(memory))))
 

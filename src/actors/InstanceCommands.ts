@@ -18,6 +18,7 @@ import type { StateLabel } from "../domain/Views.ts"
 import { Events } from "../layers/Events.ts"
 import { Logs } from "../layers/Logs.ts"
 import { Metrics } from "../layers/Metrics.ts"
+import type { Survivor } from "../layers/Process.ts"
 import { Sockets } from "../layers/Sockets.ts"
 import { close } from "./Close.ts"
 import * as Guard from "./Guard.ts"
@@ -44,6 +45,44 @@ const failureOf = (cause: Cause.Cause<InstanceRun.LaunchError>): { readonly code
     onNone: () => ({ code: "Defect", message: `it could not be started: ${Guard.firstLine(cause)}` })
   })
 
+/** How long everything that was killed may take to die. */
+const killPatience = "5 seconds"
+
+const spare = (survivors: ReadonlyArray<Survivor>): string =>
+  survivors.map(({ isPermitted, pid, state }) =>
+    isPermitted ? `pid ${pid} (state ${state})` : `pid ${pid} (of another user, which the supervisor may not signal)`
+  ).join(", ") + " survives SIGKILL; it is waited for"
+
+/**
+ * What another run is asked for with, when a reload's limits cannot be put on the one there is.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
+export const relaunch = {
+  _tag: "Restart",
+  cause: { _tag: "Reload", keys: ["memory_limit_mb", "cpu_shares", "cpu_limit", "pids_limit"] }
+} as const
+
+/**
+ * Tells of what the kernel killed in the run for memory, which its main process may have outlived.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const lookAtMemory = (memory: InstanceMemory, context: Context.Context<Needs>): Effect.Effect<void> =>
+  Effect.gen(function*() {
+    const { name } = memory.options
+    if (memory.run === null || !(yield* memory.run.outOfMemory.isNews)) return
+    yield* Context.get(context, Metrics).oomKilled(name)
+    const { memoryLimitBytes } = memory.parts.config
+    const why = memoryLimitBytes === null
+      ? "the machine has no more"
+      : `memory_limit_mb is ${memoryLimitBytes / 1024 ** 2}`
+    const message = `the kernel killed a process of it for memory: ${why}`
+    yield* Context.get(context, Events).publish({ _tag: "Notice", level: "warning", subject: name, message })
+  })
+
 /**
  * The performer of one actor's commands.
  *
@@ -61,6 +100,8 @@ export const performer = (memory: InstanceMemory, tasks: Tasks<Task>, context: C
   const publish = (from: StateLabel, to: StateLabel, cause: Reason) =>
     events.publish({ _tag: "Transition", instance: name, incarnation: memory.state.incarnation, from, to, cause })
 
+  const warn = (message: string) => events.publish({ _tag: "Notice", level: "warning", subject: name, message })
+
   /** A launch has exactly one end that the actor hears of: launched, failed, or called off. */
   const launch = (incarnation: number) =>
     Effect.gen(function*() {
@@ -71,6 +112,8 @@ export const performer = (memory: InstanceMemory, tasks: Tasks<Task>, context: C
         const { config, isolation, readiness } = memory.parts
         const options = { name, incarnation, config, settings, readiness, isolation, log }
         memory.run = yield* InstanceRun.launch(options, memory.scope)
+        // Of a file that was reloaded meanwhile.
+        if (!(yield* InstanceRun.limit(memory.run, memory.parts.config))) yield* tell(memory, relaunch, null)
         return memory.run
       }))
       yield* Exit.isSuccess(exit)
@@ -114,11 +157,14 @@ export const performer = (memory: InstanceMemory, tasks: Tasks<Task>, context: C
     return tasks.cancel("dependencies")
   })
 
-  const watchExit = (incarnation: number, { process }: InstanceRun.InstanceRun, ticket: Ticket<Task>) =>
+  const watchExit = (incarnation: number, run: InstanceRun.InstanceRun, ticket: Ticket<Task>) =>
     Effect.gen(function*() {
+      const { outOfMemory, process } = run
       const status = yield* process.exited
+      if (yield* outOfMemory.isNews) yield* metrics.oomKilled(name)
+      const oomKilled = yield* outOfMemory.explains(status)
       const stragglers = yield* process.hasStragglers
-      yield* tell(memory, { _tag: "Exited", incarnation, status, oomKilled: false, stragglers }, ticket)
+      yield* tell(memory, { _tag: "Exited", incarnation, status, oomKilled, stragglers }, ticket)
     })
 
   const awaitReadiness = (incarnation: number, run: InstanceRun.InstanceRun, ticket: Ticket<Task>) =>
@@ -134,7 +180,7 @@ export const performer = (memory: InstanceMemory, tasks: Tasks<Task>, context: C
       sockets,
       endpoint,
       publish: publishSocket(run),
-      notice: (message) => events.publish({ _tag: "Notice", level: "warning", subject: name, message })
+      notice: warn
     })
     return HealthLoop.run({
       check: memory.parts.health,
@@ -142,11 +188,23 @@ export const performer = (memory: InstanceMemory, tasks: Tasks<Task>, context: C
       intervalMs: memory.parts.config.healthIntervalMs,
       tell: (healthy, detail, seconds) =>
         metrics.probed(namesOf(name).service, seconds).pipe(
+          Effect.zipRight(healthy ? Effect.void : lookAtMemory(memory, context)),
           Effect.zipRight(lead),
           Effect.zipRight(tell(memory, { _tag: "Probed", incarnation, healthy, detail }, ticket))
         )
     })
   }
+
+  /** Until nothing is left, however long it takes; once it takes long, with a word of what is. */
+  const killed = ({ process }: InstanceRun.InstanceRun) =>
+    Effect.raceFirst(
+      process.killTree,
+      Effect.sleep(killPatience).pipe(
+        Effect.zipRight(process.survivors),
+        Effect.flatMap((survivors) => survivors.length === 0 ? Effect.void : warn(spare(survivors))),
+        Effect.zipRight(Effect.never)
+      )
+    )
 
   const treeGone = (incarnation: number, wait: Effect.Effect<void>, ticket: Ticket<Task>) =>
     Effect.zipRight(wait, tell(memory, { _tag: "TreeGone", incarnation }, ticket))
@@ -193,9 +251,7 @@ export const performer = (memory: InstanceMemory, tasks: Tasks<Task>, context: C
           tasks.start("tree", (ticket) => treeGone(command.incarnation, process.treeGone, ticket))
         )
       case "KillTree":
-        return withRun(({ process }) =>
-          tasks.start("tree", (ticket) => treeGone(command.incarnation, process.killTree, ticket))
-        )
+        return withRun((run) => tasks.start("tree", (ticket) => treeGone(command.incarnation, killed(run), ticket)))
       case "ReleaseRun":
         return Effect.zipRight(tasks.cancel("exit", "tree", "readiness", "probes", "launch"), releaseRun)
       case "ArmTimer": {

@@ -6,7 +6,7 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
-import type { ServiceConfig, Settings } from "../domain/Config.ts"
+import { type Limits, type ServiceConfig, type Settings, unlimited } from "../domain/Config.ts"
 import { type InstanceName, parts } from "../domain/Names.ts"
 import * as Places from "../domain/Places.ts"
 import * as Template from "../domain/Template.ts"
@@ -23,6 +23,7 @@ import * as Passage from "../layers/Passage.ts"
 import type { Readiness } from "../layers/Readiness.ts"
 import { Sockets } from "../layers/Sockets.ts"
 import { close } from "./Close.ts"
+import * as OutOfMemory from "./OutOfMemory.ts"
 import { StartSlots } from "./StartSlots.ts"
 
 /**
@@ -37,6 +38,7 @@ export interface InstanceRun {
   readonly endpoint: Endpoint
   /** `null` on a machine without. */
   readonly cgroup: Cgroup | null
+  readonly outOfMemory: OutOfMemory.OutOfMemory
   readonly process: Process
   readonly ready: (observe: (detail: string) => Effect.Effect<void>) => Effect.Effect<string>
   /** Its start is over, one way or the other: another can begin. */
@@ -126,6 +128,17 @@ const begun = (process: Process, delay = 5): Effect.Effect<void> =>
   )
 
 /**
+ * Other limits for a run that is alive. False where it takes another run to be limited, or to be told why it cannot be.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const limit = ({ cgroup }: InstanceRun, limits: Limits): Effect.Effect<boolean> =>
+  cgroup === null
+    ? Effect.succeed(Object.keys(unlimited).every((key) => limits[key as keyof Limits] === null))
+    : Effect.isSuccess(cgroup.limit(limits))
+
+/**
  * Waits for a start slot, which is where it can be interrupted; then acquires all that a run needs and starts its
  * process. Either the run has a scope of its own within the other, or nothing is left of it.
  *
@@ -186,6 +199,7 @@ const acquire = Effect.fnUntraced(function*(options: RunOptions, scope: Scope.Cl
     scope,
     endpoint,
     cgroup,
+    outOfMemory: OutOfMemory.make(cgroup),
     process,
     ready: (observe) => Effect.zipRight(begun(process), ready(observe)),
     started: close(slot)

@@ -73,7 +73,10 @@ export const layerStopped = (
       }
 
       const views = Effect.gen(function*() {
-        const snapshots = yield* Effect.forEach(yield* tree.instances, ({ snapshot }) => snapshot)
+        const snapshots = yield* Effect.forEach(
+          yield* tree.instances,
+          ({ look, snapshot }) => Effect.zipRight(look, snapshot)
+        )
         const used = yield* sample(snapshots)
         const { settings } = yield* tree.config
         const at = yield* now
@@ -208,16 +211,15 @@ export const layerStopped = (
       })
 
       yield* notice("info", `supervisor started with ${config.file}`)
+      const shutdown = yield* Effect.cached(Effect.gen(function*() {
+        shuttingDown = true
+        yield* notice("info", "supervisor is shutting down")
+        const left = yield* reshaping.withPermits(1)(tree.shutdown)
+        if (left.length > 0) yield* notice("error", `could not be stopped, and is left behind: ${left.join(", ")}`)
+        return left
+      }))
       // Last to be added, so the first to happen: everything that the tree needs is still there.
-      yield* Effect.addFinalizer(() =>
-        Effect.suspend(() => {
-          shuttingDown = true
-          return Effect.zipRight(
-            notice("info", "supervisor is shutting down"),
-            reshaping.withPermits(1)(tree.shutdown)
-          )
-        })
-      )
+      yield* Effect.addFinalizer(() => shutdown)
 
       return Tenement.of({
         list: Effect.map(views, ({ all }) => all),
@@ -235,6 +237,7 @@ export const layerStopped = (
         boot: reshaping.withPermits(1)(
           Effect.uninterruptible(Effect.suspend(() => shuttingDown ? Effect.void : tree.boot))
         ),
+        shutdown,
         attach: tree.attach,
         config: tree.config,
         reload,

@@ -73,6 +73,11 @@ export class Tenement extends Context.Tag("tenement/actors/Tenement")<Tenement, 
   readonly tree: Effect.Effect<TreeNode>
   /** Starts everything that the configuration lists, once, in dependency order; does not wait until it is up. */
   readonly boot: Effect.Effect<void>
+  /**
+   * Stops everything, in reverse dependency order. Gives who could not be stopped: what survives SIGKILL is not waited
+   * for any longer. Happens by itself when the layer is released, and once.
+   */
+  readonly shutdown: Effect.Effect<ReadonlyArray<InstanceName>>
   /** Puts an actor of the supervisor's own under the tree's `system`, beside the services. */
   readonly attach: (actor: ChildSpec) => Effect.Effect<void>
   readonly config: Effect.Effect<TenementConfig>

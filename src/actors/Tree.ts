@@ -12,12 +12,16 @@ import * as Dependencies from "../domain/Dependencies.ts"
 import { unlimited } from "../domain/Intensity.ts"
 import { type GroupName, type InstanceId, type InstanceName, parts, type ServiceName } from "../domain/Names.ts"
 import type { TreeNode } from "../domain/Views.ts"
+import { bounded } from "../internal/bounded.ts"
 import { adopt } from "./Adopt.ts"
 import * as Branches from "./Branches.ts"
 import * as Instance from "./Instance.ts"
 import type { LayersFor } from "./InstanceParts.ts"
 import * as InstanceViews from "./InstanceViews.ts"
 import * as Supervisor from "./Supervisor.ts"
+
+/** What a kill may take before a shutdown goes on without it. */
+const killTimeMs = 10_000
 
 /**
  * @since 0.1.0
@@ -34,8 +38,8 @@ export interface Tree {
   readonly resetFailed: (service: ServiceName) => Effect.Effect<void>
   /** Starts everything that the file lists, in dependency order. Once. */
   readonly boot: Effect.Effect<void>
-  /** Stops everything, in reverse dependency order. */
-  readonly shutdown: Effect.Effect<void>
+  /** Stops everything, in reverse dependency order. Gives who could not be stopped. */
+  readonly shutdown: Effect.Effect<ReadonlyArray<InstanceName>>
   /**
    * Goes over to another configuration. What it gives waits until all that was started has settled, and tells what went
    * wrong.
@@ -116,13 +120,18 @@ export const make = Effect.fn("Tree.make")(function*(options: {
 
     shutdown: Effect.gen(function*() {
       for (const group of branches.groups()) yield* group.release
+      const left: Array<InstanceName> = []
       for (const wave of waves().toReversed()) {
         const instances = (yield* Effect.forEach(wave, instancesOf)).flat()
-        yield* Effect.forEach(instances, (instance) => Instance.stop(instance, { _tag: "Shutdown" }), {
-          concurrency: Branches.stopsAtOnce,
-          discard: true
-        })
+        yield* Effect.forEach(instances, (instance) =>
+          Effect.gen(function*() {
+            const { parts: { policy } } = yield* instance.snapshot
+            const stopped = Instance.stop(instance, { _tag: "Shutdown" })
+            const isStopped = yield* bounded(stopped, policy.stopTimeoutMs + killTimeMs)
+            if (Option.isNone(isStopped)) left.push(instance.name)
+          }), { concurrency: Branches.stopsAtOnce, discard: true })
       }
+      return left
     }),
 
     adopt: (next, diff) =>

@@ -48,7 +48,7 @@ export const describeEnd = (end: {
     case "signaled":
       return `was ended by ${how}, which tenement did not send`
     case "oom-killed":
-      return "was killed by the kernel because it used more memory than its limit"
+      return "was killed by the kernel for memory: it used more than its memory_limit_mb, or the machine had no more"
     case "unhealthy":
       return `was ended for failing its health check (${how})`
     case "startup-timeout":

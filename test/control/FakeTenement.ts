@@ -160,6 +160,7 @@ export const make = Effect.gen(function*() {
     config: Effect.succeed(config),
     reload: (next, { dryRun }) => Effect.succeed({ file: next.file, changes: [], applied: !dryRun, problems: [] }),
     boot: Effect.void,
+    shutdown: Effect.succeed([]),
     attach: () => Effect.void,
     metrics: Effect.succeed({ contentType: "text/plain; version=0.0.4; charset=utf-8", body: "up 1\n" })
   })

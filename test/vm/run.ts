@@ -12,7 +12,8 @@ import type { Ended } from "./Report.ts"
 
 const tests: ReadonlyArray<Image.Tests> = [
   { file: "test/vm/smoke.test.ts" },
-  { file: "test/acceptance/isolation.test.ts", only: /leaves nothing|no way to gain rights|without root too/ }
+  { file: "test/acceptance/isolation.test.ts", only: /leaves nothing|no way to gain rights|without root too/ },
+  { file: "test/acceptance/limits.test.ts" }
 ]
 
 const needed = { "qemu-system-x86_64": "qemu-system-x86", cpio: "cpio", perl: "perl-base" }
