@@ -71,7 +71,7 @@ const refusals: ReadonlyArray<readonly [keys: string, complaint: string]> = [
   ["port = 8000", "4:8 service.api.port: port 8000 of api:default is taken by settings.listen"],
   ["socket = \"/run/tenement/tenement.sock\"", "of api:default is taken by the control socket"],
   ["env_file = \"none.env\"", "4:12 service.api.env_file: /srv/none.env: there is no such file"],
-  ["capabilities = []", "4:1 service.api.capabilities: this is not available in this version; leave it out"],
+  ["schedule = \"0 3 * * *\"", "4:1 service.api.schedule: this is not available in this version; leave it out"],
   ["idle_timeout = \"1m\"", "4:1 service.api.idle_timeout: \"1m\" is not available in this version; leave it out"],
   ["restart_mode = \"rolling\"", "\"rolling\" is not available in this version; set restart_mode = \"sequential\""]
 ]
