@@ -61,7 +61,7 @@ describe("namespace", () => {
 
   it.scopedLive("passes the stop signal to the program, waits for all it forked, and leaves nothing", () =>
     Effect.gen(function*() {
-      const keys = { stop_timeout: "700 millis" }
+      const keys = { stop_timeout: "4 seconds" }
       const machine = yield* make({
         service: {
           obedient: namespaced(keys, "obey=TERM"),
