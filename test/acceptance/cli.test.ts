@@ -89,7 +89,7 @@ describe("the command line", () => {
     Effect.gen(function*() {
       const machine = yield* make({
         service: {
-          web: Fx.service({ health: "/health", health_interval: 60 }, "serve=200,503"),
+          web: Fx.service({ health: "/health", health_interval: 3600 }, "serve=200,503"),
           cart: Fx.service({}, ""),
           till: Fx.service({}, "")
         },

@@ -71,7 +71,7 @@ describe("health", () => {
       }
       const machine = yield* make({
         service: {
-          web: Fx.service({ ...keys, health_interval: 60, health_timeout: 2, restart: "never" }, "serve=200")
+          web: Fx.service({ ...keys, health_interval: 3600, health_timeout: 2, restart: "never" }, "serve=200")
         }
       })
       yield* machine.until("web", "healthy")
