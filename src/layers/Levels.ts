@@ -6,6 +6,7 @@
 import * as Context from "effect/Context"
 import * as Layer from "effect/Layer"
 import type { ServiceConfig, Settings } from "../domain/Config.ts"
+import * as Gvisor from "./Gvisor.ts"
 import { type Isolation, services } from "./Isolation.ts"
 import * as Namespace from "./Namespace.ts"
 
@@ -29,14 +30,16 @@ export class Levels extends Context.Tag("tenement/layers/Levels")<Levels, {
 export const layer = (settings: Settings): Layer.Layer<Levels> =>
   Layer.sync(Levels, () => {
     const namespace = Namespace.make(settings)
+    const gvisor = Gvisor.make(settings)
     return {
       of: (config) => {
         switch (config.isolation) {
           case "process":
             return services.process
           case "namespace":
-          case "sandbox":
             return namespace(config)
+          case "sandbox":
+            return config.sandboxRuntime === "gvisor" ? gvisor(config) : namespace(config)
         }
       }
     }

@@ -139,7 +139,7 @@ export const make = (settings: Settings) => {
       yield* Effect.mapError(check(found, filter), unavailable)
       const report = enclosure.file("exit")
       const { args, argv0, file } = program
-      const inside = [found.perl, "-e", Report.init, spec.instance, file, argv0, ...args]
+      const inside = [found.perl, "-e", Report.init, "&=4", spec.instance, file, argv0, ...args]
       return {
         ...spec,
         argv: [...opening(filter, report), ...Bubblewrap.argv(sandbox, inside)],

@@ -9,7 +9,7 @@ type Mount = View.Mount
 export interface Sandbox {
   readonly bwrap: string
   readonly setpriv: string
-  readonly view: ReadonlyArray<Mount>
+  readonly view: View.View
   readonly hostname: string
   readonly cwd: string
   readonly network: "host" | "none"
@@ -61,6 +61,8 @@ const mount = (one: Mount): ReadonlyArray<string> => {
       return mask(one.path)
     case "Scratch":
       return scratch(one.path, one.megabytes)
+    case "Link":
+      return ["--symlink", one.target, one.path]
     case "Shown":
       return [one.writable ? "--bind" : "--ro-bind", one.path, one.path]
   }
@@ -70,8 +72,9 @@ const foldersAbove = (path: string): ReadonlyArray<string> =>
   path === "/" ? [] : [...foldersAbove(Path.dirname(path)), Path.dirname(path)]
 
 // Folders that lead to what is shown in an empty one; those that bubblewrap makes itself only root could pass through.
-const ways = (view: ReadonlyArray<Mount>, { path }: Mount): ReadonlyArray<string> => {
-  const covered = view.filter(({ _tag }) => _tag === "Hidden" || _tag === "Scratch").map((one) => one.path)
+const ways = ({ base, mounts }: View.View, { path }: Mount): ReadonlyArray<string> => {
+  const empty = mounts.filter(({ _tag }) => _tag === "Hidden" || _tag === "Scratch").map((one) => one.path)
+  const covered = base === "host" ? empty : ["/", ...empty]
   const isBelow = (folder: string) => covered.some((empty) => empty !== folder && View.within(empty)(folder))
   return foldersAbove(path).flatMap((folder) => isBelow(folder) ? ["--perms", "0755", "--dir", folder] : [])
 }
@@ -79,9 +82,7 @@ const ways = (view: ReadonlyArray<Mount>, { path }: Mount): ReadonlyArray<string
 const fileSystem = ({ exists, view }: Sandbox): ReadonlyArray<string> => {
   const there = hiddenProc.filter(exists)
   return [
-    "--ro-bind",
-    "/",
-    "/",
+    ...view.base === "host" ? ["--ro-bind", "/", "/"] : [],
     "--dev",
     "/dev",
     ...scratch("/dev/shm", View.scratchMegabytes),
@@ -93,8 +94,9 @@ const fileSystem = ({ exists, view }: Sandbox): ReadonlyArray<string> => {
     ...there.flatMap(hide),
     // Not even root's own user may set anything of the kernel's, as it could without any capability.
     ...[...there, "/proc"].flatMap(seal),
-    ...view.flatMap((one) => [...ways(view, one), ...mount(one)]),
-    ...view.flatMap((one) => one._tag === "Hidden" ? seal(one.path) : [])
+    ...view.mounts.flatMap((one) => [...ways(view, one), ...mount(one)]),
+    ...view.mounts.flatMap((one) => one._tag === "Hidden" ? seal(one.path) : []),
+    ...view.base === "host" ? [] : seal("/")
   ]
 }
 

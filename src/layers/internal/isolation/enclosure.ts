@@ -24,7 +24,7 @@ export interface Enclosure {
   readonly program: Command.Command
   /** Null for who runs the supervisor. */
   readonly identity: Identity | null
-  readonly view: ReadonlyArray<View.Mount>
+  readonly view: View.View
   readonly cwd: string
   readonly hostname: string
   /** Files of this run; gone with it. */
@@ -56,7 +56,7 @@ const makeFolder = (spec: LaunchSpec, settings: Settings) =>
 
 const requestOf = (
   settings: Settings,
-  { privateTmp }: ServiceConfig,
+  { isolation, privateTmp }: ServiceConfig,
   { cwd, env, instance }: LaunchSpec,
   { privatePath }: Pick<Endpoint, "privatePath">,
   program: Command.Command
@@ -66,9 +66,11 @@ const requestOf = (
   const closed = [settings.dataDir, Path.dirname(settings.socket), ...privateTmp ? [sockets] : []]
   const notify = env["NOTIFY_SOCKET"]
   const own = [Places.instanceDir(settings, service, id), Path.dirname(privatePath)]
+  const isTrusted = isolation !== "sandbox"
   return {
+    base: isTrusted ? "host" : "nothing",
     granted: [
-      { path: Needs.real(settings.runDir), writable: false },
+      ...isTrusted ? [{ path: Needs.real(settings.runDir), writable: false }] : [],
       ...own.map((path) => ({ path: Needs.real(path), writable: true })),
       ...notify === undefined ? [] : [{ path: Needs.real(notify), writable: false }]
     ],
@@ -76,7 +78,8 @@ const requestOf = (
     useful: Needs.useful(program),
     closed: closed.filter(Fs.existsSync).map(Needs.real),
     privateTmp,
-    exists: Fs.existsSync
+    exists: Fs.existsSync,
+    linkTarget: (path) => unless(["EINVAL", "ENOENT"], () => Fs.readlinkSync(path))
   }
 }
 

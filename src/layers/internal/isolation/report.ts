@@ -9,20 +9,20 @@ const setsid = process.arch === "x64" ? 112 : 157
 
 /**
  * The first process of an instance's own process namespace, in Perl: begins the program in a session of its own, passes
- * signals on to it, buries what it leaves behind, and tells on descriptor 4 how it ended. Whatever contains it
+ * signals on to it, buries what it leaves behind, and reports when it has begun and how it ended. Whatever contains it
  * (bubblewrap, gVisor) can pass on no more than an exit code, in which a signal looks like a code above 128.
  *
  * When it is gone everything inside is. So after a signal that ended the program, the rest is told too and waited for;
  * the supervisor sees to it that this does not take for ever.
  *
- * Its arguments are the instance's name, the program's file, and the program's words. The environment comes packed, see
+ * Its arguments are where to report (a path, or `&=N` for a descriptor), the instance's name, the program's file, and the program's words. The environment comes packed, see
  * `pack`: none of it is meant for what runs before the program.
  */
 export const init = String.raw`
-my ($name, $file, @words) = @ARGV;
+my ($where, $name, $file, @words) = @ARGV;
 my ($program, $told);
 $0 = "tenement-init $name";
-open my $report, ">>&=4" or die "tenement: $!\n";
+open my $report, ">>$where" or die "tenement: $where: $!\n";
 for my $signal (qw(HUP INT QUIT USR1 USR2 ALRM TERM CONT WINCH)) {
   $SIG{$signal} = sub { $told = $signal if $signal ne "CONT"; kill $signal, $program if $program };
 }
@@ -40,6 +40,7 @@ if ($program == 0) {
   exit 127;
 }
 kill $told, $program if $told;
+syswrite $report, "begun\n";
 my $interrupted = 4;
 my $ended;
 do { $ended = wait } until $ended == $program || $ended < 0 && $! != $interrupted;
@@ -70,6 +71,9 @@ export const truth = (report: string, container: ExitStatus): ExitStatus => {
 
 // No line is longer.
 const tail = Buffer.allocUnsafe(16)
+
+/** Whether the program of a run has begun. */
+export const hasBegun = (path: string): boolean => (Fs.statSync(path, { throwIfNoEntry: false })?.size ?? 0) > 0
 
 /** The status of the program of a run whose container has ended. */
 export const read = (path: string, container: ExitStatus): ExitStatus => {
