@@ -34,8 +34,6 @@ const leaveOut = "leave it out"
  * @category constants
  */
 export const inService: ReadonlyArray<Row> = [
-  { key: "isolation", except: ["process", "namespace"], instead: "set isolation = \"namespace\"" },
-  { key: "sandbox_runtime", except: ["gvisor"], instead: leaveOut },
   { key: "socket_activation", except: [false], instead: leaveOut },
   { key: "idle_timeout", except: [0], instead: leaveOut },
   { key: "restart_mode", except: ["sequential"], instead: "set restart_mode = \"sequential\"" },

@@ -6,6 +6,7 @@
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Fs from "node:fs"
+import * as Os from "node:os"
 import * as Path from "node:path"
 import type { ServiceConfig, Settings } from "../domain/Config.ts"
 import { codeOf } from "../internal/errno.ts"
@@ -95,7 +96,7 @@ export const make = (settings: Settings) => {
           Fs.writeFileSync(report, "", { mode: 0o600 })
           if (identity !== null) Fs.chownSync(report, identity.uid, identity.gid)
           makeRoot(root, seen)
-          const container = Oci.config({
+          const described = Oci.config({
             words: [tools.perl, "-e", Report.init, report, spec.instance, file, argv0, ...args],
             env: Report.pack(spec.env),
             cwd,
@@ -105,7 +106,7 @@ export const make = (settings: Settings) => {
             root,
             nothing
           })
-          Fs.writeFileSync(`${bundle}/config.json`, JSON.stringify(container), { mode: 0o600 })
+          Fs.writeFileSync(`${bundle}/config.json`, JSON.stringify(described), { mode: 0o600 })
         },
         catch: (error) =>
           new LaunchFailed({
@@ -115,24 +116,33 @@ export const make = (settings: Settings) => {
             advice: "Make sure that data_dir can be written to."
           })
       })
+      const container = `${hostname}-${spec.incarnation}`
+      const state = `--root=${bundle}/state`
       return {
         ...spec,
         argv: [
           tools.runsc,
-          `--root=${bundle}/state`,
+          state,
           `--platform=${works}`,
           `--network=${config.network}`,
           "--host-uds=create",
           "--ignore-cgroups",
           "run",
           `--bundle=${bundle}`,
-          `${hostname}-${spec.incarnation}`
+          container
         ],
         env: {},
         cwd: "/",
         user: null,
         group: null,
-        wrapper: { report, depth: 0 }
+        wrapper: {
+          report,
+          depth: 0,
+          signal: (signal) =>
+            Effect.asVoid(
+              LauncherExec.exec(tools.runsc, state, "kill", container, String(Os.constants.signals[signal]))
+            )
+        }
       }
     })
   })

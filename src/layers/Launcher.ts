@@ -86,7 +86,7 @@ const spawn = (spec: LaunchSpec, look: Effect.Effect<Sessions.Sessions>): Effect
       return
     }
     const exited = Deferred.unsafeMake<ExitStatus>(FiberId.none)
-    const { depth, report: file } = spec.wrapper ?? {}
+    const file = spec.wrapper?.report
     child.once("exit", (code, signal) => {
       const status = { code, signal }
       Deferred.unsafeDone(exited, Exit.succeed(file === undefined ? status : Report.read(file, status)))
@@ -99,7 +99,7 @@ const spawn = (spec: LaunchSpec, look: Effect.Effect<Sessions.Sessions>): Effect
     child.stdio[3]?.once("close", () => Deferred.unsafeDone(report, Exit.succeed(said)))
     // Node also emits `error` when a signal cannot be delivered; signals are not sent through it, so none can come.
     const tree = spec.cgroup ? ProcessTree.inCgroup(spec.cgroup, exited) : ProcessTree.inSession(pid, exited, look)
-    resume(Effect.succeed({ process: ProcessTree.make(pid, exited, tree, depth), report }))
+    resume(Effect.succeed({ process: ProcessTree.make(pid, exited, tree, spec.wrapper), report }))
   })
 
 /** A cgroup that somebody froze would hold the way to the command for ever. */

@@ -52,7 +52,7 @@ const attempt = (
 ): Effect.Effect<void, Tools.Lack> => {
   const bare = Bubblewrap.argv({
     ...found,
-    view: [],
+    view: { base: "host", mounts: [] },
     hostname: "localhost",
     cwd: "/",
     identity: null,

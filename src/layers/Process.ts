@@ -7,6 +7,7 @@ import type * as Effect from "effect/Effect"
 import type { ExitStatus } from "../domain/Exit.ts"
 import type { InstanceName } from "../domain/Names.ts"
 import type { Cgroup } from "./Cgroup.ts"
+import type { ToolFailed } from "./Errors.ts"
 
 /**
  * What to run, with every template replaced. `stdout` and `stderr` are file descriptors that the process gets; they
@@ -42,8 +43,10 @@ export interface LaunchSpec {
 export interface Wrapper {
   /** How many generations below the process that is started the program is: each the first child of the one before. */
   readonly depth: number
-  /** A file that says in the end how the program itself ended: `code N` or `signal N` in its last line. */
+  /** A file that says when the program has begun, and in the end how it ended: `code N` or `signal N` in its last line. */
   readonly report: string
+  /** How a signal gets to the program; without it, the program's parent is given it to pass on. */
+  readonly signal?: (signal: NodeJS.Signals) => Effect.Effect<void, ToolFailed>
 }
 
 /**

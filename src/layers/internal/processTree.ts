@@ -3,7 +3,8 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import type { ExitStatus } from "../../domain/Exit.ts"
 import type { Cgroup } from "../Cgroup.ts"
-import type { Process } from "../Process.ts"
+import type { Process, Wrapper } from "../Process.ts"
+import * as Report from "./isolation/report.ts"
 import * as Procfs from "./procfs.ts"
 import type { Sessions } from "./sessions.ts"
 import { send } from "./signal.ts"
@@ -78,9 +79,12 @@ export const inSession = (
   }
 }
 
-/** The handle of a process. The program is `depth` generations below it. */
-export const make = (pid: number, exited: Deferred.Deferred<ExitStatus>, tree: Tree, depth = 0): Process => {
+/** The handle of a process. */
+export const make = (pid: number, exited: Deferred.Deferred<ExitStatus>, tree: Tree, wrapper?: Wrapper): Process => {
   const startTime = Procfs.stat(pid)?.startTime ?? ""
+  const depth = wrapper?.depth ?? 0
+  const program = (): number | undefined =>
+    wrapper === undefined || Report.hasBegun(wrapper.report) ? below(pid, depth) : undefined
 
   // Until Node has reaped the leader its pid is taken; the start time guards against what Node could not know.
   const leads = Effect.map(
@@ -106,15 +110,20 @@ export const make = (pid: number, exited: Deferred.Deferred<ExitStatus>, tree: T
 
   return {
     pid,
-    programPid: Effect.sync(() => below(pid, depth) ?? null),
+    programPid: Effect.sync(() => program() ?? null),
     startTime,
     exited: Deferred.await(exited),
     signal: (signal) =>
-      Effect.map(leads, (yes) => {
-        if (!yes) return
-        // What would start the program is not asked but ended, if it has not done so yet. The parent passes signals on.
-        const parent = depth === 0 || below(pid, depth) !== undefined ? below(pid, Math.max(0, depth - 1)) : undefined
-        return parent === undefined ? send(-pid, "SIGKILL") : send(parent, signal)
+      Effect.flatMap(leads, (yes) => {
+        if (!yes) return Effect.void
+        // What would start the program is not asked but ended, if it has not done so yet.
+        if (program() === undefined) return Effect.sync(() => send(-pid, "SIGKILL"))
+        if (wrapper?.signal !== undefined) {
+          // It may have ended meanwhile; and a stop that is not heard has its deadline.
+          return Effect.catchAll(wrapper.signal(signal), (error) => Effect.logDebug(error.message))
+        }
+        // The parent passes it on.
+        return Effect.sync(() => send(below(pid, Math.max(0, depth - 1)) ?? pid, signal))
       }),
     hasStragglers: Effect.flatMap(Deferred.isDone(exited), (done) =>
       done

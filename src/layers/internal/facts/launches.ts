@@ -51,9 +51,8 @@ const program = (settings: Settings, config: ServiceConfig): ReadonlyArray<Obsta
   }
   const found = Command.program(spec)
   if ("what" in found) return [["command", refused(found)]]
-  const view = config.isolation === "process"
-    ? Either.right([])
-    : Enclosure.viewOf(settings, config, spec, { privatePath: words.socket }, found)
+  if (config.isolation === "process") return []
+  const view = Enclosure.viewOf(settings, config, spec, { privatePath: words.socket }, found)
   return Either.isLeft(view) ? [["isolation", lacks(view.left.missing, view.left.advice)]] : []
 }
 

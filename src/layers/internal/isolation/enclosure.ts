@@ -90,7 +90,7 @@ export const viewOf = (
   spec: LaunchSpec,
   endpoint: Pick<Endpoint, "privatePath">,
   program: Command.Command
-): Either.Either<ReadonlyArray<View.Mount>, Lack> =>
+): Either.Either<View.View, Lack> =>
   Either.mapLeft(View.of(requestOf(settings, config, spec, endpoint, program)), ({ closed, needed }) => ({
     missing: `${closed}, which it must not see, holds ${needed}, which it needs`,
     advice: "Give data_dir and socket in [settings] folders of their own."
