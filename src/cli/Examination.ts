@@ -17,7 +17,7 @@ import { Session } from "./Session.ts"
  */
 export const examine = Effect.fnUntraced(function*(config: TenementConfig | null) {
   const Facts = yield* Effect.promise(() => import("../layers/Facts.ts"))
-  const host = yield* Facts.ofHost
+  const host = yield* Facts.ofHost(config?.settings.cgroupRoot ?? null)
   return Diagnosis.findings(host, config === null ? null : { config, named: yield* Facts.ofConfig(config) })
 })
 

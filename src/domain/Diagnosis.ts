@@ -50,9 +50,16 @@ const needs: Readonly<Record<Ability, (service: ServiceConfig) => boolean>> = {
   logs: () => true,
   "other users": ({ group, user }) => user !== null || group !== null,
   sd_notify: ({ readiness }) => readiness === "notify",
-  namespaces: ({ isolation }) => isolation === "namespace",
+  namespaces: ({ isolation, sandboxRuntime }) =>
+    isolation === "namespace" || isolation === "sandbox" && sandboxRuntime === "bubblewrap",
   // A supervisor that is not root needs them for its own; whether it has them is tried with the others.
-  "user namespaces": () => false
+  "user namespaces": () => false,
+  gVisor: ({ isolation, sandboxRuntime }) => isolation === "sandbox" && sandboxRuntime === "gvisor",
+  // Without any, processes are tracked by their session.
+  cgroups: () => false,
+  "memory limits": ({ memoryLimitBytes }) => memoryLimitBytes !== null,
+  "CPU limits": ({ cpuLimit, cpuShares }) => cpuLimit !== null || cpuShares !== null,
+  "pids limits": ({ pidsLimit }) => pidsLimit !== null
 }
 
 const abilities = Object.keys(needs) as ReadonlyArray<Ability>

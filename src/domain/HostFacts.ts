@@ -41,7 +41,19 @@ export const lacks = (what: string, mend: string): Fact => ({ _tag: "Lacks", wha
  * @since 0.1.0
  * @category models
  */
-export type Ability = "machine" | "clock" | "logs" | "other users" | "sd_notify" | "namespaces" | "user namespaces"
+export type Ability =
+  | "machine"
+  | "clock"
+  | "logs"
+  | "other users"
+  | "sd_notify"
+  | "namespaces"
+  | "user namespaces"
+  | "gVisor"
+  | "cgroups"
+  | "memory limits"
+  | "CPU limits"
+  | "pids limits"
 
 /**
  * A machine, whatever is to run on it. `openFiles` is how many files the supervisor may hold open.

@@ -29,7 +29,26 @@ export type { Cgroup }
 export type Mode = "v2" | "v1" | "hybrid" | "none"
 
 /**
- * What was chosen on this machine. `missing` says of each key of the file that cannot be obeyed why not.
+ * What can be limited.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Controller = Limiting.Controller
+
+/**
+ * Why something cannot be limited here, and what a person does about it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Lack {
+  readonly what: string
+  readonly advice: string
+}
+
+/**
+ * What was chosen on this machine, why, and what of it cannot be limited.
  *
  * @since 0.1.0
  * @category models
@@ -38,7 +57,7 @@ export interface Facts {
   readonly mode: Mode
   readonly reason: string
   readonly folders: ReadonlyArray<string>
-  readonly missing: Readonly<Record<string, string>>
+  readonly missing: ReadonlyMap<Controller, Lack>
 }
 
 /**
@@ -73,11 +92,7 @@ export interface Options {
   readonly root: string | null
 }
 
-const keysOf: Readonly<Record<Limiting.Controller, ReadonlyArray<string>>> = {
-  memory: ["memory_limit_mb"],
-  cpu: ["cpu_shares", "cpu_limit"],
-  pids: ["pids_limit"]
-}
+const lackOf = ({ code, path }: Obstacle): Lack => ({ what: `${path}: ${code}`, advice: adviceFor(code) })
 
 const describe = ({ code, path }: Obstacle): string => `${path} (${code}). ${adviceFor(code)}`
 
@@ -88,11 +103,7 @@ const withPlaces = (mode: Mode, places: Places.Places): Context.Tag.Service<Cgro
       mode,
       reason: places.reason,
       folders: places.bases.map(({ path }) => path),
-      missing: Object.fromEntries(
-        [...places.obstacles].flatMap(([controller, obstacle]) =>
-          keysOf[controller].map((key) => [key, describe(obstacle)])
-        )
-      )
+      missing: new Map([...places.obstacles].map(([controller, obstacle]) => [controller, lackOf(obstacle)]))
     },
     make: Run.make(places, present),
     of: (instance) => present.get(instance) ?? null
@@ -104,7 +115,7 @@ const without = (reason: string, obstacle: Obstacle): Context.Tag.Service<Cgroup
     mode: "none",
     reason,
     folders: [],
-    missing: Object.fromEntries(Object.values(keysOf).flat().map((key) => [key, describe(obstacle)]))
+    missing: new Map(Limiting.controllers.map((controller) => [controller, lackOf(obstacle)]))
   },
   make: (instance, limits) => {
     const [first] = Limiting.settings(() => 2, limits, unlimited)

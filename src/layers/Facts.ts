@@ -3,7 +3,9 @@
  *
  * @since 0.1.0
  */
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import * as Fs from "node:fs"
 import * as Os from "node:os"
 import * as Path from "node:path"
@@ -11,6 +13,8 @@ import type { Settings, TenementConfig } from "../domain/Config.ts"
 import { type Fact, has, type HostFacts, lacks, type NamedFact } from "../domain/HostFacts.ts"
 import { unless } from "../internal/errno.ts"
 import { systemPath } from "../internal/systemPath.ts"
+import * as Cgroups from "./Cgroups.ts"
+import * as Gvisor from "./Gvisor.ts"
 import * as Accounts from "./internal/accounts.ts"
 import * as Executable from "./internal/executable.ts"
 import * as Clock from "./internal/facts/clock.ts"
@@ -56,6 +60,34 @@ const namespaces = Effect.match(Namespace.examine, {
   onSuccess: () => has("by bubblewrap")
 })
 
+const gvisor = Effect.match(Gvisor.platform, {
+  onFailure: ({ advice, missing }) => lacks(missing, advice),
+  onSuccess: (platform) => has(`by runsc, on its platform ${platform}`)
+})
+
+/** What a supervisor would find that is started where this runs, below the cgroup `root` or its own. */
+const cgroups = (root: string | null) =>
+  Effect.gen(function*() {
+    // They are named after the folder of data: with one of its own, this trial meets no supervisor's.
+    const dataDir = yield* Effect.acquireRelease(
+      Effect.sync(() => Fs.mkdtempSync(Path.join(Os.tmpdir(), "tenement-"))),
+      (folder) => Effect.sync(() => Fs.rmSync(folder, { recursive: true, force: true }))
+    )
+    const { facts } = Context.get(yield* Layer.build(Cgroups.auto({ dataDir, root })), Cgroups.Cgroups)
+    const limits = (controller: Cgroups.Controller): Fact => {
+      const missing = facts.missing.get(controller)
+      return missing === undefined ? has("by cgroups") : lacks(missing.what, missing.advice)
+    }
+    return {
+      cgroups: facts.mode === "none"
+        ? lacks(facts.reason, "without them a tree of processes is known by its session, and has no limits")
+        : has(`${facts.mode}: ${facts.reason}`),
+      "memory limits": limits("memory"),
+      "CPU limits": limits("cpu"),
+      "pids limits": limits("pids")
+    }
+  }).pipe(Effect.scoped)
+
 const openFiles = (): number => {
   // Node raises its own limit to the hard one when it starts.
   const limits = unless(["ENOENT"], () => Fs.readFileSync("/proc/self/limits", "utf8")) ?? ""
@@ -64,13 +96,13 @@ const openFiles = (): number => {
 }
 
 /**
- * The machine, as whoever runs this has it.
+ * The machine, as whoever runs this has it. `cgroupRoot` is the cgroup to work in; `null` is the one that this runs in.
  *
  * @since 0.1.0
  * @category constructors
  */
-export const ofHost: Effect.Effect<HostFacts> = Effect.gen(function*() {
-  return {
+export const ofHost = Effect.fn("Facts.ofHost")(function*(cgroupRoot: string | null) {
+  const facts: HostFacts = {
     abilities: {
       machine: machine(),
       clock: yield* Clock.look,
@@ -78,11 +110,14 @@ export const ofHost: Effect.Effect<HostFacts> = Effect.gen(function*() {
       "other users": otherUsers(),
       sd_notify: tool("perl", "perl-base"),
       namespaces: yield* namespaces,
-      "user namespaces": userNamespaces()
+      "user namespaces": userNamespaces(),
+      gVisor: yield* gvisor,
+      ...yield* cgroups(cgroupRoot)
     },
     openFiles: openFiles()
   }
-}).pipe(Effect.withSpan("Facts.ofHost"))
+  return facts
+})
 
 const runDir = (settings: Settings): Fact => {
   const root = PrivatePath.rootOf(settings)

@@ -178,17 +178,20 @@ describe("tenement doctor", () => {
             plain: Fx.service({ command: "sleep", args: ["60"] }),
             other: Fx.service({ command: "sleep", args: ["60"], user: "65534" }),
             teller: Fx.service({ command: "sleep", args: ["60"], readiness: "notify" }),
-            "shut-in": Fx.service({ command: "sleep", args: ["60"], isolation: "namespace" })
+            "shut-in": Fx.service({ command: "sleep", args: ["60"], isolation: "namespace" }),
+            light: Fx.service({ command: "sleep", args: ["60"], isolation: "sandbox", sandbox_runtime: "bubblewrap" }),
+            boxed: Fx.service({ command: "sleep", args: ["60"], isolation: "sandbox" })
           }
         })
-        const all = ["plain", "other", "teller", "shut-in"]
+        const all = ["plain", "other", "teller", "shut-in", "light", "boxed"]
         const tools: ReadonlyArray<
           readonly [tool: string, about: string, services: ReadonlyArray<string>, parcel: string]
         > = [
           ["mkfifo", "logs", all, "coreutils"],
           ["setpriv", "other users", ["other"], "util-linux"],
           ["perl", "sd_notify", ["teller"], "perl-base"],
-          ["bwrap", "namespaces", ["shut-in"], "bubblewrap"]
+          ["bwrap", "namespaces", ["shut-in", "light"], "bubblewrap"],
+          ["runsc", "gVisor", ["boxed"], "runsc"]
         ]
         for (const [tool, about, services, parcel] of tools) {
           const report = yield* examine(site, { via: without(tool) })
@@ -198,4 +201,26 @@ describe("tenement doctor", () => {
         }
       })
   )
+
+  it.scopedLive.skipIf(!isRoot)("sees what cannot be limited, and who asks for it", () =>
+    Effect.gen(function*() {
+      const sleep = (limits: Fx.Table) => Fx.service({ command: "sleep", args: ["60"], ...limits })
+      const site = yield* Site.make({
+        service: {
+          free: sleep({}),
+          small: sleep({ memory_limit_mb: 100 }),
+          slow: sleep({ cpu_shares: 10 }),
+          few: sleep({ pids_limit: 10 })
+        }
+      })
+      assert.deepStrictEqual(errorsOf(yield* examine(site)), [])
+      const away = ["unshare", "--mount", "sh", "-c", `mount -t tmpfs none /sys/fs/cgroup && exec "$0" "$@"`]
+      const report = yield* examine(site, { via: away })
+      assert.deepStrictEqual(errorsOf(report), [
+        ["memory limits", "small"],
+        ["CPU limits", "slow"],
+        ["pids limits", "few"]
+      ])
+      assert.deepInclude(report.findings.find(({ about }) => about === "cgroups"), { level: "warning" })
+    }))
 })

@@ -24,7 +24,12 @@ const needs: Readonly<Record<Ability, Partial<ServiceConfig> | null>> = {
   "other users": { group: "www" },
   sd_notify: { readiness: "notify" },
   namespaces: { isolation: "namespace" },
-  "user namespaces": null
+  "user namespaces": null,
+  gVisor: { isolation: "sandbox", sandboxRuntime: "gvisor" },
+  cgroups: null,
+  "memory limits": { memoryLimitBytes: 2 ** 26 },
+  "CPU limits": { cpuShares: 50 },
+  "pids limits": { pidsLimit: 10 }
 }
 
 const record = <A>(of: () => A) =>
