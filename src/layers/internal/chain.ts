@@ -92,6 +92,8 @@ export const to = (
           `--reuid=${identity.uid}`,
           `--regid=${identity.gid}`,
           `--groups=${identity.groups.join(",")}`,
+          // Nobody was told to run as somebody else in order to become root again.
+          "--no-new-privs",
           "--"
         ]),
       ...(last.length === 0 ? [] : ["/usr/bin/env", ...last]),
