@@ -28,6 +28,18 @@ describe("examples", () => {
     assert.strictEqual(stdout.match(/backoff: it exited with code 1/g)?.length, 3)
   }, 120_000)
 
+  it.skipIf(process.getuid?.() !== 0 && process.env["CI"] !== "true")(
+    "custom-isolation takes the network from one of two (needs root, or user namespaces)",
+    async () => {
+      const { stderr, stdout } = await run("custom-isolation")
+      assert.strictEqual(stderr, "")
+      const lines = stdout.trimEnd().split("\n").toSorted()
+      assert.strictEqual(lines[0], "offline:default: no network")
+      assert.match(lines[1] ?? "", /^online:default: .*\blo\b/)
+    },
+    120_000
+  )
+
   it("schedule-laws catches the schedule that forgot its cap", async () => {
     const { stdout } = await run("schedule-laws")
     assert.match(stdout, /^careful: keeps every law$/m)
