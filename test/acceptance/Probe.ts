@@ -84,7 +84,9 @@ door = socket.socket(socket.AF_UNIX); door.bind(os.environ["SOCKET_PATH"]); door
     env: { PATH: "/usr/bin:/bin" },
     socket: door
   }
-  const machine = yield* make({ service: { neighbour } })
+  // Whoever started the supervisor had more open than he should.
+  const careless = ["bash", "-c", "exec 9</etc/shadow 10</; exec \"$@\"", "bash"]
+  const machine = yield* make({ service: { neighbour } }, { via: careless, extraDescriptors: 2 })
   const { pid } = yield* machine.until("neighbour", "running")
   fs.writeFileSync(`${machine.dataDir}/neighbour/default/secret`, "a secret", { mode: 0o644 })
   fs.copyFileSync(probe, `${machine.root}/probe.py`)

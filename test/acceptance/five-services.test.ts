@@ -5,14 +5,12 @@ import * as os from "node:os"
 import * as Path from "node:path"
 import { eventually } from "./Eventually.ts"
 import type { InstanceView } from "./Machine.ts"
+import { rootWith } from "./Requirement.ts"
 import * as Site from "./Site.ts"
 
 const file = fs.readFileSync(Path.resolve(import.meta.dirname, "../fixtures/five-services.toml"), "utf8")
 
-const lacks = (tool: string): boolean => !fs.existsSync(`/usr/bin/${tool}`) && !fs.existsSync(`/usr/sbin/${tool}`)
-const reason = process.getuid?.() !== 0 ? "it takes root" : lacks("runsc") ? "apt-get install runsc" : undefined
-const isSkipped = reason !== undefined && process.env["CI"] !== "true"
-const told = isSkipped ? ` (skipped: ${reason})` : ""
+const { isSkipped, told } = rootWith("runsc")
 
 /** Answers with the name of its service and the release of the kernel that it runs on. */
 const javascript = `
@@ -65,15 +63,20 @@ const programs = {
 const get = `require("node:http").get({ socketPath: process.argv[1], path: process.argv[2] }, (response) =>
   response.on("data", (chunk) => process.stdout.write(chunk)))`
 
-/** The places that the file names are the machine's, so the supervisor gets its own of them. */
+/** The places that the file names are the machine's, so the supervisor gets its own of them; the program may be in one. */
 const elsewhere = [
   "unshare",
   "--mount",
   "sh",
-  "-c",
+  "-ec",
   `
-    mount --bind "$PWD" /mnt && cd /mnt || exit
-    for place in /tmp /var/lib /run; do mount -t tmpfs -o mode=1777 none $place || exit; done
+    program=$(dirname "$1")
+    mount --bind "$PWD" /mnt
+    mount --bind "$program" /media
+    cd /mnt
+    for place in /tmp /var/lib /run; do mount -t tmpfs -o mode=1777 none $place; done
+    mkdir -p "$program"
+    mount --bind /media "$program"
     exec "$0" "$@"
   `
 ]

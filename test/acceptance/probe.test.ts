@@ -3,11 +3,9 @@ import * as Effect from "effect/Effect"
 import * as fs from "node:fs"
 import * as Path from "node:path"
 import * as Probe from "./Probe.ts"
+import { rootWith } from "./Requirement.ts"
 
-const lacks = (tool: string): boolean => !fs.existsSync(`/usr/bin/${tool}`) && !fs.existsSync(`/usr/sbin/${tool}`)
-const reason = process.getuid?.() !== 0 ? "it takes root" : lacks("runsc") ? "apt-get install runsc" : undefined
-const isSkipped = reason !== undefined && process.env["CI"] !== "true"
-const told = isSkipped ? ` (skipped: ${reason})` : ""
+const { isSkipped, told } = rootWith("runsc")
 
 const document = Path.resolve(import.meta.dirname, "../../docs/isolation.md")
 const [opening, closing] = ["<!-- probe: written by test/acceptance/probe.test.ts -->", "<!-- /probe -->"]

@@ -8,13 +8,10 @@ import type * as Fx from "./Fx.ts"
 import * as Http from "./Http.ts"
 import { type Machine, make, on, serve } from "./Machine.ts"
 import * as Proc from "./Proc.ts"
+import { rootWith } from "./Requirement.ts"
 import * as Site from "./Site.ts"
 
-// Whoever runs all of the tests says `CI=true`, and cannot miss one.
-const lacks = (tool: string): boolean => !fs.existsSync(`/usr/bin/${tool}`) && !fs.existsSync(`/usr/sbin/${tool}`)
-const reason = process.getuid?.() !== 0 ? "it takes root" : lacks("runsc") ? "apt-get install runsc" : undefined
-const isSkipped = reason !== undefined && process.env["CI"] !== "true"
-const told = isSkipped ? ` (skipped: ${reason})` : ""
+const { isSkipped, told } = rootWith("runsc")
 
 /** Tells what it sees of the machine, serves, and ends in a way of its own when it is asked to. */
 const program = String.raw`

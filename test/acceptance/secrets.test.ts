@@ -1,11 +1,15 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import { spawnSync } from "node:child_process"
 import * as fs from "node:fs"
 import * as path from "node:path"
 import { eventually } from "./Eventually.ts"
 import * as Fx from "./Fx.ts"
 import { make } from "./Machine.ts"
 import * as Proc from "./Proc.ts"
+import { rootWith } from "./Requirement.ts"
+
+const { isSkipped, told } = rootWith("runsc")
 
 const canary = "canary-5f1d9c"
 
@@ -80,6 +84,45 @@ describe("values of env_file", () => {
       const [, described] = outputs.find(([where]) => where === "describe web --json")!
       assert.include(described, "API_TOKEN", "its name is no secret")
     }))
+
+  const levels: Readonly<Record<string, Fx.Table>> = {
+    process: { isolation: "process" },
+    namespace: { isolation: "namespace" },
+    bubblewrap: { isolation: "sandbox", sandbox_runtime: "bubblewrap" },
+    gvisor: { isolation: "sandbox", sandbox_runtime: "gvisor" }
+  }
+
+  it.scopedLive.skipIf(isSkipped)(
+    `reach it at every level of isolation, by no argument and no file that others can read${told}`,
+    () =>
+      Effect.gen(function*() {
+        const show = ["sh", "-c", `test -n "$API_TOKEN" && echo "it has \${#API_TOKEN} letters"; exec sleep 1000`]
+        const machine = yield* make({
+          service: Object.fromEntries(
+            Object.entries(levels).map(([name, keys]) => [
+              name,
+              { command: show, env_file: "secrets.env", env: { PATH: "/usr/bin:/bin" }, user: "nobody", ...keys }
+            ])
+          )
+        }, { before: (root) => fs.writeFileSync(`${root}/secrets.env`, `API_TOKEN=${canary}\n`, { mode: 0o600 }) })
+        for (const name of Object.keys(levels)) {
+          yield* machine.until(name, "running")
+          yield* eventually(
+            "it tells of its token",
+            machine.cli("logs", name, "--raw"),
+            ({ stdout }) => stdout === `it has ${canary.length} letters\n`
+          )
+        }
+        assert.notInclude(Proc.pids().flatMap(Proc.commandLine).join(" "), canary)
+        const search = ["grep", "-rlsF", canary, machine.root]
+        const found = spawnSync("setpriv", ["--reuid=daemon", "--regid=daemon", "--clear-groups", ...search])
+        assert.deepStrictEqual(
+          [found.status, found.stdout.toString()],
+          [2, ""],
+          "nothing was found, and not all was read"
+        )
+      })
+  )
 
   it.scopedLive("are not told by the errors of a file that is wrong", () =>
     Effect.gen(function*() {

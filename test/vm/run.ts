@@ -12,6 +12,7 @@ import type { Ended } from "./Report.ts"
 
 const tests: ReadonlyArray<Image.Tests> = [
   { file: "test/vm/smoke.test.ts" },
+  { file: "test/vm/delegation.test.ts" },
   { file: "test/acceptance/isolation.test.ts", only: /leaves nothing|no way to gain rights|without root too/ },
   { file: "test/acceptance/limits.test.ts" }
 ]
