@@ -200,7 +200,7 @@ const limits = (row: NotYet.Row | undefined): string =>
     : `**In this version only ${ors(row.except.map((value) => code(JSON.stringify(value))))}.** `
 
 const refused = (): string =>
-  [...NotYet.inService, ...NotYet.inFile].map(({ except, key, standard }) => {
+  NotYet.inService.map(({ except, key, standard }) => {
     const allowed = except === undefined ? "" : ` (but for ${ors(except.map((value) => code(JSON.stringify(value))))})`
     const unset = standard === undefined ? "" : `; left out, it is ${code(JSON.stringify(standard))} and refused too`
     return `- ${code(key)}${allowed}${unset}`

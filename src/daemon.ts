@@ -14,6 +14,7 @@ import type { ListenFailed } from "./control/Listeners.ts"
 import * as Server from "./control/Server.ts"
 import type { TenementConfig } from "./domain/Config.ts"
 import * as Embed from "./embed.ts"
+import * as Gateway from "./gateway/Gateway.ts"
 import * as Heap from "./layers/Heap.ts"
 import * as Launcher from "./layers/Launcher.ts"
 import * as Lock from "./layers/Lock.ts"
@@ -79,16 +80,19 @@ const serveApi = (options: Options): Effect.Effect<Server.Server["Type"], Listen
     const { attach } = yield* Tenement
     const context = yield* Effect.context<Tenement>()
     const opened = yield* Deferred.make<Server.Server["Type"], ListenFailed>()
-    const server = Server.layer({
-      socket: settings.socket,
-      listen: settings.listen,
-      domain: settings.domain,
-      dataDir: settings.dataDir,
-      version: options.version
-    }).pipe(
-      Layer.provide(Layer.succeed(ConfigSource, { load: options.load })),
-      Layer.provide(Layer.succeedContext(context))
-    )
+    const own = ["localhost", ...(settings.listen === null ? [] : [settings.listen.host])]
+    const server = Layer.unwrapScoped(Effect.map(Gateway.make({ own }), (front) =>
+      Server.layer({
+        socket: settings.socket,
+        listen: settings.listen,
+        domain: settings.domain,
+        dataDir: settings.dataDir,
+        version: options.version,
+        front
+      }))).pipe(
+        Layer.provide(Layer.succeed(ConfigSource, { load: options.load })),
+        Layer.provide(Layer.succeedContext(context))
+      )
     yield* attach({
       id: "control",
       start: Layer.build(Layer.fresh(server)).pipe(

@@ -23,6 +23,7 @@ import * as SettingsTable from "./config/SettingsTable.ts"
 import type { GroupConfig, ServiceConfig, Settings, TenementConfig } from "./domain/Config.ts"
 import { ConfigInvalid } from "./domain/Errors.ts"
 import { defaultId, GroupName, InstanceId, InstanceName, instanceName, ServiceName } from "./domain/Names.ts"
+import * as Routing from "./domain/Routing.ts"
 import * as Soundness from "./domain/Soundness.ts"
 import * as Cgroups from "./layers/Cgroups.ts"
 import * as Events from "./layers/Events.ts"
@@ -183,7 +184,8 @@ export const config = (options: {
     file: program,
     settings: { ...settings, ...options.settings, dataDir, runDir },
     services: byName("service", options.services),
-    groups: byName("group", options.groups ?? [])
+    groups: byName("group", options.groups ?? []),
+    routing: Routing.none
   }
 }
 

@@ -14,6 +14,7 @@ import type { ServiceConfig } from "../domain/Config.ts"
 import type { InstanceState } from "../domain/InstanceState.ts"
 import type { GroupName, InstanceName, ServiceName } from "../domain/Names.ts"
 import type { Endpoint } from "../layers/Endpoint.ts"
+import { type Backend, of as backendOf } from "./Backend.ts"
 import { type ActorLost, Busy } from "./Errors.ts"
 import * as InstanceActor from "./InstanceActor.ts"
 import * as InstanceCommands from "./InstanceCommands.ts"
@@ -62,6 +63,7 @@ export interface Instance {
   /** Rules, checks and layers of a new configuration, from now on; the process is left alone. */
   readonly reconfigure: (config: ServiceConfig, group: GroupName | null) => Effect.Effect<void, ActorLost>
   readonly snapshot: Effect.Effect<Snapshot>
+  readonly backend: Effect.Effect<Backend>
   /** Tells of what nothing else would: what the kernel killed of it for memory. */
   readonly look: Effect.Effect<void>
 }
@@ -150,6 +152,7 @@ export const make = Effect.fnUntraced(
         endpoint: memory.run?.endpoint ?? null,
         waitingFor: memory.missing
       })),
+      backend: Effect.sync(() => backendOf(memory)),
       look: InstanceCommands.lookAtMemory(memory, context)
     }
     return instance

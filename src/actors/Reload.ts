@@ -10,7 +10,7 @@ import type { ReloadPlan } from "../domain/Views.ts"
 type Change = ReloadPlan["changes"][number]
 
 /**
- * One entry for each service, instance and group that something happens to.
+ * One entry for each service, instance and group that something happens to, and one for the routing.
  *
  * @since 0.1.0
  * @category constructors
@@ -28,5 +28,6 @@ export const changes = (diff: ConfigDiff): ReadonlyArray<Change> => {
     }
   }
   for (const { group, keys } of diff.groups) changes.push({ subject: `group ${group}`, action: "update", keys })
+  if (diff.routing.length > 0) changes.push({ subject: "routing", action: "update", keys: diff.routing })
   return changes
 }

@@ -241,6 +241,19 @@ export const layerStopped = (
         attach: tree.attach,
         config: tree.config,
         reload,
+        traffic: {
+          backends: (service, id) =>
+            Effect.flatMap(
+              tree.instancesOf(service),
+              (all) =>
+                Effect.forEach(
+                  id === null ? all : all.filter(({ name }) => parts(name).id === id),
+                  (one) => one.backend
+                )
+            ),
+          answered: metrics.answered,
+          refused: metrics.refused
+        },
         metrics: Effect.flatMap(
           views,
           ({ all, used }) => metrics.render(all, new Map([...used].map(([name, { cpuSeconds }]) => [name, cpuSeconds])))

@@ -33,6 +33,7 @@ import type {
   ShuttingDown
 } from "./Errors.ts"
 import type { ChildSpec } from "./Supervisor.ts"
+import type { Traffic } from "./Traffic.ts"
 
 /**
  * Why a change was not made, or did not come to its end.
@@ -89,6 +90,7 @@ export class Tenement extends Context.Tag("tenement/actors/Tenement")<Tenement, 
     next: TenementConfig,
     options: { readonly dryRun: boolean }
   ) => Effect.Effect<ReloadPlan, ConfigInvalid | ReloadRefused | ShuttingDown>
+  readonly traffic: Traffic
   /** The Prometheus exposition text. */
   readonly metrics: Effect.Effect<{ readonly contentType: string; readonly body: string }>
 }>() {}

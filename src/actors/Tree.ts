@@ -30,6 +30,7 @@ const killTimeMs = 10_000
 export interface Tree {
   readonly config: Effect.Effect<TenementConfig>
   readonly instances: Effect.Effect<ReadonlyArray<Instance.Instance>>
+  readonly instancesOf: (service: ServiceName) => Effect.Effect<ReadonlyArray<Instance.Instance>>
   readonly find: (name: InstanceName) => Effect.Effect<Option.Option<Instance.Instance>>
   /** The instance of that name, made if there is none; `None` if the file has no such service. */
   readonly obtain: (service: ServiceName, id: InstanceId) => Effect.Effect<Option.Option<Instance.Instance>>
@@ -94,6 +95,7 @@ export const make = Effect.fn("Tree.make")(function*(options: {
     instances: Effect.suspend(() =>
       Effect.map(Effect.forEach(branches.services(), ({ instances }) => instances), (all) => all.flat())
     ),
+    instancesOf: (name) => Effect.suspend(() => instancesOf(name)),
     find: (name) =>
       Effect.suspend(() => branches.service(parts(name).service)?.get(parts(name).id) ?? Effect.succeed(Option.none())),
     obtain: (service, id) =>

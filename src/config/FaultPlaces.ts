@@ -38,6 +38,7 @@ const backoffKeys = ["backoff_base_ms", "backoff_max_ms"]
 const placeOf = ({ declared, main }: Files, path: Path): Place | undefined => {
   const [table, name, property, ...rest] = path
   if (table === "settings") return { source: main, path: [table, inFile[String(name)] ?? String(name)] }
+  if (table === "routing") return { source: main, path }
   const key = inFile[String(property)] ?? String(property)
   if (table === "group") {
     const group = declared.groups.get(name as GroupName)

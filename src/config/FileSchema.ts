@@ -12,10 +12,13 @@ import * as Values from "./Values.ts"
 
 const routingKeys = {
   default: maybe(Values.serviceName, "The service that answers when nothing else fits."),
-  subdomain: maybe(Schema.Record({ key: Values.someText, value: Values.serviceName }), "Services by subdomain."),
+  subdomain: maybe(
+    Schema.Record({ key: Values.someText, value: Values.serviceName }),
+    "Services by what stands before the domain: with shop = \"web\", shop.{domain} is web's."
+  ),
   path: maybe(
     Schema.Record({ key: Values.someText, value: Values.serviceName }),
-    "Services by the beginning of the path."
+    "Services by the first segments of the path, where the host names none: with \"/shop\" = \"web\", so is /shop/tea."
   )
 }
 

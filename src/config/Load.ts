@@ -11,6 +11,7 @@ import * as Option from "effect/Option"
 import * as Path from "node:path"
 import type { TenementConfig } from "../domain/Config.ts"
 import { ConfigInvalid } from "../domain/Errors.ts"
+import * as Routing from "../domain/Routing.ts"
 import * as Soundness from "../domain/Soundness.ts"
 import * as CommandLine from "./CommandLine.ts"
 import * as Declarations from "./Declarations.ts"
@@ -82,7 +83,8 @@ export const load = Effect.fn("Load.load")(function*(
     file: main.source.path,
     settings,
     services: new Map(services.map(({ config }) => [config.name, config])),
-    groups: new Map([...declared.groups].map(([name, { value }]) => [name, Resolve.group(name, value, inherited)]))
+    groups: new Map([...declared.groups].map(([name, { value }]) => [name, Resolve.group(name, value, inherited)])),
+    routing: { ...Routing.none, ...main.file.routing }
   }
   const all: ReadonlyArray<Problem> = [
     ...problems,

@@ -40,14 +40,6 @@ export const inService: ReadonlyArray<Row> = [
   { key: "schedule", instead: leaveOut }
 ]
 
-/**
- * Of the file itself.
- *
- * @since 0.1.0
- * @category constants
- */
-export const inFile: ReadonlyArray<Row> = [{ key: "routing", instead: leaveOut }]
-
 const objection = ({ except, key, standard }: Row, written: Table, decoded: Table): string | undefined => {
   if (!Object.hasOwn(written, key)) {
     return standard === undefined ? undefined : `unset, it is ${JSON.stringify(standard)}, which is`
@@ -72,12 +64,9 @@ export const check = ({ file, source }: Decoded): ReadonlyArray<Problem> => {
         : [atKey(source, [...path, row.key], `${message} not available in this version; ${row.instead}`)]
     })
   const { service: services } = source.table
-  return [
-    ...Object.entries(isTable(services) ? services : {}).flatMap(([name, service]) =>
-      table(inService, ["service", name], service, own(file.service, name))
-    ),
-    ...table(inFile, [], source.table, file)
-  ]
+  return Object.entries(isTable(services) ? services : {}).flatMap(([name, service]) =>
+    table(inService, ["service", name], service, own(file.service, name))
+  )
 }
 
 const own = (table: Table | undefined, name: string): unknown =>

@@ -126,7 +126,7 @@ const trafficKeys = {
   weight: key(
     service.weight,
     100,
-    "Share of the service's traffic. Kept and shown; there is no gateway yet to obey it."
+    "Share of the service's traffic that each instance gets, in proportion to the others; 0 is none."
   )
 }
 

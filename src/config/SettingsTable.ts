@@ -28,11 +28,15 @@ const settingsKeys = {
     Values.someText,
     "The folder of public sockets, {run_dir} in templates. Default: a folder beside the control socket."
   ),
-  listen: key(Values.listen, "127.0.0.1:8000", "Where metrics and the API are served; \"off\" for nowhere."),
+  listen: key(
+    Values.listen,
+    "127.0.0.1:8000",
+    "Where metrics, the API and the gateway are served; \"off\" for nowhere."
+  ),
   domain: key(
     Rules.settings.domain,
     "localhost",
-    "A name of this machine, with all names below it: requests to listen may ask for it, as for localhost."
+    "A name of this machine, as localhost is. The gateway serves {service}.{domain} and {id}.{service}.{domain}."
   ),
   health_check_interval: key(
     seconds(least.healthInterval),

@@ -31,6 +31,7 @@ export interface Shown {
   readonly settings: Section
   readonly service: Readonly<Record<string, Section>>
   readonly group: Readonly<Record<string, Section>>
+  readonly routing: Section
   readonly secrets: Readonly<Record<string, ReadonlyArray<string>>>
 }
 
@@ -40,10 +41,11 @@ export interface Shown {
  * @since 0.1.0
  * @category combinators
  */
-export const toObject = ({ groups, services, settings }: TenementConfig): Shown => ({
+export const toObject = ({ groups, routing, services, settings }: TenementConfig): Shown => ({
   settings: section(Keys.settings, settings),
   service: Object.fromEntries([...services].map(([name, service]) => [name, section(Keys.service, service)])),
   group: Object.fromEntries([...groups].map(([name, group]) => [name, section(Keys.group, group)])),
+  routing: section(Keys.routing, routing),
   secrets: Object.fromEntries(
     [...services].flatMap(([name, { secrets }]) => {
       const names = Object.keys(secrets)
@@ -59,13 +61,14 @@ export const toObject = ({ groups, services, settings }: TenementConfig): Shown 
  * @category combinators
  */
 export const toToml = (config: TenementConfig): string => {
-  const { group, secrets, service, settings } = toObject(config)
+  const { group, routing, secrets, service, settings } = toObject(config)
   const table = (kind: string, name: string, value: Section) => Toml.stringify({ [kind]: { [name]: value } })
   const note = (name: string) => Object.hasOwn(secrets, name) ? `# from env_file: ${secrets[name]?.join(", ")}\n` : ""
   return [
     `# ${config.file}, with all defaults\n`,
     Toml.stringify({ settings }),
     ...Object.entries(service).map(([name, value]) => note(name) + table("service", name, value)),
-    ...Object.entries(group).map(([name, value]) => table("group", name, value))
+    ...Object.entries(group).map(([name, value]) => table("group", name, value)),
+    ...(Object.keys(routing).length === 0 ? [] : [Toml.stringify({ routing })])
   ].join("\n")
 }

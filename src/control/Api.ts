@@ -92,7 +92,8 @@ export const ConfigView = Schema.Struct({
   file: Schema.String,
   settings: Table,
   service: Schema.Record({ key: Schema.String, value: Table }),
-  group: Schema.Record({ key: Schema.String, value: Table })
+  group: Schema.Record({ key: Schema.String, value: Table }),
+  routing: Table
 }).annotations({ identifier: "Config" })
 /** @since 0.1.0 */
 export type ConfigView = typeof ConfigView.Type

@@ -26,5 +26,6 @@ export const make = (config: TenementConfig): ConfigView => ({
   file: config.file,
   settings: table(Keys.settings, config.settings),
   service: tables(Keys.service, config.services),
-  group: tables(Keys.group, config.groups)
+  group: tables(Keys.group, config.groups),
+  routing: table(Keys.routing, config.routing)
 })

@@ -40,6 +40,19 @@ export interface Options {
   /** Where the tokens are. */
   readonly dataDir: string
   readonly version: string
+  /** Who gets the requests over TCP first, and hands on those that are the API's. */
+  readonly front?: Front
+}
+
+/**
+ * Makes of the API's own listener one for all that comes over TCP, upgrades included.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Front = (own: Http.RequestListener) => {
+  readonly request: Http.RequestListener
+  readonly upgrade: (request: Http.IncomingMessage, socket: Net.Socket, head: Buffer) => void
 }
 
 /**
@@ -54,7 +67,7 @@ export class Server extends Context.Tag("tenement/control/Server")<Server, {
 }>() {}
 
 /** Connections over TCP at once: anybody can open them, and each takes a file descriptor. */
-const maxStrangers = 512
+const maxStrangers = 4096
 
 /** How long answers may take that are under way when the server goes down. */
 const patience = "2 seconds"
@@ -80,6 +93,8 @@ const onClientError = (error: NodeJS.ErrnoException, socket: Net.Socket) => {
 
 /** The control socket needs no watch over slow clients, which costs a timer: only those who may do everything reach it. */
 const trusting: Http.ServerOptions = { connectionsCheckingInterval: 2 ** 31 - 1, requestTimeout: 0 }
+
+const patient: Http.ServerOptions = { headersTimeout: 15_000, requestTimeout: 0, connectionsCheckingInterval: 5000 }
 
 const makeServer = (options: Http.ServerOptions, handler: Http.RequestListener) =>
   Effect.gen(function*() {
@@ -117,7 +132,13 @@ const make = (options: Options) =>
 
     const local = yield* makeServer(trusting, yield* over("socket"))
     yield* Listeners.openSocket(local, options.socket)
-    const remote = yield* makeServer({}, yield* over("tcp"))
+    const own = yield* over("tcp")
+    const front = options.front?.(own)
+    // No end is set to a request as a whole, for an upload may take its time: the front sees to those that stand still.
+    const remote = front === undefined
+      ? yield* makeServer({}, own)
+      : yield* makeServer({ ...patient, noDelay: true }, front.request)
+    if (front !== undefined) remote.on("upgrade", front.upgrade)
     remote.maxConnections = maxStrangers
     const listen = options.listen === null ? null : yield* Listeners.openTcp(remote, options.listen)
     // Before the servers, which wait for the streams that this ends.

@@ -6,6 +6,7 @@
  */
 import * as Schema from "effect/Schema"
 import type { GroupName, InstanceId, ServiceName } from "./Names.ts"
+import type { Routing } from "./Routing.ts"
 import type { Signal } from "./Signal.ts"
 import type { Strategy } from "./Strategy.ts"
 
@@ -168,6 +169,7 @@ export interface TenementConfig {
   readonly settings: Settings
   readonly services: ReadonlyMap<ServiceName, ServiceConfig>
   readonly groups: ReadonlyMap<GroupName, GroupConfig>
+  readonly routing: Routing
 }
 
 /**

@@ -56,6 +56,7 @@ export interface ConfigDiff {
   readonly settings: ReadonlyArray<KeyChange>
   readonly services: ReadonlyArray<ServiceChange>
   readonly groups: ReadonlyArray<GroupChange>
+  readonly routing: ReadonlyArray<KeyChange>
 }
 
 const absent = "(none)"
@@ -156,5 +157,6 @@ export const diff = (from: TenementConfig, to: TenementConfig): ConfigDiff => ({
         return keys.length === 0 ? undefined : { group: next.name, kind: "update", keys }
       }
     }
-  )
+  ),
+  routing: keyChanges(Keys.routing, from.routing, to.routing)
 })

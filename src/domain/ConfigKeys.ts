@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import type { GroupConfig, ServiceConfig, Settings } from "./Config.ts"
+import type { Routing } from "./Routing.ts"
 
 /**
  * A value as the file writes it; `null` is a key that is not there.
@@ -122,4 +123,18 @@ export const group: ReadonlyArray<Key<GroupConfig>> = keysOf("update", {
   strategy: (g) => g.strategy,
   max_restarts: (g) => limit(g.maxRestarts),
   restart_window: (g) => seconds(g.restartWindowMs)
+})
+
+const names = (all: Readonly<Record<string, string>>): Value => Object.keys(all).length === 0 ? null : all
+
+/**
+ * `[routing]`.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
+export const routing: ReadonlyArray<Key<Routing>> = keysOf("update", {
+  default: (r) => r.default,
+  subdomain: (r) => names(r.subdomain),
+  path: (r) => names(r.path)
 })

@@ -8,6 +8,7 @@ import { findCycle, type Graph } from "./Dependencies.ts"
 import { type Fault, fault, type Path } from "./Fault.ts"
 import type { ServiceName } from "./Names.ts"
 import { didYouMean } from "./Nearest.ts"
+import * as Routing from "./Routing.ts"
 
 /**
  * What is wrong with a name that is no service's.
@@ -88,6 +89,35 @@ const cycles = ({ groups, services }: TenementConfig): ReadonlyArray<Fault> => {
   )
 }
 
+const subdomain = /^[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*$/
+
+const routes = ({ routing }: TenementConfig, names: ReadonlySet<string>): ReadonlyArray<Fault> => {
+  const to = (path: Path, service: string) => {
+    const message = unknownService(service, names)
+    return message === undefined ? [] : [fault(path, message)]
+  }
+  return [
+    ...(routing.default === null ? [] : to(["routing", "default"], routing.default)),
+    ...Object.entries(routing.subdomain).flatMap(([name, service]) => [
+      ...to(["routing", "subdomain", name], service),
+      ...(subdomain.test(name)
+        ? []
+        : [fault(["routing", "subdomain", name], "no host has this name, allowed: a-z, 0-9, -, _ and dots between")])
+    ]),
+    ...Object.entries(routing.path).flatMap(([prefix, service]) => {
+      const path = ["routing", "path", prefix]
+      const own = Routing.reserved.find((own) => Routing.isBelow(prefix, own))
+      return [
+        ...to(path, service),
+        ...(/^\/[!-~]*$/.test(prefix) && !/[?#]/.test(prefix)
+          ? []
+          : [fault(path, "no path begins like this, allowed: a path that begins with / (\"/shop\")")]),
+        ...(own === undefined ? [] : [fault(path, `${own} is the supervisor's own; use a subdomain for this one`)])
+      ]
+    })
+  ]
+}
+
 /**
  * What is wrong; `names` are all that count as services.
  *
@@ -97,5 +127,6 @@ const cycles = ({ groups, services }: TenementConfig): ReadonlyArray<Fault> => {
 export const faults = (config: TenementConfig, names: ReadonlySet<string>): ReadonlyArray<Fault> => [
   ...dependencies(config, names),
   ...members(config, names),
-  ...cycles(config)
+  ...cycles(config),
+  ...routes(config, names)
 ]

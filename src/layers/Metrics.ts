@@ -22,6 +22,30 @@ import { type InstanceView, StateLabel } from "../domain/Views.ts"
 import { family, labels } from "./internal/exposition.ts"
 
 /**
+ * `code` is the status; 499 where the client left before it had its answer. `instance` is `null` where none was asked.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Answered {
+  readonly service: ServiceName
+  readonly instance: InstanceName | null
+  readonly code: number
+  readonly seconds: number
+}
+
+/**
+ * Why a request was not served: no such service or instance, none of them is ready, it cannot be connected to, the connection broke
+ * off, it took too long, what came back is not what was asked for, or the client left.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type RefusalKind = "no-route" | "not-ready" | "connect" | "broken-off" | "timeout" | "bad-answer" | "client-left"
+
+const codeClasses = ["1xx", "2xx", "3xx", "4xx", "5xx"]
+
+/**
  * Counters are told what happened; gauges are read from the instances when somebody scrapes.
  *
  * @since 0.1.0
@@ -34,6 +58,10 @@ export class Metrics extends Context.Tag("tenement/layers/Metrics")<Metrics, {
   readonly probed: (service: ServiceName, seconds: number) => Effect.Effect<void>
   /** The kernel ended the instance for memory. */
   readonly oomKilled: (instance: InstanceName) => Effect.Effect<void>
+  /** A request was answered, by an instance or in its stead. */
+  readonly answered: (request: Answered) => Effect.Effect<void>
+  /** A request could not be served; `null` where it asked for no service that there is. */
+  readonly refused: (service: ServiceName | null, kind: RefusalKind) => Effect.Effect<void>
   /** The instance was removed: none of its series is left. */
   readonly forget: (instance: InstanceName) => Effect.Effect<void>
   /** The exposition text. `cpuSeconds` is the CPU time each running instance has used. */
@@ -134,16 +162,42 @@ export const layer: Layer.Layer<Metrics> = Layer.sync(Metrics, () => {
     buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
     registers
   })
+  const requests = new Counter({
+    name: "tenement_requests_total",
+    help: "Requests through the gateway, by the class of the answer's status.",
+    labelNames: ["service", "instance", "code"],
+    registers
+  })
+  const errors = new Counter({
+    name: "tenement_errors_total",
+    help: "Requests through the gateway that no instance answered in full.",
+    labelNames: ["service", "kind"],
+    registers
+  })
+  const latency = new Histogram({
+    name: "tenement_request_seconds",
+    help: "How long requests through the gateway took, from their head to the end of the answer.",
+    labelNames: ["service"],
+    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60],
+    registers
+  })
   const cpu = new Map<InstanceName, CpuTotal>()
 
   return {
     restarted: (instance, reason) => Effect.sync(() => restarts.inc({ ...instanceLabels(instance), reason })),
     probed: (service, seconds) => Effect.sync(() => probes.observe({ service }, seconds)),
     oomKilled: (instance) => Effect.sync(() => oomKills.inc(instanceLabels(instance))),
+    answered: ({ code, instance, seconds, service }) =>
+      Effect.sync(() => {
+        requests.inc({ service, instance: instance ?? "", code: `${Math.floor(code / 100)}xx` })
+        latency.observe({ service }, seconds)
+      }),
+    refused: (service, kind) => Effect.sync(() => errors.inc({ service: service ?? "", kind })),
     forget: (instance) =>
       Effect.sync(() => {
         const labels = instanceLabels(instance)
         for (const reason of ExitReason.literals) restarts.remove({ ...labels, reason })
+        for (const code of codeClasses) requests.remove({ ...labels, code })
         oomKills.remove(labels)
         cpu.delete(instance)
       }),

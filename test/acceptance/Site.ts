@@ -19,6 +19,7 @@ export type File = string | {
   readonly settings?: Fx.Table
   readonly service?: Readonly<Record<string, Fx.Table>>
   readonly group?: Readonly<Record<string, Fx.Table>>
+  readonly routing?: Fx.Table
 }
 
 export interface Exit {
@@ -65,7 +66,8 @@ const render = (site: Pick<Site, "dataDir" | "socket">, file: File): string =>
   typeof file === "string" ? file : stringify({
     settings: { data_dir: site.dataDir, socket: site.socket, listen: "off", ...file.settings },
     ...(file.service === undefined ? {} : { service: file.service }),
-    ...(file.group === undefined ? {} : { group: file.group })
+    ...(file.group === undefined ? {} : { group: file.group }),
+    ...(file.routing === undefined ? {} : { routing: file.routing })
   })
 
 const exitOf = (child: ChildProcess): Effect.Effect<Deferred.Deferred<Exit>> =>

@@ -22,6 +22,7 @@ import { Tenement } from "../../src/actors/Tenement.ts"
 import { type GroupConfig, type ServiceConfig, type TenementConfig, unlimited } from "../../src/domain/Config.ts"
 import type { ExitStatus } from "../../src/domain/Exit.ts"
 import { defaultId, GroupName, InstanceName, parts, ServiceName } from "../../src/domain/Names.ts"
+import * as Routing from "../../src/domain/Routing.ts"
 import type { Strategy } from "../../src/domain/Strategy.ts"
 import type { InstanceView, StateLabel } from "../../src/domain/Views.ts"
 import * as Backoff from "../../src/layers/Backoff.ts"
@@ -338,7 +339,8 @@ export const config = (
     logKeep: 1
   },
   services: new Map(services.map((one) => [one.name, one])),
-  groups: new Map(groups.map((one) => [one.name, one]))
+  groups: new Map(groups.map((one) => [one.name, one])),
+  routing: Routing.none
 })
 
 // The instances' own folders are the only thing here that touches the disk.

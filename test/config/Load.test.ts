@@ -135,7 +135,13 @@ describe("Load.load refuses", () => {
       service("instances = []\n[instances]\napi = []"),
       "6:1 instances.api: the service has a key `instances` of its own; keep one of them (/srv/tenement.toml:4)"
     ],
-    [service("[routing]\ndefault = \"api\""), "4:1 routing: this is not available in this version; leave it out"],
+    [
+      service("[routing]\ndefault = \"app\""),
+      "5:11 routing.default: there is no service \"app\"; did you mean \"api\"?"
+    ],
+    [service("[routing.path]\n\"/api/v1\" = \"api\""), "/api is the supervisor's own; use a subdomain"],
+    [service("[routing.path]\nshop = \"api\""), "no path begins like this"],
+    [service("[routing.subdomain]\n\"a b\" = \"api\""), "no host has this name"],
     [`include = ["none.toml"]\n${service("")}`, "1:12 include[0]: /srv/none.toml: there is no such file"],
     [`include = ["none/*.toml"]\n${service("")}`, "1:12 include[0]: the folder /srv/none does not exist"],
     [`include = ["**/a.toml"]\n${service("")}`, "1:12 include[0]: ** is not known here"]

@@ -9,6 +9,7 @@ import { ConfigSource } from "../../src/control/ConfigSource.ts"
 import type { TenementConfig } from "../../src/domain/Config.ts"
 import { ConfigInvalid } from "../../src/domain/Errors.ts"
 import { defaultId, type InstanceName, instanceName, parts, ServiceName } from "../../src/domain/Names.ts"
+import * as Routing from "../../src/domain/Routing.ts"
 import type { Description, EventRecord, InstanceView, LogLine, Notice, StateLabel } from "../../src/domain/Views.ts"
 import { LogsFailed } from "../../src/layers/Errors.ts"
 
@@ -79,7 +80,8 @@ export const config: TenementConfig = {
     logKeep: 5
   },
   services: new Map(),
-  groups: new Map()
+  groups: new Map(),
+  routing: Routing.none
 }
 
 /** The services that can be spawned; instances of `slow` never get ready, `broken` is a defect of the tree itself. */
@@ -162,6 +164,7 @@ export const make = Effect.gen(function*() {
     boot: Effect.void,
     shutdown: Effect.succeed([]),
     attach: () => Effect.void,
+    traffic: { backends: () => Effect.succeed([]), answered: () => Effect.void, refused: () => Effect.void },
     metrics: Effect.succeed({ contentType: "text/plain; version=0.0.4; charset=utf-8", body: "up 1\n" })
   })
   return {

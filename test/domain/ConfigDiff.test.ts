@@ -4,6 +4,7 @@ import type { GroupConfig, ServiceConfig, TenementConfig } from "../../src/domai
 import { diff } from "../../src/domain/ConfigDiff.ts"
 import * as Keys from "../../src/domain/ConfigKeys.ts"
 import { GroupName, InstanceId, ServiceName } from "../../src/domain/Names.ts"
+import * as Routing from "../../src/domain/Routing.ts"
 
 const api: ServiceConfig = {
   name: ServiceName.make("api"),
@@ -58,12 +59,13 @@ const all: GroupConfig = {
 
 const config = (
   services: ReadonlyArray<ServiceConfig>,
-  more: Partial<Pick<TenementConfig, "settings">> & { readonly groups?: ReadonlyArray<GroupConfig> } = {}
+  more: Partial<Pick<TenementConfig, "settings" | "routing">> & { readonly groups?: ReadonlyArray<GroupConfig> } = {}
 ): TenementConfig => ({
   file: "/srv/tenement.toml",
   settings: more.settings ?? settings,
   services: new Map(services.map((service) => [service.name, service])),
-  groups: new Map((more.groups ?? []).map((group) => [group.name, group]))
+  groups: new Map((more.groups ?? []).map((group) => [group.name, group])),
+  routing: more.routing ?? Routing.none
 })
 
 const settings: TenementConfig["settings"] = {
@@ -98,7 +100,7 @@ describe("ConfigDiff.diff", () => {
         config([{ ...api, ...keys }], { groups: [all] }),
         config([{ ...api, ...keys, source: { file: "/other", line: 9 } }], { groups: [all] })
       )
-      assert.deepStrictEqual(same, { settings: [], services: [], groups: [] })
+      assert.deepStrictEqual(same, { settings: [], services: [], groups: [], routing: [] })
     }))
   })
 
@@ -184,7 +186,8 @@ describe("ConfigDiff.diff", () => {
           { service: api.name, kind: "removed", keys: [], addedInstances: [], removedInstances: api.instances },
           { service: web.name, kind: "added", keys: [], addedInstances: web.instances, removedInstances: [] }
         ],
-        groups: [{ group: all.name, kind: "removed", keys: [] }]
+        groups: [{ group: all.name, kind: "removed", keys: [] }],
+        routing: []
       }
     )
     assert.deepStrictEqual(

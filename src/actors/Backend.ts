@@ -1,0 +1,34 @@
+/**
+ * An instance as requests see it.
+ *
+ * @since 0.1.0
+ */
+import { label } from "../domain/InstanceState.ts"
+import type { InstanceName } from "../domain/Names.ts"
+import type { StateLabel } from "../domain/Views.ts"
+import type { Endpoint } from "../layers/Endpoint.ts"
+import type { InstanceMemory } from "./InstanceMemory.ts"
+
+/**
+ * `endpoint` is `null` while it takes no requests. Made for each request anew, so it is small.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Backend {
+  readonly instance: InstanceName
+  readonly state: StateLabel
+  readonly weight: number
+  readonly endpoint: Endpoint | null
+}
+
+/**
+ * @since 0.1.0
+ * @category constructors
+ */
+export const of = ({ options, parts, run, state }: InstanceMemory): Backend => ({
+  instance: options.name,
+  state: label(state.phase, parts.policy.health),
+  weight: parts.config.weight,
+  endpoint: state.phase._tag === "Up" && run !== null ? run.endpoint : null
+})

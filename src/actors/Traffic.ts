@@ -1,0 +1,22 @@
+/**
+ * What a gateway asks of the tree, and tells it.
+ *
+ * @since 0.1.0
+ */
+import type * as Effect from "effect/Effect"
+import type { InstanceId, ServiceName } from "../domain/Names.ts"
+import type { Answered, Metrics } from "../layers/Metrics.ts"
+import type { Backend } from "./Backend.ts"
+
+/**
+ * Nothing here waits: it can be run in the middle of a request.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Traffic {
+  /** The instances of a service, or the one of that id; none if there is no such service. */
+  readonly backends: (service: ServiceName, id: InstanceId | null) => Effect.Effect<ReadonlyArray<Backend>>
+  readonly answered: (request: Answered) => Effect.Effect<void>
+  readonly refused: Metrics["Type"]["refused"]
+}

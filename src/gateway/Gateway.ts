@@ -1,0 +1,250 @@
+/**
+ * Passes requests on to instances. The requests themselves are Node's business from the first byte to the last; what is decided
+ * about them is the routing table's, and who is ready is known to the tree.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Runtime from "effect/Runtime"
+import * as Http from "node:http"
+import type * as Net from "node:net"
+import type { Backend } from "../actors/Backend.ts"
+import { Tenement } from "../actors/Tenement.ts"
+import type { TenementConfig } from "../domain/Config.ts"
+import { instanceName } from "../domain/Names.ts"
+import * as Routing from "../domain/Routing.ts"
+import * as Endpoint from "../layers/Endpoint.ts"
+import * as Asked from "./Asked.ts"
+import * as Exchange from "./Exchange.ts"
+import * as Headers from "./Headers.ts"
+import * as Refusal from "./Refusal.ts"
+import * as Tunnel from "./Tunnel.ts"
+
+/**
+ * What a client, or an instance, may take. Milliseconds.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Patience {
+  /** Without a byte of the request's body. */
+  readonly bodyMs: number
+  /** From the request to the head of the answer, without a byte. */
+  readonly answerMs: number
+}
+
+/**
+ * @since 0.1.0
+ * @category constants
+ */
+export const patience: Patience = { bodyMs: 60_000, answerMs: 60_000 }
+
+/** A connection to an instance that nobody uses is closed after this; many servers would do so themselves. */
+const idleMs = 4000
+
+/**
+ * What comes in over TCP.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Listeners {
+  readonly request: Http.RequestListener
+  readonly upgrade: (request: Http.IncomingMessage, socket: Net.Socket, head: Buffer) => void
+}
+
+interface Upgrade {
+  readonly socket: Net.Socket
+  readonly head: Buffer
+  readonly protocol: string
+}
+
+const notReady = (name: string, all: ReadonlyArray<Backend>): Refusal.Refusal => {
+  const states = [...new Set(all.map(({ state }) => state))]
+  const why = states.length === 0
+    ? "it has no instance"
+    : states.length === 1
+    ? `it is ${states[0]}`
+    : `its instances are ${states.join(", ")}`
+  return { status: 503, message: `${name} takes no requests now: ${why}`, kind: "not-ready", retryAfter: 1 }
+}
+
+/**
+ * A gateway for as long as its scope is open. What it gives takes the listener of the supervisor's own requests, and makes
+ * listeners for all.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = Effect.fn("Gateway.make")(function*(
+  options: { readonly own: ReadonlyArray<string>; readonly patience?: Patience }
+) {
+  const { config, traffic } = yield* Tenement
+  const runtime = yield* Effect.runtime()
+  const now = <A>(effect: Effect.Effect<A>): A => Runtime.runSync(runtime, effect)
+  const report = Runtime.runFork(runtime)
+  const { answerMs, bodyMs } = options.patience ?? patience
+  const agent = new Http.Agent({ keepAlive: true, maxFreeSockets: 64, timeout: idleMs })
+  const tunnels = new Set<Net.Socket>()
+  yield* Effect.addFinalizer(() =>
+    Effect.sync(() => {
+      for (const socket of tunnels) socket.destroy()
+      agent.destroy()
+    })
+  )
+
+  let known: { readonly of: TenementConfig; readonly table: Routing.Table } | undefined
+  const tableOf = (of: TenementConfig): Routing.Table => {
+    if (known?.of !== of) {
+      const { routing, services, settings } = of
+      const table = Routing.make({ domain: settings.domain, own: options.own, services: services.keys(), routing })
+      known = { of, table }
+    }
+    return known.table
+  }
+
+  /** A backend for each try: one that has failed is asked again only where there is no other. */
+  const chooser = (target: Extract<Routing.Target, { readonly service: unknown }>) => {
+    const { service } = target
+    const id = target._tag === "Instance" ? target.id : null
+    const tried = new Set<string>()
+    const chosen: { instance: Backend["instance"] | null } = { instance: null }
+    const to = (): Endpoint.Address | Refusal.Refusal => {
+      const all = now(traffic.backends(service, id))
+      if (all.length === 0 && id !== null) {
+        return { status: 404, message: `there is no instance ${instanceName(service, id)}`, kind: "no-route" }
+      }
+      const ready = all.filter(({ endpoint }) => endpoint !== null)
+      // Who names an instance means it, whatever its share is.
+      const untried = ready.filter(({ instance }) => !tried.has(instance))
+      const among = untried.length > 0 ? untried : ready
+      const backend = id === null ? Routing.pick(among, Math.random()) : among[0]
+      if (backend === undefined || backend.endpoint === null) {
+        return notReady(id === null ? service : instanceName(service, id), all)
+      }
+      tried.add(backend.instance)
+      chosen.instance = backend.instance
+      const address = now(Effect.either(Endpoint.address(backend.endpoint)))
+      return Either.isRight(address)
+        ? address.right
+        : { status: 502, message: "the service's socket cannot be looked at", kind: "connect", retryAfter: 1 }
+    }
+    return { to, chosen }
+  }
+
+  const pass = (
+    request: Http.IncomingMessage,
+    response: Http.ServerResponse,
+    { host, path }: Asked.Asked,
+    target: Extract<Routing.Target, { readonly service: unknown }>,
+    upgrade: Upgrade | null
+  ) => {
+    const { service } = target
+    const { chosen, to } = chooser(target)
+    const begun = performance.now()
+    const count = (code: number) =>
+      now(traffic.answered({ service, instance: chosen.instance, code, seconds: (performance.now() - begun) / 1000 }))
+    let isCutByUs = false
+    const onClose = () => {
+      const isWhole = response.writableFinished
+      if (!isWhole && !isCutByUs) now(traffic.refused(service, "client-left"))
+      count(isWhole || isCutByUs ? response.statusCode : 499)
+    }
+    response.once("close", onClose)
+    if (Headers.hasBody(request)) {
+      request.socket.setTimeout(bodyMs)
+      request.once("end", () => request.socket.setTimeout(0))
+    }
+    Exchange.run({ agent, answerTimeoutMs: answerMs }, {
+      request,
+      response,
+      host,
+      path,
+      to,
+      refuse: (refusal) => {
+        if (refusal.kind !== null) now(traffic.refused(service, refusal.kind))
+        Refusal.send(request, response, refusal)
+      },
+      brokeOff: () => {
+        if (response.destroyed) return
+        isCutByUs = true
+        now(traffic.refused(service, "broken-off"))
+      },
+      upgrade: upgrade === null ? null : {
+        protocol: upgrade.protocol,
+        agreed: (answer, far, head) => {
+          const { socket } = upgrade
+          response.off("close", onClose)
+          response.detachSocket(socket)
+          count(101)
+          tunnels.add(socket)
+          socket.once("close", () => tunnels.delete(socket))
+          Tunnel.open(upgrade, { socket: far, head, answer }, upgrade.protocol)
+        }
+      }
+    })
+  }
+
+  const serve = (
+    own: Http.RequestListener,
+    request: Http.IncomingMessage,
+    response: Http.ServerResponse,
+    upgrade: Upgrade | null
+  ) => {
+    const asked = Asked.of(request)
+    if (Either.isLeft(asked)) return Refusal.send(request, response, asked.left)
+    const { host, path } = asked.right
+    const current = now(config)
+    const target = tableOf(current)(host, path)
+    if (target._tag === "Supervisor") return own(request, response)
+    if (target._tag !== "Nobody") return pass(request, response, asked.right, target, upgrade)
+    now(traffic.refused(null, "no-route"))
+    const { domain } = current.settings
+    const isBelow = Routing.hostname(host).endsWith(`.${Routing.hostname(domain)}`)
+    return Refusal.send(request, response, {
+      status: isBelow ? 404 : 403,
+      message: isBelow
+        ? `no service has this name; services are at {service}.${domain}`
+        : `the host is no name of this machine; services are at {service}.${domain}`,
+      kind: "no-route"
+    })
+  }
+
+  /** A defect in one request is the end of that request. */
+  const guarded = (request: Http.IncomingMessage, response: Http.ServerResponse, act: () => void) => {
+    try {
+      act()
+    } catch (defect) {
+      report(Effect.logError("a request met a defect in the gateway", defect))
+      Refusal.send(request, response, { status: 500, message: "this is a defect in tenement", kind: null })
+    }
+  }
+
+  /** As if the connection were any other: for what asks for an upgrade and gets an answer. */
+  const responseOn = (request: Http.IncomingMessage, socket: Net.Socket): Http.ServerResponse => {
+    const response = new Http.ServerResponse(request)
+    response.shouldKeepAlive = false
+    response.assignSocket(socket)
+    response.once("finish", () => socket.end())
+    return response
+  }
+
+  return (own: Http.RequestListener): Listeners => ({
+    request: (request, response) => guarded(request, response, () => serve(own, request, response, null)),
+    upgrade: (request, socket, head) => {
+      socket.on("error", () => socket.destroy())
+      const response = responseOn(request, socket)
+      guarded(request, response, () => {
+        const protocol = request.headers.upgrade ?? ""
+        if (Headers.hasBody(request)) {
+          const message = "a request for an upgrade has no body"
+          return Refusal.send(request, response, { status: 400, message, kind: null })
+        }
+        // HTTP/2 is offered by clients that do as well without it.
+        const isPlain = protocol === "" || /(^|,)\s*h2c\s*(,|$)/i.test(protocol)
+        serve(own, request, response, isPlain ? null : { socket, head, protocol })
+      })
+    }
+  })
+})

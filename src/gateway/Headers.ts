@@ -1,0 +1,154 @@
+/**
+ * What of a message's head crosses the gateway: names and values in turn, as Node's `rawHeaders`.
+ *
+ * @since 0.1.0
+ */
+import type * as Http from "node:http"
+
+/**
+ * Names and values in turn.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Raw = ReadonlyArray<string>
+
+const hopByHop = new Set([
+  "connection",
+  "keep-alive",
+  "te",
+  "trailer",
+  "transfer-encoding",
+  "upgrade",
+  "http2-settings"
+])
+
+/** What `Connection` cannot take from a message: without it, it would say something else, or be cut elsewhere. */
+const inalienable = new Set([
+  "host",
+  "content-length",
+  "content-type",
+  "content-encoding",
+  "authorization",
+  "cookie",
+  "set-cookie"
+])
+
+const pairs = function*(raw: Raw): Generator<readonly [name: string, value: string, lower: string]> {
+  for (let index = 0; index + 1 < raw.length; index += 2) {
+    const name = raw[index] ?? ""
+    yield [name, raw[index + 1] ?? "", name.toLowerCase()]
+  }
+}
+
+/** The fields that a message calls its own connection's. */
+const namedBy = (raw: Raw): ReadonlySet<string> => {
+  const names = new Set<string>()
+  for (const [, value, name] of pairs(raw)) {
+    if (name !== "connection") continue
+    for (const option of value.toLowerCase().split(",")) names.add(option.trim())
+  }
+  return names
+}
+
+/**
+ * All that is meant for the other end, in order. `without` are more names to leave out, in lower case.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const endToEnd = (raw: Raw, without: ReadonlySet<string> = nothing): Array<string> => {
+  const named = namedBy(raw)
+  const kept: Array<string> = []
+  for (const [name, value, lower] of pairs(raw)) {
+    const isLeftOut = hopByHop.has(lower) || lower.startsWith("proxy-") || without.has(lower) ||
+      (named.has(lower) && !inalienable.has(lower))
+    if (!isLeftOut) kept.push(name, value)
+  }
+  return kept
+}
+
+const nothing: ReadonlySet<string> = new Set()
+
+const rewritten = new Set([
+  "host",
+  "content-length",
+  "expect",
+  "via",
+  "forwarded",
+  "x-forwarded-for",
+  "x-forwarded-host",
+  "x-forwarded-proto"
+])
+
+const isLoopback = (address: string): boolean => /^(::ffff:)?127\.|^::1$/.test(address)
+
+const node = (address: string): string => address.includes(":") ? `"[${address}]"` : address
+
+const quoted = (host: string): string => `"${host.replaceAll(/["\\]/g, "\\$&")}"`
+
+const appended = (before: string | undefined, own: string) =>
+  before === undefined || before === "" ? own : `${before}, ${own}`
+
+const one = (value: string | ReadonlyArray<string> | undefined): string | undefined =>
+  typeof value === "object" ? value.join(", ") : value
+
+/** A method without a body says so, unless everybody knows. */
+const knownToHaveNone = new Set(["GET", "HEAD", "OPTIONS", "DELETE", "TRACE", "CONNECT"])
+
+/**
+ * Whether a body follows the head.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const hasBody = ({ headers }: Http.IncomingMessage): boolean =>
+  headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 0
+
+const framing = ({ headers, method = "GET" }: Http.IncomingMessage): Raw =>
+  headers["transfer-encoding"] !== undefined
+    ? ["Transfer-Encoding", "chunked"]
+    : headers["content-length"] !== undefined
+    ? ["Content-Length", headers["content-length"]]
+    : knownToHaveNone.has(method)
+    ? []
+    : ["Content-Length", "0"]
+
+/**
+ * The head of the request to an instance: one `Host`, one framing, and who asked for what. A proxy on this machine is believed
+ * what it says of its own client; from anywhere else, it is replaced.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const toInstance = (request: Http.IncomingMessage, host: string): Array<string> => {
+  const { headers, rawHeaders, socket } = request
+  const peer = socket.remoteAddress ?? "unknown"
+  const isProxy = isLoopback(peer)
+  const before = (name: string) => isProxy ? one(headers[name]) : undefined
+  const kept = endToEnd(rawHeaders, rewritten)
+  kept.unshift("Host", host)
+  kept.push(
+    ...framing(request),
+    "X-Forwarded-For",
+    appended(before("x-forwarded-for"), peer),
+    "X-Forwarded-Host",
+    before("x-forwarded-host") ?? host,
+    "X-Forwarded-Proto",
+    before("x-forwarded-proto") ?? "http",
+    "Forwarded",
+    appended(before("forwarded"), `for=${node(peer)};host=${quoted(host)};proto=http`),
+    "Via",
+    appended(one(headers.via), `${request.httpVersion} tenement`)
+  )
+  return kept
+}
+
+/**
+ * How often a request has passed here already.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const passages = ({ headers }: Http.IncomingMessage): number =>
+  (one(headers.via) ?? "").split(",").filter((part) => part.trim().endsWith(" tenement")).length

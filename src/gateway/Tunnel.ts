@@ -1,0 +1,40 @@
+/**
+ * A connection that has become something else than HTTP: bytes both ways, as they come.
+ *
+ * @since 0.1.0
+ */
+import type * as Http from "node:http"
+import type * as Stream from "node:stream"
+import * as Headers from "./Headers.ts"
+
+/** The head of the answer, on a connection that no `ServerResponse` writes to any more. */
+const head = (answer: Http.IncomingMessage, protocol: string): string => {
+  const raw = [...Headers.endToEnd(answer.rawHeaders), "Connection", "Upgrade", "Upgrade", protocol]
+  let text = "HTTP/1.1 101 Switching Protocols\r\n"
+  for (let index = 0; index < raw.length; index += 2) text += `${raw[index]}: ${raw[index + 1]}\r\n`
+  return `${text}\r\n`
+}
+
+/**
+ * Joins a client and an instance that has agreed. Each end's close is passed on by itself; when one breaks off, so does the other.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const open = (
+  client: { readonly socket: Stream.Duplex; readonly head: Buffer },
+  instance: { readonly socket: Stream.Duplex; readonly head: Buffer; readonly answer: Http.IncomingMessage },
+  protocol: string
+): void => {
+  const { socket: near } = client
+  const { socket: far } = instance
+  for (const [one, other] of [[near, far], [far, near]] as const) {
+    one.on("error", () => other.destroy())
+    one.once("close", () => other.destroy())
+  }
+  near.write(head(instance.answer, protocol), "latin1")
+  if (instance.head.length > 0) near.write(instance.head)
+  if (client.head.length > 0) far.write(client.head)
+  near.pipe(far)
+  far.pipe(near)
+}
