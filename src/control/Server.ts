@@ -78,22 +78,28 @@ const unparsable: Readonly<Record<string, string>> = {
 }
 
 /** What is not HTTP never reaches the API, and is answered as the API would. */
-const onClientError = (error: NodeJS.ErrnoException, socket: Net.Socket) => {
-  if (!socket.writable || error.code === "ECONNRESET") return socket.destroy()
-  const status = unparsable[error.code ?? ""] ?? "400 Bad Request"
-  const body = JSON.stringify({
-    _tag: "BadRequest",
-    issues: [{ at: "", message: status.slice(4) }],
-    message: status.slice(4)
-  })
-  return socket.end(
-    `HTTP/1.1 ${status}\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`
-  )
-}
+const onClientError =
+  (answering: ReadonlySet<Http.ServerResponse>) => (error: NodeJS.ErrnoException, socket: Net.Socket) => {
+    if (!socket.writable || error.code === "ECONNRESET") return socket.destroy()
+    for (const response of answering) {
+      // A second answer in the middle of the first would be taken for a part of it.
+      if (response.socket === socket && response.headersSent) return socket.destroySoon()
+    }
+    const status = unparsable[error.code ?? ""] ?? "400 Bad Request"
+    const body = JSON.stringify({
+      _tag: "BadRequest",
+      issues: [{ at: "", message: status.slice(4) }],
+      message: status.slice(4)
+    })
+    return socket.end(
+      `HTTP/1.1 ${status}\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`
+    )
+  }
 
 /** The control socket needs no watch over slow clients, which costs a timer: only those who may do everything reach it. */
 const trusting: Http.ServerOptions = { connectionsCheckingInterval: 2 ** 31 - 1, requestTimeout: 0 }
 
+/** Behind a front, no end is set to a request as a whole: an upload may take its time, and the front sees to those that stand still. */
 const patient: Http.ServerOptions = { headersTimeout: 15_000, requestTimeout: 0, connectionsCheckingInterval: 5000 }
 
 const makeServer = (options: Http.ServerOptions, handler: Http.RequestListener) =>
@@ -107,8 +113,8 @@ const makeServer = (options: Http.ServerOptions, handler: Http.RequestListener) 
           response.once("close", () => answering.delete(response))
           handler(request, response)
         })
-          .on("clientError", onClientError)
-          .on("connect", (_, socket: Net.Socket) => onClientError(new Error("CONNECT"), socket))
+          .on("clientError", onClientError(answering))
+          .on("connect", (_, socket: Net.Socket) => onClientError(answering)(new Error("CONNECT"), socket))
           // Once it listens, such as when no file descriptor is left for a connection that comes in.
           .on("error", (error) => run(Effect.logError("the API's server met an error", error)))
       ),
@@ -134,7 +140,6 @@ const make = (options: Options) =>
     yield* Listeners.openSocket(local, options.socket)
     const own = yield* over("tcp")
     const front = options.front?.(own)
-    // No end is set to a request as a whole, for an upload may take its time: the front sees to those that stand still.
     const remote = front === undefined
       ? yield* makeServer({}, own)
       : yield* makeServer({ ...patient, noDelay: true }, front.request)

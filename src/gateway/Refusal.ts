@@ -22,7 +22,7 @@ export interface Refusal {
 }
 
 /**
- * Answers with it. Nothing more is read from a client that has not said everything yet.
+ * Answers with it. Nothing more is read from a client that has not said everything yet, or that cannot be understood.
  *
  * @since 0.1.0
  * @category combinators
@@ -30,7 +30,7 @@ export interface Refusal {
 export const send = (
   request: Http.IncomingMessage,
   response: Http.ServerResponse,
-  { message, retryAfter, status }: Refusal
+  { kind, message, retryAfter, status }: Refusal
 ): void => {
   if (response.headersSent) {
     response.destroy()
@@ -42,7 +42,7 @@ export const send = (
     "Content-Length": Buffer.byteLength(body),
     "Cache-Control": "no-store",
     ...(retryAfter === undefined ? {} : { "Retry-After": retryAfter }),
-    ...(request.complete ? {} : { Connection: "close" })
+    ...(request.complete && kind !== null ? {} : { Connection: "close" })
   })
   response.end(body)
 }

@@ -1,0 +1,360 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as FC from "effect/FastCheck"
+import * as fs from "node:fs"
+import * as net from "node:net"
+import * as path from "node:path"
+import { eventually } from "./Eventually.ts"
+import * as Fx from "./Fx.ts"
+import * as Http from "./Http.ts"
+import { make } from "./Machine.ts"
+import type * as Site from "./Site.ts"
+
+const script = path.resolve(import.meta.dirname, "../fixtures/upstream.mjs")
+
+const upstream = (keys: Fx.Table = {}): Fx.Table => ({
+  command: process.execPath,
+  args: [script],
+  isolation: "process",
+  readiness: keys["port"] === undefined ? "socket" : "port",
+  ...keys
+})
+
+/** A machine with a gateway, whose instances are all ready. */
+const gateway = (file: Exclude<Site.File, string>) =>
+  Effect.gen(function*() {
+    const machine = yield* make({ ...file, settings: { listen: "127.0.0.1:0", domain: "example.test" } }, {
+      extraDescriptors: 1
+    })
+    const told = yield* eventually(
+      "the port is told",
+      machine.supervisor.stderr,
+      (text) => /127\.0\.0\.1:\d+/.test(text)
+    )
+    const port = Number(/127\.0\.0\.1:(\d+)/.exec(told)?.[1])
+    yield* eventually("all are ready", machine.list, (all) => all.length > 0 && all.every((v) => v.state === "running"))
+    const ask = (host: string, path: string, request: Http.Request = {}) =>
+      Effect.orDie(Http.request(port, path, { ...request, headers: { host, ...request.headers } }))
+    return { machine, port, ask }
+  })
+
+/** What comes back for these bytes, until the other side closes. */
+const raw = (port: number, bytes: string | Buffer) =>
+  Effect.async<string>((resume) => {
+    let text = ""
+    const socket = net.connect(port, "127.0.0.1", () => void socket.end(bytes))
+    socket.on("data", (chunk) => text += chunk.toString("latin1"))
+    socket.on("error", () => undefined)
+    socket.once("close", () => resume(Effect.succeed(text)))
+    return Effect.sync(() => socket.destroy())
+  }).pipe(Effect.timeout("20 seconds"), Effect.orDie)
+
+/** A connection that is written to and read from bit by bit. */
+const connection = (port: number) =>
+  Effect.map(
+    Effect.acquireRelease(
+      Effect.sync(() => net.connect({ port, host: "127.0.0.1", allowHalfOpen: true })),
+      (socket) => Effect.sync(() => socket.destroy())
+    ),
+    (socket) => {
+      let text = ""
+      let ended = false
+      socket.on("error", () => undefined)
+      socket.on("data", (chunk) => text += chunk.toString("latin1"))
+      socket.once("end", () => ended = true)
+      return {
+        socket,
+        until: (what: string) => eventually(what, Effect.sync(() => text), (text) => text.includes(what)),
+        ended: eventually("the other side has closed", Effect.sync(() => ended), (ended) => ended)
+      }
+    }
+  )
+
+const left = (json: unknown) => (json as { readonly left: number }).left
+
+interface Head {
+  readonly name: string
+  readonly url: string
+  readonly raw: ReadonlyArray<string>
+}
+
+const fields = ({ raw }: Head, name: string) =>
+  raw.filter((_, index) => index % 2 === 1 && raw[index - 1]?.toLowerCase() === name)
+
+describe("routes", () => {
+  it.scopedLive("go by host and path, to sockets and ports, and leave the supervisor its own", () =>
+    Effect.gen(function*() {
+      const { ask, machine } = yield* gateway({
+        service: {
+          web: upstream({ instances: ["default", "blue"] }),
+          api: upstream({ port: "auto" }),
+          idle: upstream({ instances: [] })
+        },
+        routing: { subdomain: { shop: "web" }, path: { "/v1": "api" } }
+      })
+      const name = (host: string, path: string) =>
+        Effect.map(ask(host, path), ({ json, status }) => status === 200 ? (json as Head).name : String(status))
+      assert.strictEqual(yield* name("blue.web.example.test", "/"), "web:blue")
+      assert.strictEqual(yield* name("API.example.test:80", "/health"), "api:default")
+      assert.match(yield* name("shop.example.test", "/"), /^web:/)
+      assert.strictEqual(yield* name("example.test", "/v1/things"), "api:default")
+      assert.strictEqual(yield* name("green.web.example.test", "/"), "404")
+      assert.strictEqual(yield* name("nobody.example.test", "/"), "404")
+      assert.strictEqual(yield* name("evil.test", "/"), "403")
+      assert.strictEqual(yield* name("example.test", "/v2"), "404")
+      assert.strictEqual((yield* ask("example.test", "/api/instances")).status, 401)
+      assert.include((yield* ask("127.0.0.1", "/health")).text, String(machine.supervisor.pid))
+
+      const seen = new Set<string>()
+      for (let turn = 0; turn < 60; turn++) seen.add(yield* name("web.example.test", "/"))
+      assert.deepStrictEqual([...seen].sort(), ["web:blue", "web:default"])
+
+      const sleeping = yield* ask("idle.example.test", "/")
+      assert.strictEqual(sleeping.status, 503)
+      assert.isDefined(sleeping.headers["retry-after"])
+      assert.include(sleeping.text, "it has no instance")
+      yield* machine.stop("web")
+      for (let turn = 0; turn < 20; turn++) assert.strictEqual(yield* name("web.example.test", "/"), "web:blue")
+      const stopped = yield* ask("default.web.example.test", "/")
+      assert.strictEqual(stopped.status, 503)
+      assert.include(stopped.text, "it is stopped")
+
+      const { text } = yield* machine.api("/metrics")
+      assert.match(text, /tenement_requests_total\{service="web",instance="web:blue",code="2xx"\} \d+/)
+      assert.include(text, "tenement_errors_total{service=\"idle\",kind=\"not-ready\"} 1")
+      assert.match(text, /tenement_request_seconds_count\{service="api"\} 2/)
+    }))
+
+  it.scopedLive("follow the file when it is read again", () =>
+    Effect.gen(function*() {
+      const web = upstream()
+      const { ask, machine } = yield* gateway({ service: { web } })
+      const pid = (yield* machine.view("web")).pid
+      assert.strictEqual((yield* ask("other.test", "/")).status, 403)
+      const { socket } = machine
+      const settings = { listen: "127.0.0.1:0", domain: "example.test", socket }
+      yield* machine.write({ settings, service: { web }, routing: { default: "web" } })
+      const reloaded = yield* machine.cli("reload")
+      assert.strictEqual(reloaded.code, 0, reloaded.stderr)
+      assert.include(reloaded.stdout, "routing")
+      assert.strictEqual((yield* ask("other.test", "/")).status, 200)
+      assert.strictEqual((yield* machine.view("web")).pid, pid)
+    }))
+})
+
+describe("messages", () => {
+  it.scopedLive("cross without what is the connection's, in both directions, and say who asked", () =>
+    Effect.gen(function*() {
+      const { ask } = yield* gateway({ service: { web: upstream() } })
+      const answer = yield* ask("web.example.test", "/head?q=%2e%2e", {
+        headers: {
+          connection: "close, x-mine, authorization, host",
+          "x-mine": "1",
+          "keep-alive": "timeout=5",
+          "proxy-authorization": "Basic eA==",
+          te: "gzip",
+          authorization: "Bearer x",
+          "x-forwarded-for": "192.0.2.7",
+          forwarded: "for=192.0.2.7"
+        }
+      })
+      const head = answer.json as Head
+      assert.strictEqual(head.url, "/head?q=%2e%2e")
+      for (const gone of ["x-mine", "keep-alive", "proxy-authorization", "te"]) {
+        assert.deepStrictEqual(fields(head, gone), [], gone)
+      }
+      assert.deepStrictEqual(fields(head, "authorization"), ["Bearer x"])
+      assert.deepStrictEqual(fields(head, "host"), ["web.example.test"])
+      assert.deepStrictEqual(fields(head, "x-forwarded-for"), ["192.0.2.7, 127.0.0.1"])
+      assert.deepStrictEqual(fields(head, "x-forwarded-host"), ["web.example.test"])
+      assert.deepStrictEqual(fields(head, "forwarded"), [
+        "for=192.0.2.7, for=127.0.0.1;host=\"web.example.test\";proto=http"
+      ])
+      assert.deepStrictEqual(answer.headers["set-cookie"], ["a=1", "b=2"])
+      assert.isUndefined(answer.headers["x-private"])
+    }))
+
+  it.scopedLive(
+    "stream both ways before either has ended, and hold back who is too quick",
+    () =>
+      Effect.gen(function*() {
+        const { ask, machine, port } = yield* gateway({ service: { web: upstream() } })
+        const echo = yield* connection(port)
+        echo.socket.write(
+          "POST /echo HTTP/1.1\r\nHost: web.example.test\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n"
+        )
+        yield* echo.until("one")
+        echo.socket.write("3\r\ntwo\r\n0\r\n\r\n")
+        yield* echo.until("two")
+
+        const events = yield* connection(port)
+        events.socket.write("GET /wait HTTP/1.1\r\nHost: web.example.test\r\n\r\n")
+        yield* events.until("data: 1")
+        events.socket.destroy()
+        yield* eventually(
+          "the service sees that the client left",
+          ask("web.example.test", "/left"),
+          ({ json }) => left(json) === 1
+        )
+
+        const slow = yield* connection(port)
+        slow.socket.pause()
+        slow.socket.write("GET /big?1000000000 HTTP/1.1\r\nHost: web.example.test\r\n\r\n")
+        const whole = yield* ask("web.example.test", "/big?20000000")
+        assert.strictEqual(whole.text.length, 20_000_000)
+        const status = fs.readFileSync(`/proc/${machine.supervisor.pid}/status`, "utf8")
+        assert.isBelow(Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]), 300_000)
+        slow.socket.destroy()
+        const { text } = yield* eventually(
+          "what was left is counted",
+          machine.api("/metrics"),
+          ({ text }) => text.includes("tenement_errors_total{service=\"web\",kind=\"client-left\"} 2")
+        )
+        assert.include(text, "instance=\"web:default\",code=\"4xx\"} 2")
+      }),
+    { timeout: 60_000 }
+  )
+
+  it.scopedLive("change the protocol where both want to, and pass on a refusal", () =>
+    Effect.gen(function*() {
+      const { ask, port } = yield* gateway({ service: { web: upstream() } })
+      const asking = (protocol: string, more = "") =>
+        `GET /ws HTTP/1.1\r\nHost: web.example.test\r\nConnection: Upgrade\r\nUpgrade: ${protocol}\r\n\r\n${more}`
+      const tunnel = yield* connection(port)
+      tunnel.socket.write(asking("echo", "early"))
+      yield* tunnel.until("101 Switching Protocols")
+      yield* tunnel.until("helloearly")
+      tunnel.socket.write("later")
+      yield* tunnel.until("later")
+      tunnel.socket.end("last")
+      yield* tunnel.until("last")
+      yield* tunnel.ended
+
+      const refused = yield* raw(port, asking("chess"))
+      assert.match(refused, /^HTTP\/1\.1 418 /)
+      assert.match(refused, /\r\n\r\nno$/)
+      assert.match(yield* raw(port, asking("h2c")), /^HTTP\/1\.1 200 /)
+      assert.strictEqual((yield* ask("web.example.test", "/unasked")).status, 502)
+    }))
+
+  it.scopedLive("that a service does not answer are answered in its place", () =>
+    Effect.gen(function*() {
+      const { ask, machine } = yield* gateway({
+        service: {
+          web: upstream(),
+          gone: Fx.service({ instances: ["default"] }, ""),
+          dying: upstream({ ...Fx.eager, restart: "always" })
+        }
+      })
+      assert.strictEqual((yield* ask("gone.example.test", "/")).status, 502)
+      assert.strictEqual((yield* ask("web.example.test", "/nonsense")).status, 502)
+      const broken = yield* Effect.exit(Effect.sandbox(ask("web.example.test", "/break")))
+      assert.strictEqual(broken._tag, "Failure")
+      // Sent once: what it did before it died is not known.
+      const runs = (yield* machine.describe("dying")).incarnation
+      const died = yield* ask("dying.example.test", "/die", { method: "POST", raw: "x" })
+      assert.strictEqual(died.status, 502)
+      yield* machine.until("dying", "running")
+      assert.strictEqual((yield* machine.describe("dying")).incarnation, runs + 1)
+      const { text } = yield* machine.api("/metrics")
+      assert.include(text, "tenement_errors_total{service=\"gone\",kind=\"connect\"} 1")
+      assert.include(text, "tenement_errors_total{service=\"web\",kind=\"bad-answer\"} 1")
+      assert.include(text, "tenement_errors_total{service=\"web\",kind=\"broken-off\"} 1")
+    }))
+})
+
+describe("what is not HTTP", () => {
+  const host = "Host: web.example.test\r\n"
+  const ambiguous: ReadonlyArray<string> = [
+    `POST / HTTP/1.1\r\n${host}Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /smuggled`,
+    `POST / HTTP/1.1\r\n${host}Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello!`,
+    `POST / HTTP/1.1\r\n${host}Content-Length: +1\r\n\r\nx`,
+    `POST / HTTP/1.1\r\n${host}Content-Length: 0x1\r\n\r\nx`,
+    `POST / HTTP/1.1\r\n${host}Content-Length: \r\n\r\nx`,
+    `POST / HTTP/1.1\r\n${host}Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n`,
+    `POST / HTTP/1.1\r\n${host}Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n`,
+    `POST / HTTP/1.1\r\n${host}Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n`,
+    `GET / HTTP/1.1\r\n${host}Host: other.example.test\r\n\r\n`,
+    `GET / HTTP/1.1\r\n${host}X: a\r\n b: c\r\n\r\n`,
+    `GET / HTTP/1.1\n${host}\n`,
+    `GET / HTTP/1.1\r\n${host}X: a\0b\r\n\r\n`,
+    `GET / HTTP/1.1\r\n${host}NoColon\r\n\r\n`,
+    `GET / HTTP/1.1\r\n${host}: empty\r\n\r\n`,
+    `GET / HTTP/1.32\r\n${host}\r\n`,
+    `GET /a b HTTP/1.1\r\n${host}\r\n`,
+    `GET nonsense HTTP/1.1\r\n${host}\r\n`
+  ]
+
+  it.scopedLive("is refused, no byte of it reaches a service, and the next request is served", () =>
+    Effect.gen(function*() {
+      const { ask, machine, port } = yield* gateway({ service: { web: upstream() } })
+      for (const bytes of ambiguous) {
+        const answer = yield* raw(port, bytes)
+        assert.match(answer, /^HTTP\/1\.1 400 /, JSON.stringify(bytes))
+        assert.strictEqual(answer.match(/HTTP\/1\.1 /g)?.length, 1, JSON.stringify(bytes))
+        assert.strictEqual((yield* ask("web.example.test", "/")).status, 200)
+      }
+      const large = `GET / HTTP/1.1\r\n${host}X: ${"x".repeat(20_000)}\r\n\r\n`
+      assert.match(yield* raw(port, large), /^HTTP\/1\.1 431 /)
+      const { text } = yield* machine.api("/metrics")
+      assert.notInclude(text, "tenement_requests_total{service=\"web\",instance=\"web:default\",code=\"4xx\"}")
+    }))
+
+  const piece = FC.constantFrom(
+    "GET ",
+    "POST ",
+    "/echo",
+    "/head",
+    "/break",
+    "/nonsense",
+    "http://web.example.test/",
+    " HTTP/1.1\r\n",
+    "Host: web.example.test\r\n",
+    "Host: example.test\r\n",
+    "Connection: Upgrade\r\nUpgrade: echo\r\n",
+    "Connection: close\r\n",
+    "Expect: 100-continue\r\n",
+    "Content-Length: 3\r\n",
+    "Transfer-Encoding: chunked\r\n",
+    "\r\n",
+    "3\r\nabc\r\n0\r\n\r\n",
+    "abc",
+    "\n",
+    "\0",
+    ":",
+    "é"
+  )
+  const whole = FC.tuple(
+    FC.constantFrom("GET", "POST", "DELETE", "OPTIONS", "TRACE", "CONNECT"),
+    FC.constantFrom("/echo", "/head", "/nonsense", "/break", "*", "//", "/%00", "/../.."),
+    FC.array(piece, { maxLength: 4 })
+  ).map(([method, target, rest]) => `${method} ${target} HTTP/1.1\r\nHost: web.example.test\r\n${rest.join("")}\r\n`)
+  const request = FC.oneof(whole, FC.array(piece, { maxLength: 12 }).map((pieces) => pieces.join("")), FC.string())
+
+  it.scopedLive("and whatever looks like it, ends nothing and leaves nothing behind", () =>
+    Effect.gen(function*() {
+      const { ask, machine, port } = yield* gateway({ service: { web: upstream() } })
+      const count = Number(process.env["TENEMENT_FUZZ"] ?? 2000)
+      const descriptors = () => fs.readdirSync(`/proc/${machine.supervisor.pid}/fd`).length
+      yield* ask("web.example.test", "/")
+      const before = descriptors()
+      const bytes = FC.sample(request, { numRuns: count, seed: 7 })
+      yield* Effect.forEach(bytes, (bytes) => raw(port, bytes), { concurrency: 16, discard: true })
+      const answer = yield* ask("web.example.test", "/head")
+      assert.strictEqual(answer.status, 200)
+      assert.strictEqual((yield* machine.view("web")).restarts, 0)
+      assert.notInclude(yield* machine.supervisor.stderr, "defect")
+      yield* eventually("the descriptors are as before", Effect.sync(descriptors), (now) => now <= before + 1)
+    }), { timeout: 120_000 })
+})
+
+it.scopedLive("clients that never finish their request are in nobody's way", () =>
+  Effect.gen(function*() {
+    const { ask, port } = yield* gateway({ service: { web: upstream() } })
+    yield* Effect.forEach(
+      Array.from({ length: 300 }),
+      () => Effect.tap(connection(port), ({ socket }) => Effect.sync(() => socket.write("GET / HT"))),
+      { discard: true }
+    )
+    for (let turn = 0; turn < 20; turn++) assert.strictEqual((yield* ask("web.example.test", "/head")).status, 200)
+  }))
