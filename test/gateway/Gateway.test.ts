@@ -1,0 +1,138 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as fs from "node:fs"
+import * as http from "node:http"
+import * as net from "node:net"
+import * as os from "node:os"
+import * as path from "node:path"
+import { Tenement } from "../../src/actors/Tenement.ts"
+import { defaultId, instanceName, ServiceName } from "../../src/domain/Names.ts"
+import * as Embed from "../../src/embed.ts"
+import * as Gateway from "../../src/gateway/Gateway.ts"
+import type { Answered } from "../../src/layers/Metrics.ts"
+import * as FakeTenement from "../control/FakeTenement.ts"
+
+const web = ServiceName.make("web")
+
+const listening = (server: net.Server, where: net.ListenOptions) =>
+  Effect.acquireRelease(
+    Effect.async<net.Server>((resume) => void server.listen(where, () => resume(Effect.succeed(server)))),
+    (server) => Effect.sync(() => void server.close())
+  )
+
+/** A gateway in front of a service that does with each connection what the test says. */
+const front = (service: (socket: net.Socket, connection: number) => void, patience: Gateway.Patience) =>
+  Effect.gen(function*() {
+    const dir = yield* Effect.acquireRelease(
+      Effect.sync(() => fs.mkdtempSync(path.join(os.tmpdir(), "tenement-gateway-"))),
+      (dir) => Effect.sync(() => fs.rmSync(dir, { recursive: true, force: true }))
+    )
+    let connections = 0
+    const sockets = new Set<net.Socket>()
+    yield* Effect.addFinalizer(() => Effect.sync(() => sockets.forEach((socket) => socket.destroy())))
+    const privatePath = path.join(dir, "s")
+    yield* listening(
+      net.createServer((socket) => {
+        sockets.add(socket.on("error", () => undefined))
+        service(socket, ++connections)
+      }),
+      { path: privatePath }
+    )
+    const answered: Array<Answered> = []
+    const refused: Array<string> = []
+    const { tenement } = yield* FakeTenement.make
+    const endpoint = { publicPath: path.join(dir, "public"), privatePath, port: null }
+    const tree = Tenement.of({
+      ...tenement,
+      config: Effect.succeed({
+        ...FakeTenement.config,
+        services: new Map([[web, Embed.service({ name: web, command: "web" })]])
+      }),
+      traffic: {
+        backends: () =>
+          Effect.succeed([{ instance: instanceName(web, defaultId), state: "running", weight: 100, endpoint }]),
+        answered: (one) => Effect.sync(() => void answered.push(one)),
+        refused: (_, kind) => Effect.sync(() => void refused.push(kind))
+      }
+    })
+    const listeners = yield* Gateway.make({ own: ["localhost"], patience }).pipe(
+      Effect.provide(Layer.succeed(Tenement, tree))
+    )
+    const { request, upgrade } = listeners((_, response) => response.end("own"))
+    const server = http.createServer(request).on("upgrade", upgrade)
+    yield* listening(server, { host: "127.0.0.1", port: 0 })
+    yield* Effect.addFinalizer(() => Effect.sync(() => server.closeAllConnections()))
+    const { port } = server.address() as net.AddressInfo
+    return { port, answered, refused, connections: () => connections }
+  })
+
+/** Sends these bytes, and gives what has come back when the other side closes. */
+const raw = (port: number, bytes: string) =>
+  Effect.async<string>((resume) => {
+    let text = ""
+    const socket = net.connect(port, "127.0.0.1", () => void socket.write(bytes))
+    socket.on("data", (chunk) => text += chunk.toString("latin1"))
+    socket.on("error", () => undefined)
+    socket.once("close", () => resume(Effect.succeed(text)))
+    return Effect.sync(() => socket.destroy())
+  })
+
+const head = (method: string, more = "") =>
+  `${method} / HTTP/1.1\r\nHost: web.localhost\r\nConnection: close\r\n${more}\r\n`
+
+const long = 60_000
+
+describe("a service that", () => {
+  it.scopedLive("says nothing is given up", () =>
+    Effect.gen(function*() {
+      const { answered, connections, port, refused } = yield* front(() => undefined, { answerMs: 50, bodyMs: long })
+      assert.match(yield* raw(port, head("GET")), /^HTTP\/1\.1 504 /)
+      assert.deepStrictEqual(refused, ["timeout"])
+      assert.deepStrictEqual(answered.map(({ code }) => code), [504])
+      assert.strictEqual(connections(), 1)
+    }))
+
+  it.scopedLive("says nothing more once it has begun to answer may do so", () =>
+    Effect.gen(function*() {
+      const { port } = yield* front((socket) => {
+        socket.once("data", () => {
+          socket.write("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\na")
+          // Twice as long as it may take to begin.
+          setTimeout(() => socket.write("b"), 200)
+        })
+      }, { answerMs: 100, bodyMs: long })
+      assert.match(yield* raw(port, head("GET")), /\r\n\r\nab$/)
+    }))
+
+  it.scopedLive("hangs up is asked again for what may be done twice, and for nothing else", () =>
+    Effect.gen(function*() {
+      const { connections, port } = yield* front(
+        (socket, connection) =>
+          void socket.once("data", () =>
+            connection % 2 === 1
+              ? socket.destroy()
+              : socket.end("HTTP/1.1 200 OK\r\nContent-Length: 1\r\nConnection: close\r\n\r\n1")),
+        {
+          answerMs: long,
+          bodyMs: long
+        }
+      )
+      assert.match(yield* raw(port, head("GET")), /^HTTP\/1\.1 200 /)
+      assert.strictEqual(connections(), 2)
+      assert.match(yield* raw(port, head("POST", "Content-Length: 0\r\n")), /^HTTP\/1\.1 502 /)
+      assert.strictEqual(connections(), 3)
+    }))
+})
+
+it.scopedLive("a client that stops in the middle of its body is given up, and so is its request", () =>
+  Effect.gen(function*() {
+    let isLeft = false
+    const { answered, port } = yield* front((socket) => {
+      socket.once("close", () => isLeft = true)
+      socket.resume()
+    }, { answerMs: long, bodyMs: 50 })
+    assert.strictEqual(yield* raw(port, head("POST", "Content-Length: 9\r\n") + "abc"), "")
+    while (!isLeft) yield* Effect.sleep(5)
+    assert.deepStrictEqual(answered.map(({ code }) => code), [499])
+  }))
