@@ -25,7 +25,7 @@ export interface Exchange {
   readonly path: string
   readonly to: () => Address | Refusal
   readonly refuse: (refusal: Refusal) => void
-  /** The answer broke off after its head. */
+  /** The answer broke off after its head: the client is to see that it is not whole. */
   readonly brokeOff: () => void
   /** The protocol asked for, and what to do when the instance agrees. */
   readonly upgrade: {
@@ -62,20 +62,17 @@ const explain = (error: unknown, begun: boolean): Refusal => {
 
 /** The answer's head and body, as they come. */
 const relay = ({ brokeOff, refuse, request, response }: Exchange, answer: Http.IncomingMessage): void => {
+  // The rest of a request that was answered early is nobody's.
+  if (!request.complete) response.shouldKeepAlive = false
   try {
     response.writeHead(answer.statusCode ?? 0, answer.statusMessage, Headers.endToEnd(answer.rawHeaders))
   } catch {
     answer.destroy()
     return refuse(refusal("bad-answer", 502, "what the service answered cannot be passed on"))
   }
-  // The rest of a request that was answered early is nobody's.
-  if (!request.complete) response.shouldKeepAlive = false
   // What comes bit by bit, as events do, is not kept until there is more of it.
   if (answer.headers["content-length"] === undefined) response.flushHeaders()
-  answer.on("error", () => {
-    brokeOff()
-    response.destroy()
-  })
+  answer.on("error", brokeOff)
   answer.pipe(response)
 }
 
@@ -145,7 +142,7 @@ export const run = (engine: Engine, exchange: Exchange): void => {
       over = true
       // From here on it may take its time: an instance may have nothing to say for hours.
       outgoing.setTimeout(0)
-      outgoing.on("error", () => response.destroy())
+      outgoing.on("error", exchange.brokeOff)
       relay(exchange, answer)
     })
   }

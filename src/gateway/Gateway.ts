@@ -170,6 +170,7 @@ export const make = Effect.fn("Gateway.make")(function*(
         if (response.destroyed) return
         isCutByUs = true
         now(traffic.refused(service, "broken-off"))
+        response.destroy()
       },
       upgrade: upgrade === null ? null : {
         protocol: upgrade.protocol,

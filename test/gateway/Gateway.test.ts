@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as fs from "node:fs"
@@ -127,12 +128,12 @@ describe("a service that", () => {
 
 it.scopedLive("a client that stops in the middle of its body is given up, and so is its request", () =>
   Effect.gen(function*() {
-    let isLeft = false
+    const left = yield* Deferred.make<void>()
     const { answered, port } = yield* front((socket) => {
-      socket.once("close", () => isLeft = true)
+      socket.once("close", () => Deferred.unsafeDone(left, Effect.void))
       socket.resume()
     }, { answerMs: long, bodyMs: 50 })
     assert.strictEqual(yield* raw(port, head("POST", "Content-Length: 9\r\n") + "abc"), "")
-    while (!isLeft) yield* Effect.sleep(5)
+    yield* Deferred.await(left)
     assert.deepStrictEqual(answered.map(({ code }) => code), [499])
   }))

@@ -52,8 +52,8 @@ describe("what crosses", () => {
   })
 
   it.prop("is all without which the message would be another", [raw], ([raw]) => {
-    const essential = ["host", "content-length", "authorization", "cookie"]
-    const kept = (raw: Headers.Raw) => namesOf(raw).filter((name) => essential.includes(name))
+    const essential = new Set(["host", "content-length", "authorization", "cookie"])
+    const kept = (raw: Headers.Raw) => namesOf(raw).filter((name) => essential.has(name))
     assert.deepStrictEqual(kept(Headers.endToEnd(raw)), kept(raw))
   })
 })
