@@ -96,10 +96,15 @@ const onClientError =
     )
   }
 
-/** The control socket needs no watch over slow clients, which costs a timer: only those who may do everything reach it. */
+/**
+ * The control socket needs no watch over slow clients, which costs a timer: only those who may do everything reach it.
+ */
 const trusting: Http.ServerOptions = { connectionsCheckingInterval: 2 ** 31 - 1, requestTimeout: 0 }
 
-/** Behind a front, no end is set to a request as a whole: an upload may take its time, and the front sees to those that stand still. */
+/**
+ * Behind a front, no end is set to a request as a whole: an upload may take its time, and the front sees to those that
+ * stand still.
+ */
 const patient: Http.ServerOptions = { headersTimeout: 15_000, requestTimeout: 0, connectionsCheckingInterval: 5000 }
 
 const makeServer = (options: Http.ServerOptions, handler: Http.RequestListener) =>

@@ -70,7 +70,8 @@ export const reserved: ReadonlyArray<string> = ["/api", "/health", "/metrics"]
 export const hostname = (host: string): string => host.replace(/:\d*$/, "").replace(/\.$/, "").toLowerCase()
 
 /**
- * Whether a path is `prefix` or lies below it. Paths are compared as they are written: segment by segment, nothing decoded.
+ * Whether a path is `prefix` or lies below it. Paths are compared as they are written: segment by segment, nothing
+ * decoded.
  *
  * @since 0.1.0
  * @category combinators
@@ -92,9 +93,9 @@ const nobody: Target = { _tag: "Nobody" }
 /**
  * The table of a configuration. `own` are names of the supervisor beside its addresses and the domain itself.
  *
- * A host below the domain that names a service, or one of its instances, leads there, whatever the path. At any other, the
- * longest prefix of the path counts, then the default. What the supervisor answers itself goes before both at its own names,
- * and what fits nothing there is the supervisor's too.
+ * A host below the domain that names a service, or one of its instances, leads there, whatever the path. At any other,
+ * the longest prefix of the path counts, then the default. What the supervisor answers itself goes before both at its
+ * own names, and what fits nothing there is the supervisor's too.
  *
  * @since 0.1.0
  * @category constructors

@@ -77,8 +77,9 @@ const relay = ({ brokeOff, refuse, request, response }: Exchange, answer: Http.I
 }
 
 /**
- * Makes it. It is tried again where nothing has been sent, or where nothing can have happened twice: an idempotent method
- * without a body. A method that is not has a connection of its own, which cannot have been closed in the meantime.
+ * Makes it. It is tried again where nothing has been sent, or where nothing can have happened twice: an idempotent
+ * method without a body. A method that is not has a connection of its own, which cannot have been closed in the
+ * meantime.
  *
  * @since 0.1.0
  * @category combinators

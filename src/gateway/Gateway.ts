@@ -1,6 +1,6 @@
 /**
- * Passes requests on to instances. The requests themselves are Node's business from the first byte to the last; what is decided
- * about them is the routing table's, and who is ready is known to the tree.
+ * Passes requests on to instances. The requests themselves are Node's business from the first byte to the last; what is
+ * decided about them is the routing table's, and who is ready is known to the tree.
  *
  * @since 0.1.0
  */
@@ -71,8 +71,8 @@ const notReady = (name: string, all: ReadonlyArray<Backend>): Refusal.Refusal =>
 }
 
 /**
- * A gateway for as long as its scope is open. What it gives takes the listener of the supervisor's own requests, and makes
- * listeners for all.
+ * A gateway for as long as its scope is open. What it gives takes the listener of the supervisor's own requests, and
+ * makes listeners for all.
  *
  * @since 0.1.0
  * @category constructors

@@ -115,8 +115,8 @@ const framing = ({ headers, method = "GET" }: Http.IncomingMessage): Raw =>
     : ["Content-Length", "0"]
 
 /**
- * The head of the request to an instance: one `Host`, one framing, and who asked for what. A proxy on this machine is believed
- * what it says of its own client; from anywhere else, it is replaced.
+ * The head of the request to an instance: one `Host`, one framing, and who asked for what. A proxy on this machine is
+ * believed what it says of its own client; from anywhere else, it is replaced.
  *
  * @since 0.1.0
  * @category combinators

@@ -16,7 +16,8 @@ const head = (answer: Http.IncomingMessage, protocol: string): string => {
 }
 
 /**
- * Joins a client and an instance that has agreed. Each end's close is passed on by itself; when one breaks off, so does the other.
+ * Joins a client and an instance that has agreed. Each end's close is passed on by itself; when one breaks off, so does
+ * the other.
  *
  * @since 0.1.0
  * @category combinators
@@ -30,7 +31,11 @@ export const open = (
   const { socket: far } = instance
   for (const [one, other] of [[near, far], [far, near]] as const) {
     one.on("error", () => other.destroy())
-    one.once("close", () => other.destroy())
+    one.once("close", () => {
+      // What it said in the end may still be on its way.
+      if (one.readableEnded && !other.writableFinished) other.once("finish", () => other.destroy())
+      else other.destroy()
+    })
   }
   near.write(head(instance.answer, protocol), "latin1")
   if (instance.head.length > 0) near.write(instance.head)

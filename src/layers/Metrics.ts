@@ -35,8 +35,8 @@ export interface Answered {
 }
 
 /**
- * Why a request was not served: no such service or instance, none of them is ready, it cannot be connected to, the connection broke
- * off, it took too long, what came back is not what was asked for, or the client left.
+ * Why a request was not served: no such service or instance, none of them is ready, it cannot be connected to, the
+ * connection broke off, it took too long, what came back is not what was asked for, or the client left.
  *
  * @since 0.1.0
  * @category models
