@@ -202,6 +202,28 @@ describe("tenement doctor", () => {
       })
   )
 
+  it.scopedLive.skipIf(!isRoot)(
+    "warns of what is isolated and runs as root all the same",
+    () =>
+      Effect.gen(function*() {
+        const sleep = (keys: Fx.Table) => Fx.service({ command: "sleep", args: ["60"], ...keys })
+        const site = yield* Site.make({
+          service: {
+            trusted: sleep({}),
+            half: sleep({ isolation: "namespace" }),
+            whole: sleep({ isolation: "namespace", user: "65534" }),
+            light: sleep({ isolation: "sandbox", sandbox_runtime: "bubblewrap" }),
+            boxed: sleep({ isolation: "sandbox" })
+          }
+        })
+        const report = yield* examine(site)
+        assert.deepStrictEqual(errorsOf(report), [])
+        const found = report.findings.filter(({ about }) => about === "user")
+        assert.deepStrictEqual(found.map(({ level, services }) => [level, ...services]), [["warning", "half", "light"]])
+        assert.match((yield* site.cli("config", "check")).stderr, /warning: here, for half.* runs as root/)
+      })
+  )
+
   it.scopedLive.skipIf(!isRoot)("sees what cannot be limited, and who asks for it", () =>
     Effect.gen(function*() {
       const sleep = (limits: Fx.Table) => Fx.service({ command: "sleep", args: ["60"], ...limits })

@@ -56,11 +56,24 @@ const program = (settings: Settings, config: ServiceConfig): ReadonlyArray<Obsta
   return Either.isLeft(view) ? [["isolation", lacks(view.left.missing, view.left.advice)]] : []
 }
 
+/** Shut in, root still reads what belongs to root and is not hidden. gVisor's root is nobody to the host. */
+const asRoot = ({ group, isolation, sandboxRuntime, user }: ServiceConfig): ReadonlyArray<Obstacle> =>
+  process.geteuid?.() !== 0 || user !== null || group !== null || isolation === "process" ||
+    isolation === "sandbox" && sandboxRuntime === "gvisor"
+    ? []
+    : [[
+      "user",
+      risks(
+        "it is isolated, and runs as root: without any capability, but with the files of root",
+        "give it a `user` in the file"
+      )
+    ]]
+
 const account = (settings: Settings, config: ServiceConfig): ReadonlyArray<Obstacle> => {
   const identity = Command.identity(config)
   if (identity !== null && "what" in identity) return [["user", refused(identity)]]
   const doubts = Passage.doubts(settings, config).map(({ advice, what }): Obstacle => ["user", risks(what, advice)])
-  if (identity === null) return doubts
+  if (identity === null) return [...doubts, ...asRoot(config)]
   const given = [
     ["data_dir", `${settings.dataDir}/${config.name}`],
     ["run_dir", PrivatePath.rootOf(settings)]
