@@ -14,12 +14,13 @@ import * as Stream from "effect/Stream"
 import * as Fs from "node:fs"
 import * as Os from "node:os"
 import * as Path from "node:path"
-import { InstanceName, parts } from "../domain/Names.ts"
+import { InstanceName } from "../domain/Names.ts"
 import type { LogLine } from "../domain/Views.ts"
 import { acquire } from "../internal/acquire.ts"
 import { bounded } from "../internal/bounded.ts"
 import { unless } from "../internal/errno.ts"
 import { LogsFailed } from "./Errors.ts"
+import { folderName, nameOf } from "./internal/folderName.ts"
 import * as Fifo from "./internal/logs/fifo.ts"
 import * as Pump from "./internal/logs/pump.ts"
 import * as Query from "./internal/logs/query.ts"
@@ -101,15 +102,8 @@ const latestTime = Date.parse("9999-12-31T23:59:59.999Z")
 const timestamp = (ms: number | null): string =>
   ms === null || !(ms > 0) ? "" : new Date(Math.min(ms, latestTime)).toISOString()
 
-/** Takes away an instance's folder, and its service's, if nothing is in them. */
-const removeEmpty = (directory: string): void => {
-  for (const folder of [directory, Path.dirname(directory)]) {
-    unless(["ENOENT", "ENOTEMPTY", "EEXIST"], () => Fs.rmdirSync(folder))
-  }
-}
-
 /**
- * Logs in files: `{dataDir}/.logs/SERVICE/ID/00000001.log` and so on, readable by the supervisor's user alone.
+ * Logs in files: `{dataDir}/.logs/SERVICE.ID/00000001.log` and so on, readable by the supervisor's user alone.
  *
  * @since 0.1.0
  * @category layers
@@ -134,10 +128,7 @@ export const layer = (options: LogsOptions): Layer.Layer<Logs> =>
         pendingBytes: 0
       }
 
-      const directoryOf = (instance: InstanceName): string => {
-        const { id, service } = parts(instance)
-        return Path.join(root, service, id)
-      }
+      const directoryOf = (instance: InstanceName): string => Path.join(root, folderName(instance))
       const sourceOf = (instance: InstanceName): Reader.Source => ({
         directory: directoryOf(instance),
         written: () => pumps.get(instance)?.written ?? null
@@ -163,18 +154,9 @@ export const layer = (options: LogsOptions): Layer.Layer<Logs> =>
         return log
       }, Effect.uninterruptible)
 
-      const listFolder = (directory: string) =>
-        Effect.sync(() => unless(["ENOENT", "ENOTDIR"], () => Fs.readdirSync(directory)) ?? [])
-      const all = Effect.gen(function*() {
-        const names: Array<InstanceName> = []
-        for (const service of yield* listFolder(root)) {
-          for (const id of yield* listFolder(Path.join(root, service))) {
-            const name = `${service}:${id}`
-            if (isInstanceName(name)) names.push(name)
-          }
-        }
-        return names
-      })
+      const all = Effect.sync(() =>
+        (unless(["ENOENT"], () => Fs.readdirSync(root)) ?? []).map(nameOf).filter(isInstanceName)
+      )
 
       /** The logs as they are now, with all in them that was said until now. */
       const extentsOf = Effect.fnUntraced(function*(instances: ReadonlyArray<InstanceName>) {
@@ -231,16 +213,14 @@ export const layer = (options: LogsOptions): Layer.Layer<Logs> =>
           Effect.sync(() => {
             const directory = directoryOf(instance)
             for (const fifo of Object.values(Fifo.pathsOf(directory))) unless(["ENOENT"], () => Fs.unlinkSync(fifo))
-            removeEmpty(directory)
+            unless(["ENOENT", "ENOTEMPTY", "EEXIST"], () => Fs.rmdirSync(directory))
           })
         ),
         remove: Effect.fn("Logs.remove")((instance) => {
           const directory = directoryOf(instance)
-          return attempt(directory, () => Fs.promises.rm(directory, { recursive: true, force: true })).pipe(
-            Effect.mapError(({ code }) =>
-              new LogsFailed({ instance, path: directory, code, problem: "they cannot be deleted" })
-            ),
-            Effect.zipRight(Effect.sync(() => removeEmpty(directory)))
+          return Effect.mapError(
+            attempt(directory, () => Fs.promises.rm(directory, { recursive: true, force: true })),
+            ({ code }) => new LogsFailed({ instance, path: directory, code, problem: "they cannot be deleted" })
           )
         })
       }

@@ -126,7 +126,7 @@ describe("Logs", () => {
             })))
           yield* log.end
           yield* read()
-          const file = Path.join(dataDir, ".logs/api/default/00000001.log")
+          const file = Path.join(dataDir, ".logs/api.default/00000001.log")
           const written = Fs.existsSync(file) ? Fs.readFileSync(file) : Buffer.alloc(0)
           const restored: Array<Buffer> = []
           for (let start = 0; start < written.length;) {
@@ -164,7 +164,7 @@ describe("Logs", () => {
         const [first, ...rest] = texts(yield* read({ instances: [api] })).map((text) => Number(text.slice(5)))
         assert.isAbove(first ?? 0, 1)
         assert.deepStrictEqual(rest.slice(0, -1), rest.slice(0, -1).map((_, i) => (first ?? 0) + i + 1))
-        const directory = Path.join(dataDir, ".logs/api/default")
+        const directory = Path.join(dataDir, ".logs/api.default")
         const used = Fs.readdirSync(directory).reduce(
           (sum, name) => sum + Fs.statSync(Path.join(directory, name)).size,
           0
@@ -240,7 +240,7 @@ describe("Logs", () => {
       Effect.gen(function*() {
         const logs = yield* Logs.Logs
         yield* Effect.scoped(Effect.flatMap(logs.open(api), (log) => run(log, ["/bin/echo", "text"])))
-        const directory = Path.join(dataDir, ".logs/api/default")
+        const directory = Path.join(dataDir, ".logs/api.default")
         for (let path = directory; path !== dataDir; path = Path.dirname(path)) {
           assert.strictEqual(Fs.statSync(path).mode & 0o777, 0o700)
         }
@@ -296,7 +296,7 @@ describe("Logs", () => {
     withLogs((dataDir) =>
       Effect.gen(function*() {
         const logs = yield* Logs.Logs
-        const directory = Path.join(dataDir, ".logs/api/default")
+        const directory = Path.join(dataDir, ".logs/api.default")
         Fs.mkdirSync(directory, { recursive: true })
         Fs.writeFileSync(Path.join(directory, "stderr"), "")
         const before = Fs.readdirSync("/proc/self/fd").length

@@ -2,19 +2,14 @@
 import * as Crypto from "node:crypto"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
-import { type InstanceName, parts } from "../../domain/Names.ts"
+import type { InstanceName } from "../../domain/Names.ts"
 import { codeOf, unless } from "../../internal/errno.ts"
 import * as Folder from "../../internal/folder.ts"
 import { chmodSocket } from "./chmodSocket.ts"
+import { folderName } from "./folderName.ts"
 
 // What `sun_path` holds, without its final NUL.
 const longest = 107
-
-// No instance's name has a dot in it: no two share a folder.
-const folderName = (instance: InstanceName): string => {
-  const { id, service } = parts(instance)
-  return `${service}.${id}`
-}
 
 const digest = (text: string): string => Crypto.createHash("sha256").update(text).digest("hex")
 
@@ -86,10 +81,8 @@ export const ownerOf = (path: string): number => Fs.lstatSync(Path.dirname(path)
  * Whether there is a socket of the run at `path`; it has its permission bits then. Who could put it there is trusted: a
  * run of the supervisor's own user may hand its socket to anybody.
  */
-export const grant = (path: string, mode: number): boolean => {
-  const owner = ownerOf(path)
-  return chmodSocket(path, mode, (uid) => uid === owner || owner === process.geteuid?.())
-}
+export const grant = (path: string, mode: number): boolean =>
+  chmodSocket(path, mode, (uid) => [uid, process.geteuid?.()].includes(ownerOf(path)))
 
 /** Takes a run's socket away, and the folder with it if nothing else is there. */
 export const remove = (path: string): void => {

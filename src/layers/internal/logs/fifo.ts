@@ -34,7 +34,7 @@ export const makeMaker = (): (paths: ReadonlyArray<string>) => Effect.Effect<voi
       const exit = yield* Effect.exit(LauncherExec.exec("mkfifo", "-m", mode, ...batch.map(({ path }) => path)))
       // One that cannot be made does not keep mkfifo from making the others: each is looked for by itself.
       for (const { made, path } of batch) {
-        yield* Deferred.done(made, Fs.existsSync(path) ? Exit.void : Exit.asVoid(exit))
+        yield* Deferred.done(made, Exit.isSuccess(exit) || Fs.existsSync(path) ? Exit.void : Exit.asVoid(exit))
       }
     }
     busy = false

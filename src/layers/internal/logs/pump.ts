@@ -136,22 +136,24 @@ export class Pump {
   }
 
   /** Writes until nothing waits. There is at most one of it. */
-  private readonly write = Effect.fnUntraced(function*(this: Pump) {
-    while (this.pending.length > 0) {
-      const [first, ...more] = this.pending
-      const batch = first !== undefined && more.length === 0 ? first : Buffer.concat(this.pending)
-      const waiting = this.waiting
-      this.pending = []
-      this.waiting = []
-      yield* this.appender.append(batch)
-      this.pendingBytes -= batch.length
-      this.shared.pendingBytes -= batch.length
-      for (const resume of waiting) resume()
-      this.shared.written(this.instance)
-      if (!this.congested) this.resume()
-    }
-    this.writing = false
-  })
+  private write() {
+    return Effect.gen(this, function*() {
+      while (this.pending.length > 0) {
+        const [first, ...more] = this.pending
+        const batch = first !== undefined && more.length === 0 ? first : Buffer.concat(this.pending)
+        const waiting = this.waiting
+        this.pending = []
+        this.waiting = []
+        yield* this.appender.append(batch)
+        this.pendingBytes -= batch.length
+        this.shared.pendingBytes -= batch.length
+        for (const resume of waiting) resume()
+        this.shared.written(this.instance)
+        if (!this.congested) this.resume()
+      }
+      this.writing = false
+    })
+  }
 
   /** The record that stands for lines that could not be written. */
   remark(lost: number, problem: string): Buffer {
@@ -229,15 +231,17 @@ export class Pump {
     )
   }
 
-  readonly close = Effect.fnUntraced(function*(this: Pump) {
-    this.closed = true
-    for (const { socket } of this.channels) socket.pause()
-    this.end()
-    yield* bounded(this.settled(), "5 seconds")
-    this.pending = []
-    this.disconnect()
-    yield* this.appender.release()
-  })
+  close() {
+    return Effect.gen(this, function*() {
+      this.closed = true
+      for (const { socket } of this.channels) socket.pause()
+      this.end()
+      yield* bounded(this.settled(), "5 seconds")
+      this.pending = []
+      this.disconnect()
+      yield* this.appender.release()
+    })
+  }
 }
 
 const failed = (instance: InstanceName, path: string, code: string, problem: string) =>
@@ -246,11 +250,12 @@ const failed = (instance: InstanceName, path: string, code: string, problem: str
 /** A pump over the FIFOs in `directory`, which are made if they are not there. It is the caller's to close. */
 export const make = Effect.fnUntraced(function*(instance: InstanceName, directory: string, shared: Shared) {
   const paths = Fifo.pathsOf(directory)
-  yield* Effect.try({
+  const made = yield* Effect.try({
     try: () => Fs.mkdirSync(directory, { recursive: true, mode: 0o700 }),
     catch: (cause) => failed(instance, directory, codeOf(cause), "its folder cannot be made")
   })
-  const missing = Object.values(paths).filter((path) => !Fs.existsSync(path))
+  // In a folder that was just made there is nothing.
+  const missing = Object.values(paths).filter((path) => made !== undefined || !Fs.existsSync(path))
   if (missing.length > 0) {
     yield* Effect.mapError(
       shared.makeFifos(missing),

@@ -107,8 +107,8 @@ export class Appender {
     })
   }
 
-  private readonly write = Effect.fnUntraced(
-    function*(this: Appender, batch: Buffer, onWritten: (bytes: number) => void) {
+  private write(batch: Buffer, onWritten: (bytes: number) => void) {
+    return Effect.gen(this, function*() {
       let rest = batch
       while (rest.length > 0) {
         const handle = this.handle ?? (yield* this.open(this.segment))
@@ -124,37 +124,41 @@ export class Appender {
         onWritten(cut)
         rest = rest.subarray(cut)
       }
-    }
-  )
+    })
+  }
 
-  private readonly open = Effect.fnUntraced(function*(this: Appender, segment: number) {
-    const existing = yield* list(this.directory)
-    const number = Math.max(segment, existing.at(-1) ?? 1)
-    const file = pathOf(this.directory, number)
-    const handle = yield* attempt(file, () => Fs.open(file, "a+", 0o600))
-    this.handle = handle
-    const { size } = yield* attempt(file, () => handle.stat())
-    this.oldest = existing[0] ?? number
-    this.segment = number
-    this.size = size
-    if (size > 0) {
-      const { buffer } = yield* attempt(file, () => handle.read(Buffer.alloc(1), 0, 1, size - 1))
-      if (buffer[0] !== newline) {
-        yield* writeAll(handle, Buffer.of(newline), file)
-        this.size += 1
+  private open(segment: number) {
+    return Effect.gen(this, function*() {
+      const existing = yield* list(this.directory)
+      const number = Math.max(segment, existing.at(-1) ?? 1)
+      const file = pathOf(this.directory, number)
+      const handle = yield* attempt(file, () => Fs.open(file, "a+", 0o600))
+      this.handle = handle
+      const { size } = yield* attempt(file, () => handle.stat())
+      this.oldest = existing[0] ?? number
+      this.segment = number
+      this.size = size
+      if (size > 0) {
+        const { buffer } = yield* attempt(file, () => handle.read(Buffer.alloc(1), 0, 1, size - 1))
+        if (buffer[0] !== newline) {
+          yield* writeAll(handle, Buffer.of(newline), file)
+          this.size += 1
+        }
       }
-    }
-    return handle
-  })
+      return handle
+    })
+  }
 
-  private readonly rotate = Effect.fnUntraced(function*(this: Appender) {
-    yield* this.release()
-    yield* this.open(this.segment + 1)
-    for (; this.oldest < this.segment - this.options.keep; this.oldest++) {
-      const file = pathOf(this.directory, this.oldest)
-      yield* Effect.catchIf(attempt(file, () => Fs.unlink(file)), isCode("ENOENT"), () => Effect.void)
-    }
-  })
+  private rotate() {
+    return Effect.gen(this, function*() {
+      yield* this.release()
+      yield* this.open(this.segment + 1)
+      for (; this.oldest < this.segment - this.options.keep; this.oldest++) {
+        const file = pathOf(this.directory, this.oldest)
+        yield* Effect.catchIf(attempt(file, () => Fs.unlink(file)), isCode("ENOENT"), () => Effect.void)
+      }
+    })
+  }
 }
 
 const writeAll = Effect.fnUntraced(function*(handle: Fs.FileHandle, bytes: Buffer, file: string) {
