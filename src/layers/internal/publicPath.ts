@@ -62,24 +62,38 @@ export const removeStale = (path: string, found: Found): void => {
  */
 export const point = (paths: Paths, mode: number): void => {
   const { privatePath, publicPath } = paths
-  const found = look(publicPath)
-  if (found._tag === "Socket") {
-    if (chmodSocket(publicPath, mode, trusts(paths))) return
-    throw new Folder.Untrusted(`somebody else's socket is at this path (its owner has uid ${found.uid})`)
-  }
-  if (found._tag === "Other") {
-    throw new Folder.Untrusted(`there is ${found.what} at this path, which is not tenement's`)
-  }
-  const temporary = `${publicPath}.${Crypto.randomBytes(6).toString("hex")}`
   try {
-    Fs.symlinkSync(privatePath, temporary)
+    return Fs.symlinkSync(privatePath, publicPath)
   } catch (error) {
-    if (codeOf(error) !== "ENOENT") throw error
-    // The folder was there when the run was prepared.
-    Fs.mkdirSync(Path.dirname(publicPath), { recursive: true, mode: 0o755 })
-    Fs.symlinkSync(privatePath, temporary)
+    switch (codeOf(error)) {
+      case "ENOENT":
+        // The folder was there when the run was prepared.
+        Fs.mkdirSync(Path.dirname(publicPath), { recursive: true, mode: 0o755 })
+        return Fs.symlinkSync(privatePath, publicPath)
+      case "EEXIST":
+        return take(paths, mode)
+      default:
+        throw error
+    }
   }
-  Fs.renameSync(temporary, publicPath)
+}
+
+/** The same where there is something. */
+const take = (paths: Paths, mode: number): void => {
+  const { privatePath, publicPath } = paths
+  const found = look(publicPath)
+  switch (found._tag) {
+    case "Socket":
+      if (chmodSocket(publicPath, mode, trusts(paths))) return
+      throw new Folder.Untrusted(`somebody else's socket is at this path (its owner has uid ${found.uid})`)
+    case "Other":
+      throw new Folder.Untrusted(`there is ${found.what} at this path, which is not tenement's`)
+    default: {
+      const temporary = `${publicPath}.${Crypto.randomBytes(6).toString("hex")}`
+      Fs.symlinkSync(privatePath, temporary)
+      Fs.renameSync(temporary, publicPath)
+    }
+  }
 }
 
 /** Whether the public path leads to the private one, or is bound by the run itself. */
