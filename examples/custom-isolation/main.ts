@@ -11,7 +11,6 @@ const unshare = "/usr/bin/unshare"
 const asWhom = process.getuid?.() === 0 ? [] : ["--user", "--map-current-user"]
 
 const offline = Layer.succeed(Isolation.Isolation, {
-  level: "offline",
   // `unshare` becomes the program or ends with an error: nothing is ever started with less than was asked for.
   prepare: (spec) =>
     Fs.existsSync(unshare)

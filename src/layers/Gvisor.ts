@@ -73,7 +73,6 @@ const makeRoot = (root: string, { mounts }: View): void => {
 export const make = (settings: Settings) => {
   const found = Trial.once(platform)
   return (config: ServiceConfig): Context.Tag.Service<Isolation> => ({
-    level: config.isolation,
     prepare: Effect.fn("Gvisor.prepare")(function*(spec: LaunchSpec, endpoint: Endpoint) {
       const unavailable = Enclosure.unavailable(spec, config.isolation)
       const tools = Tools.find(["runsc", "perl"])

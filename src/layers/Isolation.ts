@@ -12,13 +12,12 @@ import type { IsolationUnavailable, LaunchFailed } from "./Errors.ts"
 import type { LaunchSpec } from "./Launcher.ts"
 
 /**
- * Prepares what a level of isolation needs for one run; closing the scope takes it away again.
+ * Prepares what a way of isolation needs for one run; closing the scope takes it away again.
  *
  * @since 0.1.0
  * @category tags
  */
 export class Isolation extends Context.Tag("tenement/layers/Isolation")<Isolation, {
-  readonly level: string
   readonly prepare: (
     spec: LaunchSpec,
     endpoint: Endpoint
@@ -31,7 +30,7 @@ export class Isolation extends Context.Tag("tenement/layers/Isolation")<Isolatio
  * @internal
  */
 export const services = {
-  process: { level: "process", prepare: Effect.succeed } satisfies Context.Tag.Service<Isolation>
+  process: { prepare: Effect.succeed } satisfies Context.Tag.Service<Isolation>
 }
 
 /**

@@ -117,7 +117,6 @@ export const make = (settings: Settings) => {
   const check = trial()
   const filterFor = Filter.inFolder(Enclosure.folderOf(settings))
   return (config: ServiceConfig): Context.Tag.Service<Isolation> => ({
-    level: config.isolation,
     prepare: Effect.fn("Namespace.prepare")(function*(spec: LaunchSpec, endpoint: Endpoint) {
       const unavailable = Enclosure.unavailable(spec, config.isolation)
       const found = Tools.find(tools)
