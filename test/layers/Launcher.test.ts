@@ -72,6 +72,7 @@ for (const [by, launcher] of launchers) {
               print join("|", map { my $v = $ENV{$_}; $v =~ s/\\n/+/g; "$_=$v" } sort keys %ENV), "\\n";
               print getcwd(), "\\n", umask, "\\n", join("|", @ARGV), "\\n";
               print join(" ", sort map { readlink("/proc/$$/fd/$_") } grep { -l "/proc/$$/fd/$_" } 0..50), "\\n";
+              sleep 600;
             `,
               "",
               "two words",
@@ -84,8 +85,8 @@ for (const [by, launcher] of launchers) {
         assert.strictEqual(stat?.session, child.pid)
         assert.strictEqual(stat?.group, child.pid)
         assert.strictEqual(stat?.startTime, child.startTime)
-        yield* child.exited
         const [environment, cwd, mask, args, files] = yield* linesOf(out, 5)
+        yield* child.killTree
         assert.strictEqual(environment, "EMPTY=|PATH=/usr/bin:/bin|UTF=grüße|odd name=a+b")
         assert.strictEqual(cwd, Fs.realpathSync(dir))
         assert.strictEqual(Number(mask), 0o022)
