@@ -249,13 +249,13 @@ export type LayersFor<R> = (service: ServiceConfig) => Layer.Layer<InstanceServi
 export type Remaining<R> = Exclude<R, InstanceParts.Shared | Replaceable<InstanceServices>>
 
 const closed =
-  <R>(layers: LayersFor<R>, program: Context.Context<Remaining<R>>): InstanceParts.LayersFor => (service) =>
-    Layer.scopedContext(Effect.mapInputContext(
+  <R>(layers: LayersFor<R>, program: Context.Context<Remaining<R>>): InstanceParts.ServicesFor => (service) =>
+    Effect.mapInputContext(
       Layer.build(layers(service)),
       (own: Context.Context<InstanceParts.Shared | Scope.Scope>) =>
         // What is replaceable may be absent: that is what the type says.
         Context.merge(withoutParts(program), own) as Context.Context<R | Scope.Scope>
-    ))
+    )
 
 /**
  * The tree on this machine, with nothing started before `boot` is called. Nothing is checked or locked either.

@@ -13,7 +13,7 @@ import { close } from "./Close.ts"
 import * as Group from "./Group.ts"
 import * as Instance from "./Instance.ts"
 import type { Needs } from "./InstanceCommands.ts"
-import type { LayersFor } from "./InstanceParts.ts"
+import type { ServicesFor } from "./InstanceParts.ts"
 import * as Service from "./Service.ts"
 import type * as Supervisor from "./Supervisor.ts"
 
@@ -57,7 +57,7 @@ export const make = Effect.fnUntraced(function*(options: {
   readonly supervisor: Supervisor.Supervisor
   /** The configuration of this moment. */
   readonly config: () => TenementConfig
-  readonly layers: LayersFor
+  readonly services: ServicesFor
 }) {
   const scope = yield* Effect.scope
   const context = yield* Effect.context<Needs>()
@@ -107,7 +107,7 @@ export const make = Effect.fnUntraced(function*(options: {
         const group = groupOf(options.config(), config.name)?.name ?? null
         const owned = yield* addBranch(
           config.name,
-          Service.make({ config, settings, group, layers: options.layers, tellGroup }),
+          Service.make({ config, settings, group, services: options.services, tellGroup }),
           ({ supervisor }) => supervisor.run
         )
         services.set(config.name, owned)

@@ -52,8 +52,8 @@ export type Verb = "Start" | "Stop" | "Restart"
  */
 export interface Instance {
   readonly name: InstanceName
-  /** The actor itself, until it is interrupted or has a defect. Run by a supervisor, one at a time. */
-  readonly run: Effect.Effect<void>
+  /** Starts the actor, and gives its running. Done by a supervisor, for one at a time. */
+  readonly start: Effect.Effect<Effect.Effect<void>, never, Scope.Scope>
   /** Asks for something and waits for the outcome; turned away when too much is waiting already. */
   readonly ask: (verb: Verb, cause: Cause) => Effect.Effect<Settled, Busy | ActorLost>
   /** The same for the tree, which is not turned away but waits for room. What it gives waits for the outcome. */
@@ -121,7 +121,7 @@ export const make = Effect.fnUntraced(
 
     const instance: Instance = {
       name,
-      run: InstanceActor.run(memory, context),
+      start: InstanceActor.start(memory, context),
       ask: (verb, cause) =>
         Effect.gen(function*() {
           const { message, waiter } = yield* request(verb, cause)

@@ -24,14 +24,15 @@ import * as Tasks from "./Tasks.ts"
 type Of<Tag extends Message["_tag"]> = Extract<Message, { readonly _tag: Tag }>
 
 /**
- * The actor, until it is interrupted or has a defect. One at a time.
+ * The actor, with the effect that is its running, until it is interrupted or has a defect. What it does on the side
+ * belongs to the scope. One at a time.
  *
  * @since 0.1.0
  * @category constructors
  */
-export const run = (memory: InstanceMemory, context: Context.Context<InstanceCommands.Needs>): Effect.Effect<void> =>
-  Effect.scoped(Effect.gen(function*() {
-    const { layers, name } = memory.options
+export const start = (memory: InstanceMemory, context: Context.Context<InstanceCommands.Needs>) =>
+  Effect.gen(function*() {
+    const { name, services } = memory.options
     const registry = Context.get(context, ReadinessRegistry)
     const tasks = yield* Tasks.make<Task>((cause) => post(memory, { _tag: "Defect", cause }))
     const perform = InstanceCommands.performer(memory, tasks, context)
@@ -60,7 +61,7 @@ export const run = (memory: InstanceMemory, context: Context.Context<InstanceCom
     const onReconfigure = ({ config, group, reply }: Of<"Reconfigure">) =>
       Effect.gen(function*() {
         const old = memory.parts.scope
-        memory.parts = yield* InstanceParts.build(config, group, layers, memory.scope).pipe(Effect.provide(context))
+        memory.parts = yield* InstanceParts.build(config, group, services, memory.scope).pipe(Effect.provide(context))
         yield* close(old)
         if (memory.state.phase._tag === "Up") {
           // What the old check saw, and what it is looking at, does not count for the new one.
@@ -85,6 +86,9 @@ export const run = (memory: InstanceMemory, context: Context.Context<InstanceCom
       }
     }
 
-    yield* Effect.forEach(resume(memory.parts.policy, memory.state, yield* now), perform, { discard: true })
-    return yield* Effect.forever(Effect.flatMap(Effect.orDie(memory.mailbox.take), handle))
-  }))
+    const goOn = Effect.flatMap(
+      now,
+      (at) => Effect.forEach(resume(memory.parts.policy, memory.state, at), perform, { discard: true })
+    )
+    return Effect.zipRight(goOn, Effect.forever(Effect.flatMap(Effect.orDie(memory.mailbox.take), handle)))
+  })

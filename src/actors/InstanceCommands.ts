@@ -136,8 +136,9 @@ export const performer = (memory: InstanceMemory, tasks: Tasks<Task>, context: C
           null
         ))
 
+  // Suspended: what a function with a span gives is large, and would be kept with the task.
   const publishSocket = ({ endpoint }: InstanceRun.InstanceRun) =>
-    sockets.publish({ instance: name, endpoint, mode: memory.parts.config.socketMode })
+    Effect.suspend(() => sockets.publish({ instance: name, endpoint, mode: memory.parts.config.socketMode }))
 
   const awaitDependencies = (incarnation: number, ticket: Ticket<Task>) =>
     registry.awaitReady(memory.parts.policy.dependsOn, (missing, down) =>

@@ -29,7 +29,7 @@ export interface Options {
   readonly config: ServiceConfig
   readonly settings: Settings
   readonly group: GroupName | null
-  readonly layers: InstanceParts.LayersFor
+  readonly services: InstanceParts.ServicesFor
   /** The instance failed in a way that its group answers for, `delayMs` from now. */
   readonly tellGroup: (delayMs: number) => Effect.Effect<void>
 }
@@ -113,7 +113,7 @@ export const make = Effect.fnUntraced(function*(options: Options, scope: Scope.S
     mailbox: yield* Mailbox.make<Message>({ capacity: mailboxCapacity + reserve, strategy: "suspend" }),
     waiters: new Set(),
     state: initial,
-    parts: yield* InstanceParts.build(options.config, options.group, options.layers, scope),
+    parts: yield* InstanceParts.build(options.config, options.group, options.services, scope),
     run: null,
     log: null,
     missing: [],

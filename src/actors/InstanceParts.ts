@@ -5,7 +5,6 @@
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import type { ServiceConfig } from "../domain/Config.ts"
 import type { Policy } from "../domain/InstanceEvent.ts"
@@ -30,12 +29,14 @@ import * as Guard from "./Guard.ts"
 export type Shared = Launcher | Levels | Notify
 
 /**
- * The layers of a service's instances: `forService`, or what a program makes of it.
+ * Builds what an instance of a service is made of: `forService`'s layer, or what a program makes of that.
  *
  * @since 0.1.0
  * @category models
  */
-export type LayersFor = (service: ServiceConfig) => Layer.Layer<InstanceServices, never, Shared>
+export type ServicesFor = (
+  service: ServiceConfig
+) => Effect.Effect<Context.Context<InstanceServices>, never, Shared | Scope.Scope>
 
 /**
  * @since 0.1.0
@@ -53,15 +54,15 @@ export interface InstanceParts {
 }
 
 /**
- * Builds an instance's layers in a scope of their own; each instance gets its own, so that nothing is shared by accident.
+ * Builds an instance's parts in a scope of their own; each instance gets its own, so that nothing is shared by accident.
  *
  * @since 0.1.0
  * @category constructors
  */
 export const build = Effect.fnUntraced(
-  function*(config: ServiceConfig, group: GroupName | null, layers: LayersFor, within: Scope.Scope) {
+  function*(config: ServiceConfig, group: GroupName | null, services: ServicesFor, within: Scope.Scope) {
     const scope = yield* Scope.fork(within, { _tag: "Sequential" })
-    const context = yield* Layer.buildWithScope(layers(config), scope).pipe(
+    const context = yield* Scope.extend(services(config), scope).pipe(
       Effect.mapInputContext(withoutParts<Shared>),
       Effect.onExit((exit) => exit._tag === "Failure" ? Scope.close(scope, exit) : Effect.void)
     )

@@ -22,7 +22,6 @@ import type { InstanceLog } from "../layers/Logs.ts"
 import * as Passage from "../layers/Passage.ts"
 import type { Readiness } from "../layers/Readiness.ts"
 import { Sockets } from "../layers/Sockets.ts"
-import { close } from "./Close.ts"
 import * as OutOfMemory from "./OutOfMemory.ts"
 import { StartSlots } from "./StartSlots.ts"
 
@@ -158,9 +157,8 @@ const acquire = Effect.fnUntraced(function*(options: RunOptions, scope: Scope.Cl
   const sockets = yield* Sockets
   const cgroups = yield* Cgroups
   const { id, service } = parts(name)
-  const slot = yield* Scope.fork(scope, { _tag: "Sequential" })
   const slots = yield* StartSlots
-  yield* Effect.interruptible(Scope.extend(slots.take, slot))
+  const started = yield* Effect.interruptible(Scope.extend(slots.take, scope))
   yield* InstanceDir.make(settings, name, config)
   const endpoint = yield* sockets.prepare({
     instance: name,
@@ -170,7 +168,7 @@ const acquire = Effect.fnUntraced(function*(options: RunOptions, scope: Scope.Cl
     user: config.user,
     group: config.group
   })
-  yield* Scope.addFinalizer(scope, sockets.retire(endpoint))
+  yield* Scope.addFinalizer(scope, Effect.suspend(() => sockets.retire(endpoint)))
   const { env, ready } = yield* Scope.extend(readiness.prepare(endpoint), scope)
   const values = wordsOfRun(settings, name, endpoint)
   // After the process tree is gone, and before anybody is told so: its last words are kept.
@@ -202,7 +200,7 @@ const acquire = Effect.fnUntraced(function*(options: RunOptions, scope: Scope.Cl
     outOfMemory: OutOfMemory.make(cgroup),
     process,
     ready: (observe) => Effect.zipRight(begun(process), ready(observe)),
-    started: close(slot)
+    started
   }
   return run
 })

@@ -22,16 +22,19 @@ export const keeper = ({ endpoint, notice, publish, sockets }: {
   readonly notice: (message: string) => Effect.Effect<void>
 }): Effect.Effect<void> => {
   let told = ""
-  return Effect.flatMap(sockets.leads(endpoint), (leads) =>
-    leads ? Effect.void : Effect.matchEffect(publish, {
-      onSuccess: () => {
-        told = ""
-        return notice(`${endpoint.publicPath} no longer led to it, and was made anew`)
-      },
-      onFailure: ({ message }) => {
-        if (told === message) return Effect.void
-        told = message
-        return notice(message)
-      }
-    }))
+  return Effect.flatMap(
+    Effect.suspend(() => sockets.leads(endpoint)),
+    (leads) =>
+      leads ? Effect.void : Effect.matchEffect(publish, {
+        onSuccess: () => {
+          told = ""
+          return notice(`${endpoint.publicPath} no longer led to it, and was made anew`)
+        },
+        onFailure: ({ message }) => {
+          if (told === message) return Effect.void
+          told = message
+          return notice(message)
+        }
+      })
+  )
 }

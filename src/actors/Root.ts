@@ -25,7 +25,7 @@ import { Usage } from "../layers/Usage.ts"
 import { DataLeft, NoSuchInstance, NoSuchService, NotReady, NotRunning, ReloadRefused, ShuttingDown } from "./Errors.ts"
 import type * as Instance from "./Instance.ts"
 import type { Needs } from "./InstanceCommands.ts"
-import type { LayersFor } from "./InstanceParts.ts"
+import type { ServicesFor } from "./InstanceParts.ts"
 import * as InstanceViews from "./InstanceViews.ts"
 import { now } from "./Now.ts"
 import * as Reload from "./Reload.ts"
@@ -44,7 +44,7 @@ const lastLines = 20
  */
 export const layerStopped = (
   config: TenementConfig,
-  layers: LayersFor
+  services: ServicesFor
 ): Layer.Layer<Tenement, never, Needs | Usage> =>
   Layer.scoped(
     Tenement,
@@ -53,7 +53,7 @@ export const layerStopped = (
       const logs = yield* Logs
       const metrics = yield* Metrics
       const usage = yield* Usage
-      const tree = yield* Tree.make({ config, layers })
+      const tree = yield* Tree.make({ config, services })
       // One change of the tree's shape at a time.
       const reshaping = yield* Effect.makeSemaphore(1)
       let shuttingDown = false

@@ -17,7 +17,7 @@ import type { ActorLost } from "./Errors.ts"
 import * as Guard from "./Guard.ts"
 import * as Instance from "./Instance.ts"
 import type { Needs } from "./InstanceCommands.ts"
-import type { LayersFor } from "./InstanceParts.ts"
+import type { ServicesFor } from "./InstanceParts.ts"
 import { now } from "./Now.ts"
 import * as Supervisor from "./Supervisor.ts"
 
@@ -29,7 +29,7 @@ export interface Options {
   readonly config: ServiceConfig
   readonly settings: Settings
   readonly group: GroupName | null
-  readonly layers: LayersFor
+  readonly services: ServicesFor
   readonly tellGroup: (instance: InstanceName, delayMs: number) => Effect.Effect<void>
 }
 
@@ -61,18 +61,18 @@ const longestPauseMs = 1000
  * An actor that has one defect after another pauses before each run, so that it does not keep the machine busy. It does
  * so by itself: neither its siblings nor its supervisor wait for it.
  */
-const paced = (run: Effect.Effect<void>): Effect.Effect<void> => {
+const pacing = () => {
   let inARow = 0
   let begun: Instant | null = null
-  return Effect.gen(function*() {
+  const pause = Effect.gen(function*() {
     const at = yield* now
     if (begun !== null) {
       inARow = elapsed(begun, at) > 10 * longestPauseMs ? 0 : inARow + 1
       yield* Effect.sleep(Math.min(2 ** inARow, longestPauseMs))
     }
     begun = yield* now
-    yield* run
   })
+  return (run: Effect.Effect<void>) => Effect.zipRight(pause, run)
 }
 
 /**
@@ -124,14 +124,14 @@ export const make = Effect.fnUntraced(function*(options: Options) {
             config,
             settings: options.settings,
             group,
-            layers: options.layers,
+            services: options.services,
             tellGroup: (delayMs) => options.tellGroup(instanceName(name, id), delayMs)
           },
           context,
           own
         ).pipe(Effect.onError(() => close(own)))
         instances.set(id, { instance, scope: own })
-        yield* supervisor.add({ id: instance.name, start: Effect.succeed(paced(instance.run)) })
+        yield* supervisor.add({ id: instance.name, start: Effect.map(instance.start, pacing()) })
         return instance
       }).pipe(Effect.uninterruptible),
     remove: (id) =>

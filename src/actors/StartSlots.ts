@@ -12,14 +12,14 @@ import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 
 /**
- * `take` waits for a slot, first come first served, and keeps it until the scope closes, but for `longest` at most: a
- * slow starter, or one that never gets ready, must not hold up the others.
+ * `take` waits for a slot, first come first served, and gives what returns it. It is returned when the scope closes, and
+ * after `longest` at the latest: a slow starter, or one that never gets ready, must not hold up the others.
  *
  * @since 0.1.0
  * @category tags
  */
 export class StartSlots extends Context.Tag("tenement/actors/StartSlots")<StartSlots, {
-  readonly take: Effect.Effect<void, never, Scope.Scope>
+  readonly take: Effect.Effect<Effect.Effect<void>, never, Scope.Scope>
 }>() {}
 
 const longest = "1 second"
@@ -70,6 +70,7 @@ export const layer = (slots: number): Layer.Layer<StartSlots> =>
         })
         yield* Scope.addFinalizer(scope, release)
         yield* release.pipe(Effect.delay(longest), Effect.interruptible, Effect.forkIn(scope))
+        return release
       }))
     }
   })

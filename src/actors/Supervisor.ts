@@ -120,47 +120,47 @@ export const make = Effect.fnUntraced(function*(options: Options) {
     Effect.uninterruptibleMask((restore) =>
       Effect.gen(function*() {
         const scope = yield* Scope.fork(nursery, { _tag: "Sequential" })
-        const ended = (exit: Exit.Exit<void, unknown>) =>
-          Effect.suspend(() => {
-            if (child.scope !== scope) return Effect.void
-            child.ended = exit
-            return Effect.asVoid(changed.open)
-          })
+        const ended = (exit: Exit.Exit<void, unknown>) => {
+          if (child.scope !== scope) return
+          child.ended = exit
+          changed.unsafeOpen()
+        }
         child.scope = scope
         child.ended = null
         const started = yield* Effect.exit(restore(Scope.extend(child.spec.start, scope)))
         if (Exit.isFailure(started)) {
           // If it is the supervisor that is interrupted, nobody else can stop what the start has acquired.
           if (Exit.isInterrupted(started)) yield* Effect.onInterrupt(restore(Effect.void), () => stop(child))
-          yield* ended(Exit.asVoid(started))
+          ended(Exit.asVoid(started))
           return false
         }
-        // A child asks nothing of its environment, and there are many: none should keep all of it in memory.
-        yield* started.value.pipe(
-          Effect.interruptible,
-          Effect.onExit(ended),
-          Effect.mapInputContext((_: Context.Context<never>) => Context.empty()),
-          Effect.forkIn(scope)
+        // A child asks nothing of its environment, and there are many: none should keep all of it in memory. For the same
+        // reason its end is observed, and not a part of what it runs.
+        const fiber = yield* Effect.interruptible(started.value).pipe(
+          Effect.forkIn(scope),
+          Effect.mapInputContext((_: Context.Context<never>) => Context.empty())
         )
+        fiber.addObserver(ended)
         return true
       })
     )
 
-  const makeRound = Effect.fn("Supervisor.round")(function*(failed: Child) {
-    const members = round(options.strategy, [...children.keys()], failed.spec.id)
-    for (const id of members.stop) {
-      const child = children.get(id)
-      if (child !== undefined) yield* stop(child)
-    }
-    if (options.beforeStart !== undefined) yield* options.beforeStart(failed.spec.id)
-    for (const id of members.start) {
-      const child = children.get(id)
-      if (child === undefined) continue
-      child.restarts++
-      // The next round begins with the one that did not start.
-      if (!(yield* begin(child))) return
-    }
-  })
+  const makeRound = (failed: Child) =>
+    Effect.gen(function*() {
+      const members = round(options.strategy, [...children.keys()], failed.spec.id)
+      for (const id of members.stop) {
+        const child = children.get(id)
+        if (child !== undefined) yield* stop(child)
+      }
+      if (options.beforeStart !== undefined) yield* options.beforeStart(failed.spec.id)
+      for (const id of members.start) {
+        const child = children.get(id)
+        if (child === undefined) continue
+        child.restarts++
+        // The next round begins with the one that did not start.
+        if (!(yield* begin(child))) return
+      }
+    }).pipe(Effect.withSpan("Supervisor.round"))
 
   const seeTo = (failed: Child, cause: Cause.Cause<unknown>) =>
     Effect.gen(function*() {

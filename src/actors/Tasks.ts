@@ -47,7 +47,7 @@ export interface Tasks<Name> {
  * @category constructors
  */
 export const make = Effect.fnUntraced(function*<Name>(onDefect: (cause: Cause.Cause<never>) => Effect.Effect<void>) {
-  const scope = yield* Effect.scope
+  const scope = yield* Scope.fork(yield* Effect.scope, { _tag: "Sequential" })
   const tickets = new Map<Name, Ticket<Name>>()
   yield* Scope.addFinalizer(scope, Effect.sync(() => tickets.clear()))
 
@@ -66,13 +66,13 @@ export const make = Effect.fnUntraced(function*<Name>(onDefect: (cause: Cause.Ca
       tickets.set(name, ticket)
       const fiber = yield* task(ticket).pipe(
         Effect.catchAllCause((cause) => Cause.isInterruptedOnly(cause) ? Effect.void : onDefect(cause)),
-        Effect.ensuring(Effect.sync(() => {
-          ticket.fiber = null
-        })),
         Effect.forkIn(scope),
         Effect.uninterruptible
       )
-      ticket.fiber = fiber.unsafePoll() === null ? fiber : null
+      ticket.fiber = fiber
+      fiber.addObserver(() => {
+        ticket.fiber = null
+      })
     })
 
   const tasks: Tasks<Name> = {

@@ -16,7 +16,7 @@ import { bounded } from "../internal/bounded.ts"
 import { adopt } from "./Adopt.ts"
 import * as Branches from "./Branches.ts"
 import * as Instance from "./Instance.ts"
-import type { LayersFor } from "./InstanceParts.ts"
+import type { ServicesFor } from "./InstanceParts.ts"
 import * as InstanceViews from "./InstanceViews.ts"
 import * as Supervisor from "./Supervisor.ts"
 
@@ -62,7 +62,7 @@ export interface Tree {
  */
 export const make = Effect.fn("Tree.make")(function*(options: {
   readonly config: TenementConfig
-  readonly layers: LayersFor
+  readonly services: ServicesFor
 }) {
   // Made before the supervisors, so closed after them: nobody is left to run what is taken away.
   const above = yield* Scope.fork(yield* Effect.scope, { _tag: "Sequential" })
@@ -82,9 +82,10 @@ export const make = Effect.fn("Tree.make")(function*(options: {
     Effect.interruptible,
     Effect.forkScoped
   )
-  const branches = yield* Branches.make({ supervisor: services, config: () => config, layers: options.layers }).pipe(
-    Scope.extend(above)
-  )
+  const branches = yield* Branches.make({ supervisor: services, config: () => config, services: options.services })
+    .pipe(
+      Scope.extend(above)
+    )
 
   const waves = () =>
     Dependencies.waves(new Map([...config.services].map(([name, { dependsOn }]) => [name, dependsOn])))

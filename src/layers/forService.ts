@@ -79,14 +79,16 @@ const readiness = (
 }
 
 /**
- * The layers of a service as the file says.
+ * The parts of a service's instance as the file says. Not a layer: each instance builds its own, and what remembers that a
+ * layer was built is not small.
  *
  * @internal
  */
-export const fromFile = (config: ServiceConfig): Layer.Layer<InstanceServices, never, Levels | Notify> => {
-  const { backoffBaseMs: baseMs, backoffJitter: jitter, backoffMaxMs: maxMs } = config
-  // One layer, and not one merged from five: each instance builds its own, and layers are not small.
-  return Layer.effectContext(Effect.gen(function*() {
+export const fromFile = (
+  config: ServiceConfig
+): Effect.Effect<Context.Context<InstanceServices>, never, Levels | Notify> =>
+  Effect.gen(function*() {
+    const { backoffBaseMs: baseMs, backoffJitter: jitter, backoffMaxMs: maxMs } = config
     const levels = yield* Levels
     const notify = yield* Notify
     const check = yield* unlessGiven(HealthCheck.HealthCheck, () => healthCheck(config))
@@ -108,8 +110,7 @@ export const fromFile = (config: ServiceConfig): Layer.Layer<InstanceServices, n
         yield* unlessGiven(Readiness.Readiness, () => readiness(config, check, notify))
       )
     )
-  }))
-}
+  })
 
 /**
  * The layers of one service: whatever is provided to it takes the place of what the file says.
@@ -129,4 +130,5 @@ export const fromFile = (config: ServiceConfig): Layer.Layer<InstanceServices, n
  */
 export const forService = (
   config: ServiceConfig
-): Layer.Layer<InstanceServices, never, Levels | Notify | Replaceable<InstanceServices>> => fromFile(config)
+): Layer.Layer<InstanceServices, never, Levels | Notify | Replaceable<InstanceServices>> =>
+  Layer.effectContext(fromFile(config))

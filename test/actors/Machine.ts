@@ -14,7 +14,6 @@ import * as TestClock from "effect/TestClock"
 import * as Fs from "node:fs"
 import * as Os from "node:os"
 import * as Path from "node:path"
-import type { LayersFor } from "../../src/actors/InstanceParts.ts"
 import * as ReadinessRegistry from "../../src/actors/ReadinessRegistry.ts"
 import * as Root from "../../src/actors/Root.ts"
 import * as StartSlots from "../../src/actors/StartSlots.ts"
@@ -29,6 +28,7 @@ import * as Backoff from "../../src/layers/Backoff.ts"
 import * as Cgroups from "../../src/layers/Cgroups.ts"
 import { LaunchFailed, LogsFailed, Unhealthy } from "../../src/layers/Errors.ts"
 import * as Events from "../../src/layers/Events.ts"
+import type { InstanceServices } from "../../src/layers/forService.ts"
 import { HealthCheck } from "../../src/layers/HealthCheck.ts"
 import * as Isolation from "../../src/layers/Isolation.ts"
 import { Launcher, type LaunchSpec } from "../../src/layers/Launcher.ts"
@@ -166,7 +166,7 @@ export class Machine {
     ).pipe(Effect.map(({ process }) => process))
   }
 
-  readonly layersFor: LayersFor = (config) => {
+  readonly layersFor = (config: ServiceConfig): Layer.Layer<InstanceServices> => {
     const behaviour = this.of(config.name)
     return Layer.mergeAll(
       Layer.succeed(RestartPolicy.RestartPolicy, {
@@ -223,7 +223,7 @@ export class Machine {
 
   /** The same, before it comes up. */
   layerStopped(config: TenementConfig): Layer.Layer<Tenement | Events.Events> {
-    return Root.layerStopped(config, this.layersFor).pipe(
+    return Root.layerStopped(config, (service) => Layer.build(this.layersFor(service))).pipe(
       Layer.provideMerge(Layer.mergeAll(
         Cgroups.none,
         Layer.succeed(Launcher, { launch: (spec) => this.launch(spec) }),

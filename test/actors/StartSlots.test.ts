@@ -25,7 +25,7 @@ describe("start slots", () => {
       const fibers = starts.map(({ atMs, keepsMs }, index) =>
         simulation.fork(
           Effect.scoped(Effect.gen(function*() {
-            yield* take
+            yield* Effect.asVoid(take)
             held.add(index)
             most = Math.max(most, held.size)
             // What is kept for a second is somebody else's from then on.
