@@ -174,3 +174,37 @@ export class NotifyUnavailable extends Schema.TaggedError<NotifyUnavailable>()("
     return `sd_notify messages cannot be received: ${this.problem} (${this.code}). ${this.advice}`
   }
 }
+
+/**
+ * What has to be kept cannot be written. Nothing was changed.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class StoreFailed extends Schema.TaggedError<StoreFailed>()("StoreFailed", {
+  path: Schema.String,
+  code: Schema.String
+}) {
+  override get message() {
+    const why = this.code === "ENOSPC" || this.code === "EDQUOT"
+      ? "the disk is full; make room, and it goes on by itself"
+      : "see that data_dir is a folder that the supervisor can write to"
+    return `${this.path} cannot be written (${this.code}): ${why}`
+  }
+}
+
+/**
+ * A newer tenement wrote what an older one would have to read. It is left as it is.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class StoreTooNew extends Schema.TaggedError<StoreTooNew>()("StoreTooNew", {
+  path: Schema.String,
+  found: Schema.Int,
+  known: Schema.Int
+}) {
+  override get message() {
+    return `${this.path} has format ${this.found}, and this tenement knows ${this.known}: run the newer one, or set another data_dir`
+  }
+}

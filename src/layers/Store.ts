@@ -1,0 +1,275 @@
+/**
+ * What the supervisor has to know after its own death, and the machine's: a journal in `{data_dir}/.state`.
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
+import * as Fs from "node:fs"
+import * as Path from "node:path"
+import { codeOf, unless } from "../internal/errno.ts"
+import { StoreFailed, StoreTooNew } from "./Errors.ts"
+import * as Journal from "./internal/journal.ts"
+import * as Monotonic from "./internal/monotonic.ts"
+import * as Procfs from "./internal/procfs.ts"
+
+/**
+ * Values by their keys. What was put outlives the supervisor at once; the machine's end it outlives once `flushed` has
+ * waited for it, and a second later at the latest.
+ *
+ * @since 0.1.0
+ * @category tags
+ */
+export class Store extends Context.Tag("tenement/layers/Store")<Store, {
+  /** What was there, when the store was opened, of keys that begin like this. Can be taken once. */
+  readonly take: (prefix: string) => Effect.Effect<ReadonlyMap<string, unknown>>
+  /** Whether the machine has not been started again since that was written, and how far its writer's clock was behind. */
+  readonly writer: { readonly isSameBoot: boolean; readonly behindMs: number }
+  /** Anything that JSON can say. */
+  readonly put: (key: string, value: unknown) => Effect.Effect<void>
+  readonly remove: (key: string) => Effect.Effect<void>
+  /** Waits until all that was put and removed before is on the disk. What could not be written is tried again. */
+  readonly flushed: Effect.Effect<void, StoreFailed>
+}>() {}
+
+/**
+ * A store that forgets, for a tree inside a program and for tests.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const memory: Layer.Layer<Store> = Layer.succeed(Store, {
+  take: () => Effect.succeed(new Map()),
+  writer: { isSameBoot: false, behindMs: 0 },
+  put: () => Effect.void,
+  remove: () => Effect.void,
+  flushed: Effect.void
+})
+
+/** A journal is written anew when it is larger than this and four times what it has to say. */
+const smallest = 256 * 1024
+
+/** Until what nobody waits for is on the disk, and between one attempt to write to a full one and the next. */
+const delay = "1 second"
+
+class File {
+  private fd: number | null = null
+  /** What failed, so that nobody knows what the file holds until a new one is written. */
+  private failure: unknown = null
+  private size = 0
+  private unsynced = 0
+  private readonly path: string
+  private readonly live: ReadonlyMap<string, string>
+
+  constructor(path: string, live: ReadonlyMap<string, string>) {
+    this.path = path
+    this.live = live
+  }
+
+  /** Writes all that is live to a new file, which takes the old one's place in one step. */
+  renew(): void {
+    const next = `${this.path}.new`
+    unless(["ENOENT"], () => Fs.unlinkSync(next))
+    const fd = Fs.openSync(next, "wx", 0o600)
+    try {
+      const text = Buffer.from(
+        Journal.header() + [...this.live].map(([key, value]) => Journal.entry(key, value)).join("")
+      )
+      writeAll(fd, text)
+      Fs.fsyncSync(fd)
+      Fs.renameSync(next, this.path)
+      syncFolder(Path.dirname(this.path))
+      this.close()
+      this.fd = fd
+      this.failure = null
+      this.size = text.length
+      this.unsynced = 0
+    } catch (error) {
+      Fs.closeSync(fd)
+      unless(["ENOENT"], () => Fs.unlinkSync(next))
+      throw error
+    }
+  }
+
+  append(key: string, value: string | null): void {
+    if (this.fd === null || this.failure !== null) return
+    try {
+      const text = Buffer.from(Journal.entry(key, value))
+      writeAll(this.fd, text, this.size)
+      this.size += text.length
+      this.unsynced += text.length
+    } catch (error) {
+      // Whoever asks for it to be on the disk is told, unless there is room by then.
+      this.failure = error
+    }
+  }
+
+  sync(): Effect.Effect<void, unknown> {
+    return Effect.async((resume) => {
+      try {
+        if (this.fd === null || this.failure !== null || this.size > Math.max(smallest, 4 * this.liveBytes)) {
+          this.renew()
+          return resume(Effect.void)
+        }
+        const { fd, unsynced } = this
+        if (unsynced === 0) return resume(Effect.void)
+        Fs.fdatasync(fd, (error) => {
+          if (error === null) {
+            this.unsynced -= unsynced
+            return resume(Effect.void)
+          }
+          this.failure = error
+          resume(Effect.fail(error))
+        })
+      } catch (error) {
+        resume(Effect.fail(error))
+      }
+    })
+  }
+
+  private get liveBytes(): number {
+    let bytes = 0
+    for (const [key, value] of this.live) bytes += key.length + value.length + 24
+    return bytes
+  }
+
+  close(): void {
+    if (this.fd !== null) Fs.closeSync(this.fd)
+    this.fd = null
+  }
+}
+
+const writeAll = (fd: number, text: Buffer, position = 0): void => {
+  for (let written = 0; written < text.length;) {
+    written += Fs.writeSync(fd, text, written, text.length - written, position + written)
+  }
+}
+
+const syncFolder = (folder: string): void => {
+  const fd = Fs.openSync(folder, "r")
+  try {
+    Fs.fsyncSync(fd)
+  } finally {
+    Fs.closeSync(fd)
+  }
+}
+
+/** The key under which a supervisor says who it is. */
+const session = "session"
+
+const decodeSession = Schema.decodeUnknownOption(Schema.Struct({ boot: Schema.String, origin: Schema.Number }))
+
+const takeFrom = (entries: Map<string, unknown>, prefix: string): ReadonlyMap<string, unknown> => {
+  const taken = new Map([...entries].filter(([key]) => key.startsWith(prefix)))
+  for (const key of taken.keys()) entries.delete(key)
+  return taken
+}
+
+const failed = (path: string) => (error: unknown) => new StoreFailed({ path, code: codeOf(error) })
+
+/**
+ * The store of a `data_dir`, whose lock the caller holds. A journal with damaged lines is kept aside, and what can be
+ * trusted of it is used.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const open = Effect.fn("Store.open")(function*(
+  dataDir: string
+): Effect.fn.Return<Store["Type"], StoreFailed | StoreTooNew, Scope.Scope> {
+  const folder = Path.join(dataDir, ".state")
+  const path = Path.join(folder, "journal")
+  const { contents, file, live } = yield* Effect.try({
+    try: () => {
+      unless(["EEXIST"], () => Fs.mkdirSync(folder, { mode: 0o700 }))
+      const contents = Journal.read(unless(["ENOENT"], () => Fs.readFileSync(path)) ?? new Uint8Array())
+      const live = new Map([...contents.entries].map(([key, value]) => [key, JSON.stringify(value)]))
+      return { contents, file: new File(path, live), live }
+    },
+    catch: failed(path)
+  })
+  if (contents.format > Journal.format) {
+    return yield* new StoreTooNew({ path, found: contents.format, known: Journal.format })
+  }
+  if (contents.damaged > 0) {
+    const aside = `${path}.damaged-${contents.damaged}`
+    yield* Effect.try({ try: () => Fs.copyFileSync(path, aside), catch: failed(aside) })
+    yield* Effect.logError(
+      `${path} has ${contents.damaged} damaged lines, and what they said is lost; it is kept as ${aside}`
+    )
+  }
+  yield* Effect.try({
+    try: () => {
+      try {
+        file.renew()
+      } catch (error) {
+        if (!["ENOSPC", "EDQUOT"].includes(codeOf(error))) throw error
+        // A full disk keeps nobody from coming up: the old file says what it said, and whatever is to be kept from now
+        // on is refused until there is room.
+      }
+    },
+    catch: failed(path)
+  })
+  yield* Effect.addFinalizer(() => Effect.sync(() => file.close()))
+
+  const one = yield* Effect.makeSemaphore(1)
+  const wake = yield* Effect.makeLatch(false)
+
+  const flushed = one.withPermits(1)(Effect.mapError(Effect.suspend(() => file.sync()), failed(path))).pipe(
+    Effect.uninterruptible
+  )
+
+  const change = (key: string, value: string | null) =>
+    Effect.suspend(() => {
+      if (value === null) live.delete(key)
+      else live.set(key, value)
+      file.append(key, value)
+      return wake.open
+    })
+
+  let isFull = false
+  yield* Effect.gen(function*() {
+    yield* wake.await
+    yield* Effect.sleep(delay)
+    yield* wake.close
+    yield* flushed
+    if (isFull) yield* Effect.logInfo(`${path} can be written again`)
+    isFull = false
+  }).pipe(
+    Effect.catchAll((error) => {
+      const told = isFull ? Effect.void : Effect.logError(error.message)
+      isFull = true
+      return Effect.zipRight(told, wake.open)
+    }),
+    Effect.forever,
+    Effect.forkScoped
+  )
+  // What was put last is written before the file is closed.
+  yield* Effect.addFinalizer(() => Effect.catchAll(flushed, (error) => Effect.logError(error.message)))
+
+  // Each supervisor's monotonic clock has an origin of its own; the kernel's has one for each boot.
+  const boot = Procfs.bootId()
+  const origin = (yield* Monotonic.milliseconds) - Number(process.hrtime.bigint()) / 1e6
+  const found = new Map(contents.entries)
+  const before = Option.getOrNull(decodeSession(takeFrom(found, session).get(session)))
+  yield* change(session, JSON.stringify({ boot, origin }))
+
+  return {
+    writer: { isSameBoot: before?.boot === boot, behindMs: before === null ? 0 : origin - before.origin },
+    take: (prefix) => Effect.sync(() => takeFrom(found, prefix)),
+    put: (key, value) => change(key, JSON.stringify(value)),
+    remove: (key) => change(key, null),
+    flushed
+  }
+})
+
+/**
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer = (dataDir: string): Layer.Layer<Store, StoreFailed | StoreTooNew> =>
+  Layer.scoped(Store, open(dataDir))
