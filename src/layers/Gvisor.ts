@@ -6,7 +6,6 @@
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Fs from "node:fs"
-import * as Os from "node:os"
 import * as Path from "node:path"
 import type { ServiceConfig, Settings } from "../domain/Config.ts"
 import { codeOf } from "../internal/errno.ts"
@@ -137,10 +136,7 @@ export const make = (settings: Settings) => {
         wrapper: {
           report,
           depth: 0,
-          signal: (signal) =>
-            Effect.asVoid(
-              LauncherExec.exec(tools.runsc, state, "kill", container, String(Os.constants.signals[signal]))
-            )
+          signal: [tools.runsc, state, "kill", container]
         }
       }
     })

@@ -9,10 +9,10 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as FiberId from "effect/FiberId"
 import * as Layer from "effect/Layer"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import * as ChildProcess from "node:child_process"
 import * as Fs from "node:fs"
-import type { ExitStatus } from "../domain/Exit.ts"
+import { type ExitStatus, unknown } from "../domain/Exit.ts"
 import { acquire } from "../internal/acquire.ts"
 import { bounded } from "../internal/bounded.ts"
 import { codeOf, unless } from "../internal/errno.ts"
@@ -22,10 +22,12 @@ import * as Command from "./internal/command.ts"
 import type { Problem } from "./internal/executable.ts"
 import * as Report from "./internal/isolation/report.ts"
 import * as ProcessTree from "./internal/processTree.ts"
+import * as Procfs from "./internal/procfs.ts"
 import * as Sessions from "./internal/sessions.ts"
-import type { LaunchSpec, Process } from "./Process.ts"
+import * as LauncherWatch from "./LauncherWatch.ts"
+import type { Adoption, Identity, LaunchSpec, Process } from "./Process.ts"
 
-export type { LaunchSpec, Process }
+export type { Adoption, LaunchSpec, Process }
 
 /**
  * Starts processes. `launch` is quick and cannot be interrupted half-way: either the caller's scope owns a process
@@ -36,6 +38,11 @@ export type { LaunchSpec, Process }
  */
 export class Launcher extends Context.Tag("tenement/layers/Launcher")<Launcher, {
   readonly launch: (spec: LaunchSpec) => Effect.Effect<Process, LaunchFailed, Scope.Scope>
+  /**
+   * Takes over what an earlier supervisor started: the same process, or what it left behind, if there is any of it. How
+   * it ended is known where something saw it; otherwise its status has neither code nor signal.
+   */
+  readonly adopt: (adoption: Adoption) => Effect.Effect<Process, never, Scope.Scope>
 }>() {}
 
 const failed = (spec: LaunchSpec, { advice, code, what }: Problem): LaunchFailed =>
@@ -119,6 +126,28 @@ const arrived = (spec: LaunchSpec, { process, report }: Started): Effect.Effect<
     Effect.flatMap((said) => said === "" ? Effect.succeed(process) : Effect.fail(failed(spec, problemOf(said, spec))))
   )
 
+const adopt = (
+  adoption: Adoption,
+  look: Effect.Effect<Sessions.Sessions>,
+  ended: (identity: Identity) => Effect.Effect<void>
+): Effect.Effect<Process, never, Scope.Scope> =>
+  Effect.gen(function*() {
+    const { cgroup, instanceDir, pid, startTime, wrapper } = adoption
+    const exited = Deferred.unsafeMake<ExitStatus>(FiberId.none)
+    const known = Effect.sync(() => wrapper === null ? unknown : Report.read(wrapper.report, unknown))
+    const watch = Effect.flatMap(Effect.zipRight(ended(adoption), known), (status) => Deferred.succeed(exited, status))
+    // What is gone already is known to be, before anybody asks for its end.
+    yield* Procfs.isThere(adoption)
+      ? Effect.forkScoped(Effect.interruptible(watch))
+      : Effect.flatMap(known, (status) => Deferred.succeed(exited, status))
+    const tree = cgroup === null
+      ? ProcessTree.inForeignSession(adoption, instanceDir, exited, look)
+      : ProcessTree.inCgroup(cgroup, exited)
+    const process = ProcessTree.make(pid, exited, tree, wrapper ?? undefined, startTime)
+    yield* Scope.addFinalizer(yield* Effect.scope, bounded(process.killTree, "2 seconds"))
+    return process
+  })
+
 /**
  * By Node's own `spawn`, through a shell that joins the cgroup and becomes the command; through `setpriv` too, if it runs
  * as somebody else. The actor stops a process politely; closing the scope is the backstop.
@@ -126,9 +155,10 @@ const arrived = (spec: LaunchSpec, { process, report }: Started): Effect.Effect<
  * @since 0.1.0
  * @category layers
  */
-export const layer: Layer.Layer<Launcher> = Layer.effect(
+export const layer: Layer.Layer<Launcher> = Layer.scoped(
   Launcher,
-  Effect.map(Sessions.make, (look) => ({
+  Effect.zipWith(Sessions.make, LauncherWatch.make, (look, ended) => ({
+    adopt: Effect.fn("Launcher.adopt")((adoption: Adoption) => adopt(adoption, look, ended)),
     launch: Effect.fn("Launcher.launch")((spec: LaunchSpec) =>
       Effect.uninterruptible(
         acquire(spawn(spec, look), ({ process }) => bounded(process.killTree, "2 seconds")).pipe(

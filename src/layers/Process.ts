@@ -7,7 +7,6 @@ import type * as Effect from "effect/Effect"
 import type { ExitStatus } from "../domain/Exit.ts"
 import type { InstanceName } from "../domain/Names.ts"
 import type { Cgroup } from "./Cgroup.ts"
-import type { ToolFailed } from "./Errors.ts"
 
 /**
  * What to run, with every template replaced. `stdout` and `stderr` are file descriptors that the process gets; they
@@ -45,8 +44,32 @@ export interface Wrapper {
   readonly depth: number
   /** A file that says when the program has begun, and in the end how it ended: `code N` or `signal N` in its last line. */
   readonly report: string
-  /** How a signal gets to the program; without it, the program's parent is given it to pass on. */
-  readonly signal?: (signal: NodeJS.Signals) => Effect.Effect<void, ToolFailed>
+  /** A command that sends the program a signal, whose number is its last word; without one, the program's parent passes it on. */
+  readonly signal?: readonly [string, ...ReadonlyArray<string>] | undefined
+}
+
+/**
+ * A process, told from a later one of the same pid by the time that it was started at (`/proc/PID/stat`, field 22).
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Identity {
+  readonly pid: number
+  readonly startTime: string
+}
+
+/**
+ * What another supervisor started: what it takes to take it over.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Adoption extends Identity {
+  readonly wrapper: Wrapper | null
+  readonly cgroup: Cgroup | null
+  /** A folder that is named in the environment of everything that the process forked. */
+  readonly instanceDir: string
 }
 
 /**

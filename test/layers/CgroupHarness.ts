@@ -10,6 +10,7 @@ import { InstanceName } from "../../src/domain/Names.ts"
 import * as Cgroups from "../../src/layers/Cgroups.ts"
 import * as Hierarchies from "../../src/layers/internal/cgroups/hierarchies.ts"
 import * as Launcher from "../../src/layers/Launcher.ts"
+import * as Store from "../../src/layers/Store.ts"
 
 /** Short for the modes that a machine can have. */
 export type Mode = Exclude<Cgroups.Mode, "none">
@@ -30,15 +31,19 @@ const removing = (dataDir: string) =>
 const layers = { v1: Cgroups.v1, v2: Cgroups.v2, hybrid: Cgroups.hybrid }
 
 export const layerOf = (mode: Mode, given = options()): Layer.Layer<Cgroups.Cgroups> =>
-  Layer.orDie(layers[mode](given)).pipe(Layer.provideMerge(removing(given.dataDir)))
+  Layer.orDie(layers[mode](given)).pipe(
+    Layer.provide(Store.memory),
+    Layer.provideMerge(removing(given.dataDir))
+  )
 
 /** Launches every process in a cgroup of its own. */
 export const launching: Layer.Layer<Launcher.Launcher, never, Cgroups.Cgroups> = Layer.map(
   Layer.merge(Launcher.layer, Layer.effectContext(Effect.context<Cgroups.Cgroups>())),
   (context) => {
-    const { launch } = Context.get(context, Launcher.Launcher)
+    const { adopt, launch } = Context.get(context, Launcher.Launcher)
     const { make } = Context.get(context, Cgroups.Cgroups)
     return Context.make(Launcher.Launcher, {
+      adopt,
       launch: (spec) =>
         Effect.flatMap(
           Effect.orDie(make(InstanceName.make(`test:n${++count}`), unlimited)),

@@ -1,9 +1,13 @@
 /** @internal */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Fs from "node:fs"
+import * as Os from "node:os"
 import type { ExitStatus } from "../../domain/Exit.ts"
+import { unless } from "../../internal/errno.ts"
 import type { Cgroup } from "../Cgroup.ts"
-import type { Process, Wrapper } from "../Process.ts"
+import * as LauncherExec from "../LauncherExec.ts"
+import type { Identity, Process, Wrapper } from "../Process.ts"
 import * as Report from "./isolation/report.ts"
 import * as Procfs from "./procfs.ts"
 import type { Sessions } from "./sessions.ts"
@@ -79,9 +83,40 @@ export const inSession = (
   }
 }
 
+/** Whether a process has this word in the environment that it was started with. */
+const isToldOf = (word: string) => ({ pid }: Procfs.Stat): boolean =>
+  unless(["ENOENT", "ESRCH", "EACCES"], () => Fs.readFileSync(`/proc/${pid}/environ`))?.includes(word) ?? false
+
+/**
+ * The tree of a process that leads a session and is no child of ours. Its number may have been given to another session
+ * since; so once the process itself is gone, a member is what has `word` in its environment.
+ */
+export const inForeignSession = (
+  { pid, startTime }: Identity,
+  word: string,
+  exited: Deferred.Deferred<ExitStatus>,
+  look: Effect.Effect<Sessions>
+): Tree => {
+  const isOurs = isToldOf(word)
+  return inSession(
+    pid,
+    exited,
+    Effect.map(look, (sessions) => {
+      const members = sessions.get(pid) ?? []
+      const isLed = members.some((member) => member.pid === pid && member.startTime === startTime)
+      return new Map([[pid, isLed ? members : members.filter(isOurs)]])
+    })
+  )
+}
+
 /** The handle of a process. */
-export const make = (pid: number, exited: Deferred.Deferred<ExitStatus>, tree: Tree, wrapper?: Wrapper): Process => {
-  const startTime = Procfs.stat(pid)?.startTime ?? ""
+export const make = (
+  pid: number,
+  exited: Deferred.Deferred<ExitStatus>,
+  tree: Tree,
+  wrapper?: Wrapper,
+  startTime = Procfs.stat(pid)?.startTime ?? ""
+): Process => {
   const depth = wrapper?.depth ?? 0
   const program = (): number | undefined =>
     wrapper === undefined || Report.hasBegun(wrapper.report) ? below(pid, depth) : undefined
@@ -120,7 +155,10 @@ export const make = (pid: number, exited: Deferred.Deferred<ExitStatus>, tree: T
         if (program() === undefined) return Effect.sync(() => send(-pid, "SIGKILL"))
         if (wrapper?.signal !== undefined) {
           // It may have ended meanwhile; and a stop that is not heard has its deadline.
-          return Effect.catchAll(wrapper.signal(signal), (error) => Effect.logDebug(error.message))
+          const [program, ...words] = wrapper.signal
+          return LauncherExec.exec(program, ...words, String(Os.constants.signals[signal])).pipe(
+            Effect.catchAll((error) => Effect.logDebug(error.message))
+          )
         }
         // The parent passes it on.
         return Effect.sync(() => send(below(pid, Math.max(0, depth - 1)) ?? pid, signal))

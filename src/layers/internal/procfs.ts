@@ -69,3 +69,14 @@ export const firstChild = (pid: number): number | undefined => {
 
 /** Whether a process still runs: a zombie only waits for its parent to look. */
 export const isLive = (process: Stat): boolean => process.state !== "Z" && process.state !== "X"
+
+/** Whether this very process runs. */
+export const isThere = ({ pid, startTime }: Pick<Stat, "pid" | "startTime">): boolean => {
+  const found = stat(pid)
+  return found !== undefined && found.startTime === startTime && isLive(found)
+}
+
+const bootIdFile = "/proc/sys/kernel/random/boot_id"
+
+/** Another one after each boot: pids and start times of one mean nothing in another. */
+export const bootId = (): string => Fs.readFileSync(bootIdFile, "latin1").trim()
