@@ -21,6 +21,8 @@ export interface Cgroup {
   readonly members: Effect.Effect<ReadonlyArray<number>>
   /** SIGKILL to everything in it, whatever it forks meanwhile; does not wait until it is gone. */
   readonly kill: Effect.Effect<void>
+  /** What it is limited to. */
+  readonly limits: () => Limits
   /** Other limits, from now on. */
   readonly limit: (limits: Limits) => Effect.Effect<void, CgroupFailed>
   /** What it uses, as far as the machine counts it for cgroups. */

@@ -6,17 +6,21 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import { type Limits, unlimited } from "../domain/Config.ts"
 import type { InstanceName } from "../domain/Names.ts"
 import type { Cgroup } from "./Cgroup.ts"
 import { CgroupFailed, CgroupsUnavailable } from "./Errors.ts"
 import { adviceFor } from "./internal/cgroups/advice.ts"
+import type * as Base from "./internal/cgroups/base.ts"
 import type { Obstacle } from "./internal/cgroups/folder.ts"
 import * as Hierarchies from "./internal/cgroups/hierarchies.ts"
 import * as Limiting from "./internal/cgroups/limits.ts"
 import * as Places from "./internal/cgroups/places.ts"
 import * as Run from "./internal/cgroups/run.ts"
+import { Store } from "./Store.ts"
 
 export type { Cgroup }
 
@@ -76,6 +80,10 @@ export class Cgroups extends Context.Tag("tenement/layers/Cgroups")<Cgroups, {
     instance: InstanceName,
     limits: Limits
   ) => Effect.Effect<Cgroup | null, CgroupFailed, Scope.Scope>
+  /** The cgroup that an earlier supervisor made for a run; `null` where there is none any more. */
+  readonly adopt: (instance: InstanceName, limits: Limits) => Effect.Effect<Cgroup | null, never, Scope.Scope>
+  /** Kills what lives in cgroups that are nobody's, and takes them away. For after all adoptions. */
+  readonly sweep: Effect.Effect<void>
   /** The cgroup of an instance's present run. */
   readonly of: (instance: InstanceName) => Cgroup | null
 }>() {}
@@ -105,7 +113,7 @@ const withPlaces = (mode: Mode, places: Places.Places): Context.Tag.Service<Cgro
       folders: places.bases.map(({ path }) => path),
       missing: new Map([...places.obstacles].map(([controller, obstacle]) => [controller, lackOf(obstacle)]))
     },
-    make: Run.make(places, present),
+    ...Run.within(places, present),
     of: (instance) => present.get(instance) ?? null
   }
 }
@@ -123,17 +131,34 @@ const without = (reason: string, obstacle: Obstacle): Context.Tag.Service<Cgroup
       ? Effect.succeed(null)
       : Effect.fail(new CgroupFailed({ instance, key: first.key, ...obstacle, advice: adviceFor(obstacle.code) }))
   },
+  adopt: () => Effect.succeed(null),
+  sweep: Effect.void,
   of: () => null
 })
 
-const inMode = (mode: Exclude<Mode, "none">, options: Options) =>
-  Effect.map(Places.open(mode, Hierarchies.find(), options), (places) => withPlaces(mode, places))
+const key = "cgroups"
 
-const only = (mode: Exclude<Mode, "none">) => (options: Options): Layer.Layer<Cgroups, CgroupsUnavailable> =>
+const decodeTops = Schema.decodeUnknownOption(Schema.Record({ key: Schema.String, value: Schema.String }))
+
+/** Where an earlier supervisor had them. */
+const earlier = Effect.gen(function*() {
+  const { take } = yield* Store
+  return Option.getOrElse(decodeTops((yield* take(key)).get(key)), () => ({}))
+})
+
+const inMode = (mode: Exclude<Mode, "none">, options: Options, before: Base.Tops) =>
+  Effect.gen(function*() {
+    const store = yield* Store
+    const places = yield* Places.open(mode, Hierarchies.find(), { ...options, before })
+    yield* store.put(key, Object.fromEntries(places.bases.map(({ hierarchy, top }) => [hierarchy.mount, top])))
+    return withPlaces(mode, places)
+  })
+
+const only = (mode: Exclude<Mode, "none">) => (options: Options): Layer.Layer<Cgroups, CgroupsUnavailable, Store> =>
   Layer.scoped(
     Cgroups,
     Effect.mapError(
-      Effect.suspend(() => inMode(mode, options)),
+      Effect.flatMap(earlier, (before) => inMode(mode, options, before)),
       (obstacle) => new CgroupsUnavailable({ mode, reason: describe(obstacle) })
     )
   )
@@ -179,13 +204,14 @@ export const none: Layer.Layer<Cgroups> = Layer.succeed(
  * @since 0.1.0
  * @category layers
  */
-export const auto = (options: Options): Layer.Layer<Cgroups> =>
+export const auto = (options: Options): Layer.Layer<Cgroups, never, Store> =>
   Layer.scoped(
     Cgroups,
     Effect.gen(function*() {
+      const before = yield* earlier
       const obstacles: Array<Obstacle> = []
       for (const mode of Places.candidates(Hierarchies.find())) {
-        const opened = yield* Effect.either(inMode(mode, options))
+        const opened = yield* Effect.either(inMode(mode, options, before))
         if (opened._tag === "Right") return opened.right
         obstacles.push(opened.left)
       }

@@ -8,11 +8,14 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import * as PubSub from "effect/PubSub"
 import * as Queue from "effect/Queue"
+import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import type { InstanceName } from "../domain/Names.ts"
-import type { EventRecord, Notice, Transition } from "../domain/Views.ts"
+import { EventRecord, type Notice, type Transition } from "../domain/Views.ts"
+import { Store } from "./Store.ts"
 
 /**
  * @since 0.1.0
@@ -48,6 +51,7 @@ const historyLength = 20
 class Ring {
   private readonly slots: Array<EventRecord> = []
   private readonly capacity: number
+  private count = 0
   last = 0
 
   constructor(capacity: number) {
@@ -55,11 +59,18 @@ class Ring {
   }
 
   get first(): number {
-    return this.last - this.slots.length + 1
+    return this.last - this.count + 1
+  }
+
+  /** Where a record is kept, until another one takes its place. */
+  slotOf({ seq }: EventRecord): number {
+    return (seq - 1) % this.capacity
   }
 
   push(record: EventRecord): void {
-    this.slots[(record.seq - 1) % this.capacity] = record
+    // After a gap nothing before it is of use: records are addressed by their numbers.
+    this.count = record.seq === this.last + 1 ? Math.min(this.count + 1, this.capacity) : 1
+    this.slots[this.slotOf(record)] = record
     this.last = record.seq
   }
 
@@ -86,30 +97,47 @@ const gap = (missed: number, before: EventRecord): Notice => ({
   message: `${missed} events are missing here: this reader was too slow for them`
 })
 
+const prefix = "event "
+
+const decode = Schema.decodeUnknownOption(EventRecord)
+
+/** What an earlier supervisor has kept, oldest first. */
+const kept = ({ take }: Context.Tag.Service<Store>): Effect.Effect<ReadonlyArray<EventRecord>> =>
+  Effect.map(
+    take(prefix),
+    (found) => [...found.values()].flatMap((value) => Option.toArray(decode(value))).sort((a, b) => a.seq - b.seq)
+  )
+
 /**
- * Events in memory, the newest `capacity` of them. Followers keep a position in the one ring, not a queue of their
+ * The newest `capacity` events, which the store keeps for the next supervisor. Followers keep a position in the one ring, not a queue of their
  * own: any number of them, however slow, costs nothing to who publishes.
  *
  * @since 0.1.0
  * @category layers
  */
-export const layerWith = (options: { readonly capacity: number }): Layer.Layer<Events> =>
+export const layerWith = (options: { readonly capacity: number }): Layer.Layer<Events, never, Store> =>
   Layer.effect(
     Events,
     Effect.gen(function*() {
+      const store = yield* Store
       const ring = new Ring(options.capacity)
       const histories = new Map<InstanceName, Array<Transition>>()
       const news = yield* PubSub.sliding<void>(1)
 
+      const keep = (record: EventRecord) => {
+        ring.push(record)
+        if (record._tag !== "Transition") return
+        const history = histories.get(record.instance)
+        if (history === undefined) histories.set(record.instance, [record])
+        else if (history.push(record) > historyLength) history.shift()
+      }
+      for (const record of yield* kept(store)) keep(record)
+
       const publish = Effect.fnUntraced(function*(event: NewEvent) {
         const at = new Date(yield* Clock.currentTimeMillis).toISOString()
         const record: EventRecord = { ...event, seq: ring.last + 1, at }
-        ring.push(record)
-        if (record._tag === "Transition") {
-          const history = histories.get(record.instance)
-          if (history === undefined) histories.set(record.instance, [record])
-          else if (history.push(record) > historyLength) history.shift()
-        }
+        keep(record)
+        yield* store.put(`${prefix}${ring.slotOf(record)}`, record)
         yield* PubSub.publish(news, undefined)
       })
 
@@ -146,9 +174,9 @@ export const layerWith = (options: { readonly capacity: number }): Layer.Layer<E
   )
 
 /**
- * Events in memory, the newest 5000.
+ * The newest 5000 events.
  *
  * @since 0.1.0
  * @category layers
  */
-export const layer: Layer.Layer<Events> = layerWith({ capacity: 5000 })
+export const layer: Layer.Layer<Events, never, Store> = layerWith({ capacity: 5000 })

@@ -23,6 +23,7 @@ import * as Launches from "./internal/facts/launches.ts"
 import * as UserNamespaces from "./internal/isolation/userNamespaces.ts"
 import * as PrivatePath from "./internal/privatePath.ts"
 import * as Namespace from "./Namespace.ts"
+import * as Store from "./Store.ts"
 
 const isRoot = (): boolean => process.geteuid?.() === 0
 
@@ -73,7 +74,10 @@ const cgroups = (root: string | null) =>
       Effect.sync(() => Fs.mkdtempSync(Path.join(Os.tmpdir(), "tenement-"))),
       (folder) => Effect.sync(() => Fs.rmSync(folder, { recursive: true, force: true }))
     )
-    const { facts } = Context.get(yield* Layer.build(Cgroups.auto({ dataDir, root })), Cgroups.Cgroups)
+    const { facts } = Context.get(
+      yield* Layer.build(Layer.provide(Cgroups.auto({ dataDir, root }), Store.memory)),
+      Cgroups.Cgroups
+    )
     const limits = (controller: Cgroups.Controller): Fact => {
       const missing = facts.missing.get(controller)
       return missing === undefined ? has("by cgroups") : lacks(missing.what, missing.advice)

@@ -75,6 +75,8 @@ export interface InstanceLog {
   readonly begin: (
     incarnation: number
   ) => Effect.Effect<{ readonly stdout: number; readonly stderr: number }, LogsFailed, Scope.Scope>
+  /** Goes on with what a run says that an earlier supervisor began. */
+  readonly resume: (incarnation: number) => Effect.Effect<void>
   /** The run is over: what it still had to say is read, and a last line without a newline is a line. */
   readonly end: Effect.Effect<void>
 }
@@ -149,6 +151,7 @@ export const layer = (options: LogsOptions): Layer.Layer<Logs> =>
               pump.begin(incarnation)
               return pump.descriptors()
             }),
+          resume: (incarnation) => Effect.sync(() => pump.begin(incarnation)),
           end: Effect.sync(() => pump.end())
         }
         return log

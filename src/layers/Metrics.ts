@@ -52,8 +52,8 @@ const codeClasses = ["1xx", "2xx", "3xx", "4xx", "5xx"]
  * @category tags
  */
 export class Metrics extends Context.Tag("tenement/layers/Metrics")<Metrics, {
-  /** An automatic restart, and how the run before it ended. */
-  readonly restarted: (instance: InstanceName, reason: ExitReason) => Effect.Effect<void>
+  /** An automatic restart, or that many, and how the run before ended. */
+  readonly restarted: (instance: InstanceName, reason: ExitReason, times?: number) => Effect.Effect<void>
   /** A health probe took so many seconds. */
   readonly probed: (service: ServiceName, seconds: number) => Effect.Effect<void>
   /** The kernel ended the instance for memory. */
@@ -184,7 +184,8 @@ export const layer: Layer.Layer<Metrics> = Layer.sync(Metrics, () => {
   const cpu = new Map<InstanceName, CpuTotal>()
 
   return {
-    restarted: (instance, reason) => Effect.sync(() => restarts.inc({ ...instanceLabels(instance), reason })),
+    restarted: (instance, reason, times = 1) =>
+      Effect.sync(() => restarts.inc({ ...instanceLabels(instance), reason }, times)),
     probed: (service, seconds) => Effect.sync(() => probes.observe({ service }, seconds)),
     oomKilled: (instance) => Effect.sync(() => oomKills.inc(instanceLabels(instance))),
     answered: ({ code, instance, seconds, service }) =>

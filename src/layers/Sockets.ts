@@ -50,6 +50,10 @@ export class Sockets extends Context.Tag("tenement/layers/Sockets")<Sockets, {
   }) => Effect.Effect<void, SocketUnusable>
   /** Whether the public path leads to this run, as it does once it is published. */
   readonly leads: (endpoint: Endpoint) => Effect.Effect<boolean>
+  /** The endpoint of a run that an earlier supervisor started is this one's from now on. */
+  readonly adopt: (endpoint: Endpoint) => Effect.Effect<void>
+  /** Takes away private sockets that are no run's and on which nobody listens. For after all adoptions. */
+  readonly sweep: Effect.Effect<void>
   /** Takes away what `prepare` and `publish` made for this run, and only that. */
   readonly retire: (endpoint: Endpoint) => Effect.Effect<void>
 }>() {}
@@ -206,6 +210,19 @@ export const layer = (options: { readonly runDir: string; readonly dataDir: stri
           // What cannot be seen cannot be mended either.
           return unless(["EACCES", "ENOTDIR"], () => PublicPath.leads(endpoint)) ?? true
         })
+      ),
+      adopt: Effect.fn("Sockets.adopt")(({ port, privatePath }: Endpoint) =>
+        Effect.sync(() => {
+          given.add(privatePath)
+          if (port !== null) reserved.add(port)
+        })
+      ),
+      sweep: Effect.suspend(() =>
+        Effect.forEach(
+          PrivatePath.all(root).filter((path) => !given.has(path)),
+          (path) => Effect.flatMap(isListened({ path }), (is) => is ? Effect.void : Effect.sync(() => forget(path))),
+          { discard: true }
+        )
       ),
       retire: Effect.fn("Sockets.retire")((endpoint: Endpoint) =>
         Effect.sync(() => {

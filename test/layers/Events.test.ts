@@ -3,10 +3,12 @@ import * as Chunk from "effect/Chunk"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as FC from "effect/FastCheck"
+import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
 import { InstanceName } from "../../src/domain/Names.ts"
 import type { EventRecord } from "../../src/domain/Views.ts"
 import * as Events from "../../src/layers/Events.ts"
+import * as Store from "../../src/layers/Store.ts"
 
 vi.setConfig({ testTimeout: 30_000 })
 
@@ -25,6 +27,8 @@ const event: FC.Arbitrary<Events.NewEvent> = FC.oneof(
 )
 
 const query = FC.record({ tail: FC.option(FC.nat(30)), sinceMs: FC.option(FC.nat(60_000)) })
+
+const inMemory = (options = { capacity: 5000 }) => Layer.provide(Events.layerWith(options), Store.memory)
 
 /** A clock that is a second later each time somebody looks. */
 const ticking = (): Clock.Clock => {
@@ -70,7 +74,7 @@ describe("Events", () => {
             wanted.slice(tail === null ? 0 : Math.max(0, wanted.length - tail))
           )
         }
-      }).pipe(Effect.withClock(ticking()), Effect.provide(Events.layerWith({ capacity }))),
+      }).pipe(Effect.withClock(ticking()), Effect.provide(inMemory({ capacity }))),
     { fastCheck: { numRuns: 50 } }
   )
 
@@ -89,7 +93,7 @@ describe("Events", () => {
           yield* forget(name)
           assert.deepStrictEqual(yield* history(name), [])
         }
-      }).pipe(Effect.provide(Events.layerWith({ capacity: 5 }))),
+      }).pipe(Effect.provide(inMemory({ capacity: 5 }))),
     { fastCheck: { numRuns: 50 } }
   )
 
@@ -104,7 +108,7 @@ describe("Events", () => {
           yield* publishAll(batch)
           assert.deepStrictEqual((yield* pull).map(({ seq }) => seq), batch.map(() => ++seq))
         }
-      }).pipe(Effect.provide(Events.layerWith({ capacity: 3 }))),
+      }).pipe(Effect.provide(inMemory({ capacity: 3 }))),
     { fastCheck: { numRuns: 40 } }
   )
 
@@ -116,7 +120,7 @@ describe("Events", () => {
       assert.deepInclude(gap, { _tag: "Notice", level: "warning", seq: 8 })
       assert.match(gap?._tag === "Notice" ? gap.message : "", /^7 events are missing/)
       assert.deepStrictEqual(rest.map(({ seq }) => seq), [9, 10, 11])
-    }).pipe(Effect.provide(Events.layerWith({ capacity: 3 }))))
+    }).pipe(Effect.provide(inMemory({ capacity: 3 }))))
 
   it.scoped("begins with the past and goes on with what comes, each event once", () =>
     Effect.gen(function*() {
@@ -126,5 +130,5 @@ describe("Events", () => {
       assert.deepStrictEqual(Chunk.toReadonlyArray(yield* pull).map(({ seq }) => seq), [4, 5])
       yield* publishAll([notice, notice])
       assert.deepStrictEqual(Chunk.toReadonlyArray(yield* pull).map(({ seq }) => seq), [6, 7])
-    }).pipe(Effect.provide(Events.layer)))
+    }).pipe(Effect.provide(inMemory())))
 })

@@ -40,6 +40,14 @@ export const isOf = (root: string, instance: InstanceName, path: string): boolea
     (name === folderName(instance) || name === shortName(instance))
 }
 
+/** What is at private paths now, whoever put it there. */
+export const all = (root: string): ReadonlyArray<string> => {
+  const inside = (folder: string) => unless(["ENOENT", "ENOTDIR"], () => Fs.readdirSync(folder)) ?? []
+  return inside(root).flatMap((folder) =>
+    inside(`${root}/${folder}`).map((name) => `${root}/${folder}/${name}`).filter(isPrivate)
+  )
+}
+
 /** Whether nobody but the supervisor may write in the folder. */
 export const isOurs = (root: Fs.Stats): boolean =>
   root.isDirectory() && root.uid === process.geteuid?.() && (root.mode & 0o022) === 0

@@ -14,10 +14,27 @@ export interface Base {
   readonly path: string
 }
 
+/** The cgroup in it for the supervisor itself, where it has to leave its own. */
+const leaf = "supervisor"
+
 /** Where a root that a person named is: a path of the hierarchy, or the folder that it is in the file system. */
 const folderOf = ({ mount }: Hierarchy, root: string): string => {
   const path = Path.normalize(root).replace(/\/$/, "")
   return path === mount || path.startsWith(`${mount}/`) ? path : `${mount}${path}`
+}
+
+/** The folders above that an earlier supervisor had, by the mount of their hierarchy. */
+export type Tops = Readonly<Record<string, string>>
+
+/** What an earlier supervisor has left goes on where it is, wherever this one was started. */
+const topOf = (
+  hierarchy: Hierarchy,
+  { before, root }: { readonly root: string | null; readonly before: Tops },
+  name: string
+): string => {
+  if (root !== null) return folderOf(hierarchy, root)
+  const earlier = before[hierarchy.mount]
+  return earlier !== undefined && Folder.members(`${earlier}/${name}`).length > 0 ? earlier : hierarchy.own
 }
 
 /** From the folder below `mount` down to `path`. */
@@ -34,13 +51,13 @@ const takeAway = (made: ReadonlyArray<string>) => {
  */
 export const open = (
   hierarchy: Hierarchy,
-  root: string | null,
+  options: { readonly root: string | null; readonly before: Tops },
   name: string
 ): Effect.Effect<Base, Folder.Obstacle, Scope.Scope> =>
   Effect.map(
     Effect.acquireRelease(
       Effect.suspend(() => {
-        const top = root === null ? hierarchy.own : folderOf(hierarchy, root)
+        const top = topOf(hierarchy, options, name)
         const path = `${top}/${name}`
         const made: Array<string> = []
         for (const folder of steps(hierarchy.mount, path)) {
@@ -78,7 +95,7 @@ export const delegate = (
   Effect.map(
     Effect.acquireRelease(
       Effect.sync(() => {
-        const leaf = `${path}/supervisor`
+        const leafPath = `${path}/${leaf}`
         const obstacles = new Map<Controller, Folder.Obstacle>()
         const enabled: Array<readonly [string, Controller]> = []
         let moved = false
@@ -90,8 +107,8 @@ export const delegate = (
         }
         const move = (): boolean => {
           if (moved || hierarchy.own !== top) return false
-          Folder.make(leaf)
-          moved = Folder.write(`${leaf}/cgroup.procs`, String(process.pid)) === undefined
+          Folder.make(leafPath)
+          moved = Folder.write(`${leafPath}/cgroup.procs`, String(process.pid)) === undefined
           return moved
         }
         for (const controller of wanted) {
@@ -105,7 +122,7 @@ export const delegate = (
             Folder.write(`${folder}/cgroup.subtree_control`, `-${controller}`)
           }
           if (moved) Folder.write(`${top}/cgroup.procs`, String(process.pid))
-          Folder.remove(leaf)
+          Folder.remove(leafPath)
         }
         // Others are in our cgroup, and it was of no use to leave it.
         if (moved && !enabled.some(([folder]) => folder === top)) undo()

@@ -56,6 +56,8 @@ export const valueOf = (path: string, key: string): number | undefined => {
 
 export const make = (path: string): Obstacle | undefined => attempt(path, () => Fs.mkdirSync(path, { mode: 0o755 }))
 
+export const exists = (path: string): boolean => Fs.existsSync(path)
+
 /** The cgroups directly in it. */
 export const inside = (path: string): ReadonlyArray<string> =>
   (unless(["ENOENT"], () => Fs.readdirSync(path, { withFileTypes: true })) ?? [])

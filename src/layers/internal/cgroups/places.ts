@@ -89,7 +89,7 @@ const sayWhy = (mode: Mode, { limiting, tracking }: Pick<Places, "limiting" | "t
 export const open = (
   mode: Mode,
   hierarchies: ReadonlyArray<Hierarchy>,
-  options: { readonly dataDir: string; readonly root: string | null }
+  options: { readonly dataDir: string; readonly root: string | null; readonly before: Base.Tops }
 ): Effect.Effect<Places, Obstacle, Scope.Scope> =>
   Effect.gen(function*() {
     const plan = planFor(mode, hierarchies)
@@ -103,7 +103,7 @@ export const open = (
         return known !== undefined
           ? Effect.succeed(known)
           : Effect.tap(
-            Base.open(hierarchy, options.root, name),
+            Base.open(hierarchy, options, name),
             (base) => Effect.sync(() => opened.set(hierarchy, base))
           )
       })

@@ -2,6 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as Scope from "effect/Scope"
 import * as FsPromises from "node:fs/promises"
+import * as Path from "node:path"
 import { type Limits, unlimited } from "../../../domain/Config.ts"
 import { type InstanceName, parts } from "../../../domain/Names.ts"
 import { codeOf } from "../../../internal/errno.ts"
@@ -33,6 +34,9 @@ const nameOf = (instance: InstanceName): string => {
   return `${service}@${id}`
 }
 
+/** Whether a cgroup of this name can be a run's, and not somebody else's. */
+const isName = (name: string): boolean => /^[^@.]+@[^@.]+$/.test(name)
+
 interface Value extends Limiting.Setting {
   readonly path: string
 }
@@ -56,7 +60,7 @@ const attempt = (folders: ReadonlyArray<string>, values: ReadonlyArray<Value>): 
 }
 
 /** Makes the cgroups of runs, and keeps in `present` those that there are. */
-export const make = (places: Places, present: Map<InstanceName, Cgroup>) => {
+export const within = (places: Places, present: Map<InstanceName, Cgroup>) => {
   const { bases, limiting, obstacles, tracking } = places
   const { version } = tracking.hierarchy
 
@@ -105,10 +109,41 @@ export const make = (places: Places, present: Map<InstanceName, Cgroup>) => {
           : Effect.logWarning(`${instance}: cgroups that are left, and removed by its next run: ${busy.join(", ")}`))
     })
 
-  return (instance: InstanceName, limits: Limits): Effect.Effect<Cgroup, CgroupFailed, Scope.Scope> =>
+  const foldersOf = (instance: InstanceName) => bases.map(({ path }) => `${path}/${nameOf(instance)}`)
+
+  /** The handle of what is made. */
+  const handle = (instance: InstanceName, limits: Limits): Cgroup => {
+    const path = `${tracking.path}/${nameOf(instance)}`
+    let had = limits
+    const cgroup: Cgroup = {
+      procs: foldersOf(instance).map((folder) => `${folder}/cgroup.procs`),
+      isPopulated: Effect.sync(() => Tree.isPopulated(version, path)),
+      members: Effect.sync(() => Folder.members(path)),
+      kill: Tree.kill(version, path),
+      limits: () => had,
+      limit: (next) =>
+        Effect.gen(function*() {
+          for (const { key, optional, path, value } of yield* asked(instance, next, had)) {
+            // The kernel may have to make room first: not on the time of all others.
+            yield* Effect.tryPromise({ try: () => FsPromises.writeFile(path, value, { flag: "r+" }), catch: codeOf })
+              .pipe(
+                Effect.catchIf((code) => optional === true && code === "ENOENT", () => Effect.void),
+                Effect.mapError((code) => failure(instance, { key, obstacle: { path, code } }))
+              )
+          }
+          had = next
+        }),
+      usage: Effect.sync(() => Counters.usage(places, nameOf(instance))),
+      oomKills: Effect.sync(() => Counters.oomKills(places, nameOf(instance)))
+    }
+    present.set(instance, cgroup)
+    return cgroup
+  }
+
+  const make = (instance: InstanceName, limits: Limits): Effect.Effect<Cgroup, CgroupFailed, Scope.Scope> =>
     Effect.uninterruptible(Effect.gen(function*() {
       const values = yield* asked(instance, limits, unlimited)
-      const folders = bases.map(({ path }) => `${path}/${nameOf(instance)}`)
+      const folders = foldersOf(instance)
       yield* Scope.addFinalizer(yield* Effect.scope, release(instance, folders))
       let failed = attempt(folders, values)
       if (failed?.key === null && failed.obstacle.code === "EEXIST") {
@@ -119,28 +154,26 @@ export const make = (places: Places, present: Map<InstanceName, Cgroup>) => {
       const path = `${tracking.path}/${nameOf(instance)}`
       // Whatever the kernel kills in it for memory, it is of no use without.
       Folder.write(`${path}/memory.oom.group`, "1")
-      let had = limits
-      const cgroup: Cgroup = {
-        procs: folders.map((folder) => `${folder}/cgroup.procs`),
-        isPopulated: Effect.sync(() => Tree.isPopulated(version, path)),
-        members: Effect.sync(() => Folder.members(path)),
-        kill: Tree.kill(version, path),
-        limit: (next) =>
-          Effect.gen(function*() {
-            for (const { key, optional, path, value } of yield* asked(instance, next, had)) {
-              // The kernel may have to make room first: not on the time of all others.
-              yield* Effect.tryPromise({ try: () => FsPromises.writeFile(path, value, { flag: "r+" }), catch: codeOf })
-                .pipe(
-                  Effect.catchIf((code) => optional === true && code === "ENOENT", () => Effect.void),
-                  Effect.mapError((code) => failure(instance, { key, obstacle: { path, code } }))
-                )
-            }
-            had = next
-          }),
-        usage: Effect.sync(() => Counters.usage(places, nameOf(instance))),
-        oomKills: Effect.sync(() => Counters.oomKills(places, nameOf(instance)))
-      }
-      present.set(instance, cgroup)
-      return cgroup
+      return handle(instance, limits)
     }))
+
+  const adopt = (instance: InstanceName, limits: Limits): Effect.Effect<Cgroup | null, never, Scope.Scope> =>
+    Effect.gen(function*() {
+      if (!Folder.exists(`${tracking.path}/${nameOf(instance)}`)) return null
+      yield* Scope.addFinalizer(yield* Effect.scope, release(instance, foldersOf(instance)))
+      return handle(instance, limits)
+    })
+
+  /** What is in no run's hands. */
+  const sweep = Effect.gen(function*() {
+    const known = new Set([...present.keys()].map(nameOf))
+    const names = new Set(bases.flatMap(({ path }) => Folder.inside(path)).map((path) => Path.basename(path)))
+    for (const name of names) {
+      if (known.has(name) || !isName(name)) continue
+      yield* Tree.clear(version, `${tracking.path}/${name}`, evictionMs)
+      yield* removed(bases.map(({ path }) => `${path}/${name}`))
+    }
+  })
+
+  return { make, adopt, sweep }
 }

@@ -5,7 +5,7 @@ import * as Scope from "effect/Scope"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
 import type { ServiceConfig, Settings } from "../../../domain/Config.ts"
-import { parts } from "../../../domain/Names.ts"
+import { type InstanceName, parts } from "../../../domain/Names.ts"
 import * as Places from "../../../domain/Places.ts"
 import { codeOf, unless } from "../../../internal/errno.ts"
 import type { Endpoint } from "../../Endpoint.ts"
@@ -41,6 +41,15 @@ const failed = ({ instance }: LaunchSpec, { advice, code, what }: Problem) =>
 
 /** Files of isolation, which nobody but the supervisor sees. */
 export const folderOf = ({ dataDir }: Settings): string => `${dataDir}/.isolation`
+
+/** What the names of a run's files begin with, before a dot. */
+export const prefixOf = (instance: InstanceName, incarnation: number): string => {
+  const { id, service } = parts(instance)
+  return `${service}.${id}.${incarnation}`
+}
+
+/** Whether a file there is some run's, and not what all runs share. */
+export const isOfRun = (file: string): boolean => /^[^.]+\.[^.]+\.\d+\./.test(file)
 
 const makeFolder = (spec: LaunchSpec, settings: Settings) =>
   Effect.try({
@@ -107,7 +116,7 @@ export const make = Effect.fnUntraced(
     if (Either.isLeft(view)) return yield* Effect.fail(unavailable(spec, level)(view.left))
     yield* makeFolder(spec, settings)
     const { id, service } = parts(spec.instance)
-    const prefix = `${folderOf(settings)}/${service}.${id}.${spec.incarnation}`
+    const prefix = `${folderOf(settings)}/${prefixOf(spec.instance, spec.incarnation)}`
     const made = new Set<string>()
     yield* Effect.flatMap(Effect.scope, (scope) =>
       Scope.addFinalizer(

@@ -124,6 +124,7 @@ export class Pump {
 
   private enqueue(records: Buffer): void {
     if (records.length === 0) return
+    if (!this.writing && this.appender.appendNow(records)) return this.shared.written(this.instance)
     this.pending.push(records)
     this.pendingBytes += records.length
     this.shared.pendingBytes += records.length

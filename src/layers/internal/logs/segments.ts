@@ -4,6 +4,7 @@
  * segment's number and an offset name the same byte for as long as it exists.
  */
 import * as Effect from "effect/Effect"
+import { ftruncateSync, writeSync } from "node:fs"
 import * as Fs from "node:fs/promises"
 import * as Path from "node:path"
 import { codeOf } from "../../../internal/errno.ts"
@@ -36,6 +37,9 @@ export const list = (directory: string): Effect.Effect<Array<number>, IoError> =
     ),
     Effect.catchIf(isCode("ENOENT"), () => Effect.succeed([]))
   )
+
+/** What the kernel takes in a moment, even when it is busy writing to the disk. */
+const little = 16 * 1024
 
 const countLines = (buffer: Buffer): number => {
   let count = 0
@@ -93,6 +97,28 @@ export class Appender {
         })
       )
     })
+  }
+
+  /**
+   * Appends a little at once, so that hardly a moment passes in which it has left the FIFO and is in no file: a supervisor
+   * that is killed in it would take it along. False where this cannot be done, and nothing was.
+   */
+  appendNow(records: Buffer): boolean {
+    const { handle, lost, size } = this
+    if (handle === null || lost > 0 || records.length > little || size + records.length > this.options.maxBytes) {
+      return false
+    }
+    try {
+      if (writeSync(handle.fd, records) === records.length) {
+        this.size += records.length
+        return true
+      }
+      // Half a record must not stay at the end.
+      ftruncateSync(handle.fd, size)
+    } catch (error) {
+      this.problem = codeOf(error)
+    }
+    return false
   }
 
   /** Closes the file; the next write opens it again. */
