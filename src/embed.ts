@@ -26,6 +26,7 @@ import { defaultId, GroupName, InstanceId, InstanceName, instanceName, ServiceNa
 import * as Routing from "./domain/Routing.ts"
 import * as Soundness from "./domain/Soundness.ts"
 import * as Cgroups from "./layers/Cgroups.ts"
+import type { StoreFailed, StoreTooNew } from "./layers/Errors.ts"
 import * as Events from "./layers/Events.ts"
 import { fromFile, type InstanceServices, type Replaceable, withoutParts } from "./layers/forService.ts"
 import * as Launcher from "./layers/Launcher.ts"
@@ -35,6 +36,7 @@ import * as Logs from "./layers/Logs.ts"
 import * as Metrics from "./layers/Metrics.ts"
 import * as Notify from "./layers/Notify.ts"
 import * as Sockets from "./layers/Sockets.ts"
+import * as Store from "./layers/Store.ts"
 import * as Usage from "./layers/Usage.ts"
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -211,6 +213,7 @@ export type Machine =
   | Levels.Levels
   | ReadinessRegistry.ReadinessRegistry
   | StartSlots.StartSlots
+  | Store.Store
 
 /**
  * This machine: real processes, sockets and files.
@@ -218,7 +221,10 @@ export type Machine =
  * @since 0.1.0
  * @category layers
  */
-export const machine = (settings: Settings): Layer.Layer<Machine> =>
+export const machine = (settings: Settings): Layer.Layer<Machine, StoreFailed | StoreTooNew> =>
+  Layer.provideMerge(machineOver(settings), Store.layer(settings.dataDir))
+
+const machineOver = (settings: Settings) =>
   Layer.mergeAll(
     Launcher.layer,
     Layer.provideMerge(Usage.layer, Cgroups.auto({ dataDir: settings.dataDir, root: settings.cgroupRoot })),
@@ -266,13 +272,22 @@ const closed =
 export const layerStopped = <R = never>(
   config: TenementConfig,
   layers?: LayersFor<R>
-): Layer.Layer<Tenement, never, Remaining<R>> =>
+): Layer.Layer<Tenement, StoreFailed | StoreTooNew, Remaining<R>> =>
   Layer.unwrapEffect(
     Effect.map(Effect.context<Remaining<R>>(), (program) =>
       Root.layerStopped(config, layers === undefined ? fromFile : closed(layers, program)).pipe(
         Layer.provide(machine(config.settings))
       ))
   )
+
+/**
+ * Why the tree did not come up: what is wrong with the configuration, who else runs it, or what of `dataDir` cannot be
+ * used.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export type NotUp = ConfigInvalid | Lock.AlreadyRunning | Lock.LockFailed | StoreFailed | StoreTooNew
 
 /**
  * The tree on this machine: everything is started when the layer is built, and stopped in order when it is released.
@@ -290,7 +305,7 @@ export const layerStopped = <R = never>(
  *
  * const cache = Embed.service({ name: "cache", command: "redis-server --port 0", readiness: "health" })
  *
- * // Layer.Layer<Tenement.Tenement, ConfigInvalid | AlreadyRunning | LockFailed, Redis>
+ * // Layer.Layer<Tenement.Tenement, Embed.NotUp, Redis>
  * export const tree = Embed.layer(Embed.config({ services: [cache] }), (service) =>
  *   forService(service).pipe(
  *     Layer.provide(HealthCheck.make((endpoint) => Effect.flatMap(Redis, ({ ping }) => ping(endpoint.privatePath))))
@@ -303,8 +318,8 @@ export const layerStopped = <R = never>(
 export const layer = <R = never>(
   config: TenementConfig,
   layers?: LayersFor<R>
-): Layer.Layer<Tenement, ConfigInvalid | Lock.AlreadyRunning | Lock.LockFailed, Remaining<R>> =>
-  Layer.suspend((): Layer.Layer<Tenement, ConfigInvalid | Lock.AlreadyRunning | Lock.LockFailed, Remaining<R>> => {
+): Layer.Layer<Tenement, NotUp, Remaining<R>> =>
+  Layer.suspend((): Layer.Layer<Tenement, NotUp, Remaining<R>> => {
     const sound = Soundness.check(config, { ownChecks: layers !== undefined })
     if (Either.isLeft(sound)) return Layer.fail(sound.left)
     return layerStopped(config, layers).pipe(

@@ -32,6 +32,7 @@ export * as Logs from "./layers/Logs.ts"
 export * as Metrics from "./layers/Metrics.ts"
 export * as Notify from "./layers/Notify.ts"
 export * as Sockets from "./layers/Sockets.ts"
+export * as Store from "./layers/Store.ts"
 export * as Usage from "./layers/Usage.ts"
 
 // The tree

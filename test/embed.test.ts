@@ -11,6 +11,7 @@ import type { ServiceConfig } from "../src/domain/Config.ts"
 import type { ConfigInvalid } from "../src/domain/Errors.ts"
 import * as Embed from "../src/embed.ts"
 import * as Backoff from "../src/layers/Backoff.ts"
+import type { StoreFailed, StoreTooNew } from "../src/layers/Errors.ts"
 import { forService, type InstanceServices, type Replaceable } from "../src/layers/forService.ts"
 import * as HealthCheck from "../src/layers/HealthCheck.ts"
 import type { Isolation } from "../src/layers/Isolation.ts"
@@ -94,7 +95,7 @@ describe("the parts of an instance", () => {
       Levels | Notify | Database | Replaceable<Isolation> | Replaceable<Readiness> | Replaceable<RestartPolicy>
     >()
     const config = Embed.config({ services: [service] })
-    const failures = null as unknown as ConfigInvalid | AlreadyRunning | LockFailed
+    const failures = null as unknown as ConfigInvalid | AlreadyRunning | LockFailed | StoreFailed | StoreTooNew
     expectTypeOf(Embed.layer(config)).toEqualTypeOf<Layer.Layer<Tenement, typeof failures>>()
     expectTypeOf(Embed.layer(config, forService)).toEqualTypeOf<Layer.Layer<Tenement, typeof failures>>()
     expectTypeOf(Embed.layer(config, () => replaced)).toEqualTypeOf<Layer.Layer<Tenement, typeof failures, Database>>()

@@ -14,6 +14,7 @@ import * as Group from "./Group.ts"
 import * as Instance from "./Instance.ts"
 import type { Needs } from "./InstanceCommands.ts"
 import type { ServicesFor } from "./InstanceParts.ts"
+import * as InstanceRecord from "./InstanceRecord.ts"
 import * as Service from "./Service.ts"
 import type * as Supervisor from "./Supervisor.ts"
 
@@ -36,8 +37,8 @@ export interface Branches {
   readonly groups: () => ReadonlyArray<Group.Group>
   /** The group that a service belongs to. */
   readonly groupOf: (service: ServiceName) => Group.Group | undefined
-  /** With the instances that the file lists, not started yet. */
-  readonly addService: (service: ServiceConfig) => Effect.Effect<void>
+  /** With the instances that the file lists, not started yet, and those that an earlier supervisor had. */
+  readonly addService: (service: ServiceConfig, inheritance?: InstanceRecord.Inheritance) => Effect.Effect<void>
   /** Stops its instances first. */
   readonly removeService: (name: ServiceName, cause: Cause) => Effect.Effect<void>
   /** Stops it first. */
@@ -101,7 +102,7 @@ export const make = Effect.fnUntraced(function*(options: {
     group: (name) => groups.get(name)?.value,
     groups: () => [...groups.values()].map(({ value }) => value),
     groupOf: groupOfService,
-    addService: (config) =>
+    addService: (config, inheritance = InstanceRecord.nothing) =>
       Effect.gen(function*() {
         const { settings } = options.config()
         const group = groupOf(options.config(), config.name)?.name ?? null
@@ -111,7 +112,9 @@ export const make = Effect.fnUntraced(function*(options: {
           ({ supervisor }) => supervisor.run
         )
         services.set(config.name, owned)
-        yield* Effect.forEach(config.instances, owned.value.add, { discard: true })
+        const { inherited, listed } = InstanceRecord.of(inheritance, config)
+        for (const [id, saved] of inherited) yield* owned.value.add(id, saved)
+        for (const id of listed) if (!inherited.has(id)) yield* owned.value.add(id)
       }),
     removeService: (name, cause) =>
       Effect.gen(function*() {

@@ -113,6 +113,8 @@ export const make = Effect.fn("Group.make")(function*(options: Options) {
       const { phase } = before.state
       if (phase._tag === "Completed" || phase._tag === "Failed") return
       if (cause._tag === "GroupRound" && !isRevived(before)) return
+      // Only where an earlier supervisor has left it so.
+      if (cause._tag === "Boot" && phase._tag === "Backoff") return yield* takeOver(instance)
       // Each for itself: nobody waits for the delay of another.
       if (isOneForOne && phase._tag === "Backoff" && phase.until !== null) yield* untilDue(phase.until)
       if (released) return

@@ -14,6 +14,7 @@ import type { ServiceConfig } from "../domain/Config.ts"
 import type { InstanceState } from "../domain/InstanceState.ts"
 import type { GroupName, InstanceName, ServiceName } from "../domain/Names.ts"
 import type { Endpoint } from "../layers/Endpoint.ts"
+import type { StoreFailed } from "../layers/Errors.ts"
 import { type Backend, of as backendOf } from "./Backend.ts"
 import { type ActorLost, Busy } from "./Errors.ts"
 import * as InstanceActor from "./InstanceActor.ts"
@@ -22,6 +23,7 @@ import * as InstanceMemory from "./InstanceMemory.ts"
 import type * as InstanceParts from "./InstanceParts.ts"
 import { now } from "./Now.ts"
 import { ReadinessRegistry } from "./ReadinessRegistry.ts"
+import * as Takeover from "./Takeover.ts"
 import type { Settled, Waiter } from "./Waiter.ts"
 
 /**
@@ -55,9 +57,9 @@ export interface Instance {
   /** Starts the actor, and gives its running. Done by a supervisor, for one at a time. */
   readonly start: Effect.Effect<Effect.Effect<void>, never, Scope.Scope>
   /** Asks for something and waits for the outcome; turned away when too much is waiting already. */
-  readonly ask: (verb: Verb, cause: Cause) => Effect.Effect<Settled, Busy | ActorLost>
+  readonly ask: (verb: Verb, cause: Cause) => Effect.Effect<Settled, Busy | ActorLost | StoreFailed>
   /** The same for the tree, which is not turned away but waits for room. What it gives waits for the outcome. */
-  readonly order: (verb: Verb, cause: Cause) => Effect.Effect<Effect.Effect<Settled, ActorLost>>
+  readonly order: (verb: Verb, cause: Cause) => Effect.Effect<Effect.Effect<Settled, ActorLost | StoreFailed>>
   /** Its group gave up. */
   readonly giveUp: (cause: Cause) => Effect.Effect<void>
   /** Rules, checks and layers of a new configuration, from now on; the process is left alone. */
@@ -87,7 +89,7 @@ const request = (verb: Verb, cause: Cause) =>
     const waiter: Waiter = {
       until: verb === "Stop" ? "gone" : "ready",
       since,
-      reply: Deferred.unsafeMake<Settled, ActorLost>(FiberId.none),
+      reply: Deferred.unsafeMake<Settled, ActorLost | StoreFailed>(FiberId.none),
       changed: true
     }
     const message: InstanceMemory.Message = {
@@ -116,6 +118,7 @@ export const make = Effect.fnUntraced(
     const { name } = options
     const registry = Context.get(context, ReadinessRegistry)
     const memory = yield* InstanceMemory.make(options, scope).pipe(Effect.provide(context))
+    if (options.saved !== null) yield* Takeover.takeOver(memory, options.saved).pipe(Effect.provide(context))
     yield* registry.tell(name, memory.state)
     yield* Scope.addFinalizer(scope, registry.forget(name))
 

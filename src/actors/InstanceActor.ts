@@ -11,15 +11,39 @@ import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import { decide, resume } from "../domain/decide.ts"
-import type { InstanceEvent } from "../domain/InstanceEvent.ts"
+import type { Command, InstanceEvent } from "../domain/InstanceEvent.ts"
+import type { Instant } from "../domain/Instant.ts"
+import type { Deadlines } from "../domain/Saved.ts"
+import { Store } from "../layers/Store.ts"
 import { close } from "./Close.ts"
 import * as InstanceCommands from "./InstanceCommands.ts"
 import { type InstanceMemory, lost, type Message, post, settle, type Task } from "./InstanceMemory.ts"
 import * as InstanceParts from "./InstanceParts.ts"
+import * as InstanceRecord from "./InstanceRecord.ts"
 import * as InstanceRun from "./InstanceRun.ts"
 import { now } from "./Now.ts"
 import { ReadinessRegistry } from "./ReadinessRegistry.ts"
 import * as Tasks from "./Tasks.ts"
+
+/** What the state does not say, and whoever comes after this supervisor has to know. */
+const note = (memory: InstanceMemory, commands: ReadonlyArray<Command>, at: Instant): void => {
+  for (const command of commands) {
+    if (command._tag === "ArmTimer") {
+      memory.deadlines = { ...memory.deadlines, [command.timer]: at.mono + command.delayMs }
+    }
+    if (command._tag === "CountRestart") {
+      const reason = InstanceCommands.reasonOf(command)
+      memory.restarts = { ...memory.restarts, [reason]: (memory.restarts[reason] ?? 0) + 1 }
+    }
+  }
+}
+
+/** A timer that was running goes on for what is left of it. */
+const untilDeadline = (command: Command, deadlines: Deadlines, at: Instant): Command => {
+  if (command._tag !== "ArmTimer") return command
+  const deadline = deadlines[command.timer]
+  return deadline === undefined ? command : { ...command, delayMs: Math.max(0, deadline - at.mono) }
+}
 
 type Of<Tag extends Message["_tag"]> = Extract<Message, { readonly _tag: Tag }>
 
@@ -34,29 +58,50 @@ export const start = (memory: InstanceMemory, context: Context.Context<InstanceC
   Effect.gen(function*() {
     const { name, services } = memory.options
     const registry = Context.get(context, ReadinessRegistry)
+    const store = Context.get(context, Store)
     const tasks = yield* Tasks.make<Task>((cause) => post(memory, { _tag: "Defect", cause }))
     const perform = InstanceCommands.performer(memory, tasks, context)
 
+    /** Written down before anything is done about it: whoever comes after this supervisor knows at least as much. */
     const apply = (event: InstanceEvent) =>
       Effect.suspend(() => {
         const { commands, state } = decide(memory.parts.policy, memory.state, event)
+        if (state === memory.state && commands.length === 0) return Effect.void
         memory.state = state
-        return Effect.zipRight(registry.tell(name, state), Effect.forEach(commands, perform, { discard: true }))
+        note(memory, commands, event.at)
+        return InstanceRecord.write(store, memory, state).pipe(
+          Effect.zipRight(registry.tell(name, state)),
+          Effect.zipRight(Effect.forEach(commands, perform, { discard: true }))
+        )
+      })
+
+    /** What a person asks for is on the disk before it is begun, or it is not begun. */
+    const promise = (event: InstanceEvent) =>
+      Effect.suspend(() => {
+        if (!("cause" in event) || event.cause._tag !== "Person") return Effect.void
+        const { state } = decide(memory.parts.policy, memory.state, event)
+        return InstanceRecord.write(store, memory, state).pipe(
+          Effect.zipRight(store.flushed),
+          Effect.tapError(() => InstanceRecord.write(store, memory, memory.state))
+        )
       })
 
     const onEvent = ({ event, ticket, waiter }: Of<"Event">) =>
       Effect.gen(function*() {
         if (ticket !== null && !tasks.isCurrent(ticket)) return
+        const promised = yield* Effect.either(promise(event))
+        if (promised._tag === "Left") {
+          if (waiter !== null) yield* Deferred.fail(waiter.reply, promised.left)
+          return
+        }
         const before = memory.state.phase
-        yield* apply(event).pipe(
-          Effect.onError(() => waiter === null ? Effect.void : Deferred.fail(waiter.reply, lost(memory)))
-        )
+        yield* apply(event)
         if (waiter !== null) {
           waiter.changed = before !== memory.state.phase
           memory.waiters.add(waiter)
         }
         if (memory.waiters.size > 0) yield* settle(memory)
-      })
+      }).pipe(Effect.onError(() => waiter === null ? Effect.void : Deferred.fail(waiter.reply, lost(memory))))
 
     const onReconfigure = ({ config, group, reply }: Of<"Reconfigure">) =>
       Effect.gen(function*() {
@@ -88,7 +133,12 @@ export const start = (memory: InstanceMemory, context: Context.Context<InstanceC
 
     const goOn = Effect.flatMap(
       now,
-      (at) => Effect.forEach(resume(memory.parts.policy, memory.state, at), perform, { discard: true })
+      (at) =>
+        Effect.forEach(
+          resume(memory.parts.policy, memory.state, at),
+          (command) => perform(untilDeadline(command, memory.deadlines, at)),
+          { discard: true }
+        )
     )
     return Effect.zipRight(goOn, Effect.forever(Effect.flatMap(Effect.orDie(memory.mailbox.take), handle)))
   })

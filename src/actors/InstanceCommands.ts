@@ -11,6 +11,7 @@ import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import type { Cause as Reason } from "../domain/Cause.ts"
+import type { ExitReason } from "../domain/Exit.ts"
 import type { Command } from "../domain/InstanceEvent.ts"
 import { label } from "../domain/InstanceState.ts"
 import { parts as namesOf } from "../domain/Names.ts"
@@ -20,6 +21,7 @@ import { Logs } from "../layers/Logs.ts"
 import { Metrics } from "../layers/Metrics.ts"
 import type { Survivor } from "../layers/Process.ts"
 import { Sockets } from "../layers/Sockets.ts"
+import type { Store } from "../layers/Store.ts"
 import { close } from "./Close.ts"
 import * as Guard from "./Guard.ts"
 import * as HealthLoop from "./HealthLoop.ts"
@@ -36,7 +38,16 @@ import type { Tasks, Ticket } from "./Tasks.ts"
  * @since 0.1.0
  * @category models
  */
-export type Needs = Logs | Events | Metrics | ReadinessRegistry | InstanceRun.Needs | InstanceParts.Shared
+export type Needs = Store | Logs | Events | Metrics | ReadinessRegistry | InstanceRun.Needs | InstanceParts.Shared
+
+/**
+ * How the run before an automatic restart ended, in one word.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const reasonOf = ({ end }: Extract<Command, { readonly _tag: "CountRestart" }>): ExitReason =>
+  end?.reason ?? "unknown"
 
 /** Why a launch failed, in words. A defect is one of the instance's layers', most likely, and not the actor's own. */
 const failureOf = (cause: Cause.Cause<InstanceRun.LaunchError>): { readonly code: string; readonly message: string } =>
@@ -277,7 +288,7 @@ export const performer = (memory: InstanceMemory, tasks: Tasks<Task>, context: C
       case "ResetBackoff":
         return memory.parts.backoff.reset
       case "CountRestart":
-        return metrics.restarted(name, command.end?.reason ?? "unknown")
+        return metrics.restarted(name, reasonOf(command))
       case "TellGroup":
         return tellGroup(command.delayMs)
     }

@@ -12,6 +12,7 @@ import type { ServiceConfig, Settings } from "../domain/Config.ts"
 import type { InstanceEvent, Timer } from "../domain/InstanceEvent.ts"
 import { initial, type InstanceState } from "../domain/InstanceState.ts"
 import type { GroupName, InstanceName, ServiceName } from "../domain/Names.ts"
+import type { Deadlines, Saved } from "../domain/Saved.ts"
 import type { InstanceLog } from "../layers/Logs.ts"
 import { ActorLost } from "./Errors.ts"
 import * as InstanceParts from "./InstanceParts.ts"
@@ -30,6 +31,8 @@ export interface Options {
   readonly settings: Settings
   readonly group: GroupName | null
   readonly services: InstanceParts.ServicesFor
+  /** What an earlier supervisor wrote down of it. */
+  readonly saved: Saved | null
   /** The instance failed in a way that its group answers for, `delayMs` from now. */
   readonly tellGroup: (delayMs: number) => Effect.Effect<void>
 }
@@ -79,6 +82,10 @@ export interface InstanceMemory {
   run: InstanceRun | null
   /** Opened with the first run. */
   log: InstanceLog | null
+  /** When its timers end; of those that are over, when they did. */
+  deadlines: Deadlines
+  /** Automatic restarts, by how the run before ended. */
+  restarts: Readonly<Record<string, number>>
   /** The services that it waits for, and those of them that nobody has started. */
   missing: ReadonlyArray<ServiceName>
   down: ReadonlyArray<ServiceName>
@@ -99,8 +106,11 @@ const reserve = 64
  */
 export const mailboxCapacity = 64
 
+// One for all that have nothing to say.
+const none = {}
+
 /**
- * An instance that was never started. Whoever waits for it is answered when the scope closes, whether the actor had come
+ * An instance that was never started, or one as it was written down. Whoever waits for it is answered when the scope closes, whether the actor had come
  * to the request or not.
  *
  * @since 0.1.0
@@ -112,10 +122,12 @@ export const make = Effect.fnUntraced(function*(options: Options, scope: Scope.S
     scope,
     mailbox: yield* Mailbox.make<Message>({ capacity: mailboxCapacity + reserve, strategy: "suspend" }),
     waiters: new Set(),
-    state: initial,
+    state: options.saved?.state ?? initial,
     parts: yield* InstanceParts.build(options.config, options.group, options.services, scope),
     run: null,
     log: null,
+    deadlines: options.saved?.deadlines ?? none,
+    restarts: options.saved?.restarts ?? none,
     missing: [],
     down: [],
     closed: false

@@ -9,6 +9,7 @@ import * as Scope from "effect/Scope"
 import { type Limits, type ServiceConfig, type Settings, unlimited } from "../domain/Config.ts"
 import { type InstanceName, parts } from "../domain/Names.ts"
 import * as Places from "../domain/Places.ts"
+import type { SavedRun } from "../domain/Saved.ts"
 import * as Template from "../domain/Template.ts"
 import { systemPath } from "../internal/systemPath.ts"
 import * as Account from "../layers/Account.ts"
@@ -18,10 +19,13 @@ import type * as Errors from "../layers/Errors.ts"
 import * as InstanceDir from "../layers/InstanceDir.ts"
 import type { Isolation } from "../layers/Isolation.ts"
 import { Launcher, type Process } from "../layers/Launcher.ts"
+import * as Leftovers from "../layers/Leftovers.ts"
 import type { InstanceLog } from "../layers/Logs.ts"
 import * as Passage from "../layers/Passage.ts"
+import type { Wrapper } from "../layers/Process.ts"
 import type { Readiness } from "../layers/Readiness.ts"
 import { Sockets } from "../layers/Sockets.ts"
+import * as ConfigDigest from "./ConfigDigest.ts"
 import * as OutOfMemory from "./OutOfMemory.ts"
 import { StartSlots } from "./StartSlots.ts"
 
@@ -39,6 +43,9 @@ export interface InstanceRun {
   readonly cgroup: Cgroup | null
   readonly outOfMemory: OutOfMemory.OutOfMemory
   readonly process: Process
+  readonly wrapper: Wrapper | null
+  /** A digest of the configuration that it was begun by. */
+  readonly config: string
   readonly ready: (observe: (detail: string) => Effect.Effect<void>) => Effect.Effect<string>
   /** Its start is over, one way or the other: another can begin. */
   readonly started: Effect.Effect<void>
@@ -174,7 +181,7 @@ const acquire = Effect.fnUntraced(function*(options: RunOptions, scope: Scope.Cl
   // After the process tree is gone, and before anybody is told so: its last words are kept.
   yield* Scope.addFinalizer(scope, log.end)
   const cgroup = yield* Scope.extend(cgroups.make(name, config), scope)
-  const process = yield* Effect.scoped(Effect.gen(function*() {
+  const { process, wrapper } = yield* Effect.scoped(Effect.gen(function*() {
     const { stderr, stdout } = yield* log.begin(incarnation)
     const plain = {
       instance: name,
@@ -190,7 +197,7 @@ const acquire = Effect.fnUntraced(function*(options: RunOptions, scope: Scope.Cl
     }
     yield* Passage.check(plain, { endpoint, instanceDir: Places.instanceDir(settings, service, id) })
     const spec = yield* Scope.extend(isolation.prepare(plain, endpoint), scope)
-    return yield* Scope.extend(launcher.launch(spec), scope)
+    return { process: yield* Scope.extend(launcher.launch(spec), scope), wrapper: spec.wrapper ?? null }
   }))
   const run: InstanceRun = {
     incarnation,
@@ -199,8 +206,59 @@ const acquire = Effect.fnUntraced(function*(options: RunOptions, scope: Scope.Cl
     cgroup,
     outOfMemory: OutOfMemory.make(cgroup),
     process,
+    wrapper,
+    config: ConfigDigest.of(config),
     ready: (observe) => Effect.zipRight(begun(process), ready(observe)),
     started
   }
   return run
 })
+
+/**
+ * The run that an earlier supervisor began: its process goes on as it is, and is this one's from now on. One that ended
+ * meanwhile is a run all the same, whose end is told like any other's.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const adopt = Effect.fnUntraced(function*(
+  { log, name, readiness, settings }: Pick<RunOptions, "name" | "settings" | "readiness"> & {
+    readonly log: InstanceLog | null
+  },
+  saved: SavedRun,
+  within: Scope.Scope
+) {
+  const { endpoint, incarnation, limits, oomKills, pid, startTime, wrapper } = saved
+  const scope = yield* Scope.fork(within, { _tag: "Sequential" })
+  const sockets = yield* Sockets
+  const { id, service } = parts(name)
+  yield* sockets.adopt(endpoint)
+  yield* Scope.addFinalizer(scope, Effect.suspend(() => sockets.retire(endpoint)))
+  yield* Scope.addFinalizer(scope, Leftovers.ofRun(settings, name, incarnation))
+  if (log !== null) {
+    yield* log.resume(incarnation)
+    yield* Scope.addFinalizer(scope, log.end)
+  }
+  // What was said while nobody listened is lost: a run that has said all it had to is not ready in time.
+  const { ready } = yield* Scope.extend(readiness.prepare(endpoint), scope).pipe(
+    Effect.catchAll((error) => Effect.as(Effect.logWarning(error.message), { ready: () => Effect.never }))
+  )
+  const cgroups = yield* Cgroups
+  const cgroup = limits === null ? null : yield* Scope.extend(cgroups.adopt(name, limits), scope)
+  const launcher = yield* Launcher
+  const instanceDir = Places.instanceDir(settings, service, id)
+  const process = yield* Scope.extend(launcher.adopt({ pid, startTime, wrapper, cgroup, instanceDir }), scope)
+  const run: InstanceRun = {
+    incarnation,
+    scope,
+    endpoint,
+    cgroup,
+    outOfMemory: OutOfMemory.make(cgroup, oomKills),
+    process,
+    wrapper,
+    config: saved.config,
+    ready: (observe) => Effect.zipRight(begun(process), ready(observe)),
+    started: Effect.void
+  }
+  return run
+}, Effect.uninterruptible)

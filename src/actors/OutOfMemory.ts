@@ -13,6 +13,8 @@ import { now } from "./Now.ts"
  * @category models
  */
 export interface OutOfMemory {
+  /** How often something was, as far as it was asked. */
+  readonly known: () => number
   /** Whether something was killed since it was last asked. */
   readonly isNews: Effect.Effect<boolean>
   /** Whether an end, at this moment, is the consequence: the main process was killed itself, or had lost a worker. */
@@ -28,10 +30,11 @@ const consequenceMs = 5000
  * @since 0.1.0
  * @category constructors
  */
-export const make = (cgroup: Cgroup | null): OutOfMemory => {
-  let known = 0
+export const make = (cgroup: Cgroup | null, knownBefore = 0): OutOfMemory => {
+  let known = knownBefore
   let seenAt = -Infinity
   return {
+    known: () => known,
     isNews: Effect.gen(function*() {
       const kills = cgroup === null ? 0 : yield* cgroup.oomKills
       if (kills <= known) return false

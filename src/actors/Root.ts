@@ -21,11 +21,14 @@ import { Events } from "../layers/Events.ts"
 import * as InstanceDir from "../layers/InstanceDir.ts"
 import { Logs } from "../layers/Logs.ts"
 import { Metrics } from "../layers/Metrics.ts"
+import { Store } from "../layers/Store.ts"
 import { Usage } from "../layers/Usage.ts"
+import type { ActorLost } from "./Errors.ts"
 import { DataLeft, NoSuchInstance, NoSuchService, NotReady, NotRunning, ReloadRefused, ShuttingDown } from "./Errors.ts"
 import type * as Instance from "./Instance.ts"
 import type { Needs } from "./InstanceCommands.ts"
 import type { ServicesFor } from "./InstanceParts.ts"
+import * as InstanceRecord from "./InstanceRecord.ts"
 import * as InstanceViews from "./InstanceViews.ts"
 import { now } from "./Now.ts"
 import * as Reload from "./Reload.ts"
@@ -53,10 +56,13 @@ export const layerStopped = (
       const logs = yield* Logs
       const metrics = yield* Metrics
       const usage = yield* Usage
+      const store = yield* Store
       const tree = yield* Tree.make({ config, services })
       // One change of the tree's shape at a time.
       const reshaping = yield* Effect.makeSemaphore(1)
       let shuttingDown = false
+
+      const removed = (name: InstanceName) => Effect.provideService(InstanceRecord.remove(name), Store, store)
 
       const notice = (level: "info" | "warning" | "error", message: string) =>
         events.publish({ _tag: "Notice", level, subject: "supervisor", message })
@@ -104,12 +110,26 @@ export const layerStopped = (
           return yield* new NoSuchInstance({ instance: name, nearest: nearest(name, names) })
         })
 
+      /** Whoever asked an instance that was removed meanwhile asked for nothing that there is. */
+      const removedMeanwhile = (instance: Instance.Instance, lost: ActorLost) =>
+        Effect.flatMap(tree.find(instance.name), (found): Effect.Effect<never, ActorLost | NoSuchInstance> =>
+          Option.isSome(found) && found.value === instance
+            ? Effect.fail(lost)
+            : Effect.fail(new NoSuchInstance({ instance: instance.name, nearest: null })))
+
       const ask = (instance: Instance.Instance, verb: Instance.Verb, cause: Cause) =>
         Effect.gen(function*() {
-          if (verb !== "Stop") yield* tree.resetFailed(parts(instance.name).service)
-          const settled = yield* instance.ask(verb, cause)
+          if (verb !== "Stop") {
+            yield* tree.resetFailed(parts(instance.name).service)
+          }
+          const settled = yield* instance.ask(verb, cause).pipe(
+            Effect.catchTag("ActorLost", (lost) =>
+              removedMeanwhile(instance, lost))
+          )
           const view = yield* viewOf(instance)
-          if (settled._tag === "NotReady") return yield* new NotReady({ instance: view, reason: settled.reason })
+          if (settled._tag === "NotReady") {
+            return yield* new NotReady({ instance: view, reason: settled.reason })
+          }
           return { instance: view, changed: settled.changed, forced: settled.forced } satisfies Outcome
         })
 
@@ -119,14 +139,21 @@ export const layerStopped = (
           return yield* ask(yield* find(name), verb, { _tag: "Person", verb: word })
         })
 
-      const spawn = Effect.fn("Tenement.spawn")(function*(service: ServiceName, id: InstanceId) {
-        const instance = yield* reshaping.withPermits(1)(Effect.zipRight(open, tree.obtain(service, id)))
-        if (Option.isNone(instance)) {
-          const names = [...(yield* tree.config).services.keys()]
-          return yield* new NoSuchService({ service, nearest: nearest(service, names) })
-        }
-        return yield* ask(instance.value, "Start", { _tag: "Person", verb: "spawn" })
-      })
+      const spawn = Effect.fn("Tenement.spawn")((service: ServiceName, id: InstanceId) =>
+        Effect.gen(function*() {
+          const instance = yield* reshaping.withPermits(1)(Effect.zipRight(open, tree.obtain(service, id)))
+          if (Option.isNone(instance)) {
+            const names = [...(yield* tree.config).services.keys()]
+            return yield* new NoSuchService({ service, nearest: nearest(service, names) })
+          }
+          return yield* ask(instance.value, "Start", { _tag: "Person", verb: "spawn" })
+          // The one that was found was being removed: then there shall be another.
+        }).pipe(Effect.retry({
+          times: 3,
+          while: ({ _tag }) =>
+            _tag === "NoSuchInstance"
+        }))
+      )
 
       const remove = Effect.fn("Tenement.remove")(function*(name: InstanceName, options: { readonly data: boolean }) {
         yield* open
@@ -138,6 +165,7 @@ export const layerStopped = (
             const reason = "it was started again while it was being removed"
             return yield* new NotReady({ instance: yield* viewOf(instance), reason })
           }
+          yield* removed(name)
           yield* tree.forget(name)
           yield* Effect.all([events.forget(name), metrics.forget(name)], { discard: true })
         }))

@@ -11,6 +11,7 @@ import type { ServiceConfig, Settings } from "../domain/Config.ts"
 import { elapsed, type Instant } from "../domain/Instant.ts"
 import { unlimited } from "../domain/Intensity.ts"
 import { type GroupName, type InstanceId, type InstanceName, instanceName, type ServiceName } from "../domain/Names.ts"
+import type { Saved } from "../domain/Saved.ts"
 import { Events } from "../layers/Events.ts"
 import { close } from "./Close.ts"
 import type { ActorLost } from "./Errors.ts"
@@ -18,6 +19,7 @@ import * as Guard from "./Guard.ts"
 import * as Instance from "./Instance.ts"
 import type { Needs } from "./InstanceCommands.ts"
 import type { ServicesFor } from "./InstanceParts.ts"
+import * as InstanceRecord from "./InstanceRecord.ts"
 import { now } from "./Now.ts"
 import * as Supervisor from "./Supervisor.ts"
 
@@ -43,8 +45,8 @@ export interface Service {
   readonly group: Effect.Effect<GroupName | null>
   readonly instances: Effect.Effect<ReadonlyArray<Instance.Instance>>
   readonly get: (id: InstanceId) => Effect.Effect<Option.Option<Instance.Instance>>
-  /** Makes an instance that is not started yet. There must be none of that id. */
-  readonly add: (id: InstanceId) => Effect.Effect<Instance.Instance>
+  /** Makes an instance that is not started yet, or one as it was written down. There must be none of that id. */
+  readonly add: (id: InstanceId, saved?: Saved) => Effect.Effect<Instance.Instance>
   /** Ends the instance's actor and forgets it; its process tree is killed if there is one. */
   readonly remove: (id: InstanceId) => Effect.Effect<void>
   /** New rules for all instances, from now on. Tells of those that could not take them. */
@@ -115,8 +117,9 @@ export const make = Effect.fnUntraced(function*(options: Options) {
     group: Effect.sync(() => group),
     instances: Effect.sync(() => [...instances.values()].map(({ instance }) => instance)),
     get: (id) => Effect.sync(() => Option.fromNullable(instances.get(id)?.instance)),
-    add: (id) =>
+    add: (id, saved) =>
       Effect.gen(function*() {
+        yield* InstanceRecord.unremove(instanceName(name, id))
         const own = yield* Scope.fork(scope, { _tag: "Sequential" })
         const instance = yield* Instance.make(
           {
@@ -125,6 +128,7 @@ export const make = Effect.fnUntraced(function*(options: Options) {
             settings: options.settings,
             group,
             services: options.services,
+            saved: saved ?? null,
             tellGroup: (delayMs) => options.tellGroup(instanceName(name, id), delayMs)
           },
           context,
@@ -133,7 +137,7 @@ export const make = Effect.fnUntraced(function*(options: Options) {
         instances.set(id, { instance, scope: own })
         yield* supervisor.add({ id: instance.name, start: Effect.map(instance.start, pacing()) })
         return instance
-      }).pipe(Effect.uninterruptible),
+      }).pipe(Effect.uninterruptible, Effect.provide(context)),
     remove: (id) =>
       Effect.gen(function*() {
         const found = instances.get(id)
@@ -141,7 +145,8 @@ export const make = Effect.fnUntraced(function*(options: Options) {
         instances.delete(id)
         yield* supervisor.remove(found.instance.name)
         yield* close(found.scope)
-      }).pipe(Effect.uninterruptible),
+        yield* InstanceRecord.forget(found.instance.name)
+      }).pipe(Effect.uninterruptible, Effect.provide(context)),
     reconfigure: (nextConfig, nextGroup) =>
       Effect.suspend(() => {
         config = nextConfig

@@ -19,7 +19,7 @@ import type {
   ReloadPlan,
   TreeNode
 } from "../domain/Views.ts"
-import type { LogsFailed } from "../layers/Errors.ts"
+import type { LogsFailed, StoreFailed } from "../layers/Errors.ts"
 import type { LogQuery } from "../layers/Logs.ts"
 import type {
   ActorLost,
@@ -41,7 +41,7 @@ import type { Traffic } from "./Traffic.ts"
  * @since 0.1.0
  * @category errors
  */
-export type ChangeFailed = NoSuchInstance | NotReady | Busy | ActorLost | ShuttingDown
+export type ChangeFailed = NoSuchInstance | NotReady | Busy | ActorLost | ShuttingDown | StoreFailed
 
 /**
  * Every change waits for its outcome; interrupting the wait does not take the change back.

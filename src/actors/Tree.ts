@@ -13,12 +13,19 @@ import { unlimited } from "../domain/Intensity.ts"
 import { type GroupName, type InstanceId, type InstanceName, parts, type ServiceName } from "../domain/Names.ts"
 import type { TreeNode } from "../domain/Views.ts"
 import { bounded } from "../internal/bounded.ts"
+import { Cgroups } from "../layers/Cgroups.ts"
+import * as Leftovers from "../layers/Leftovers.ts"
+import { Sockets } from "../layers/Sockets.ts"
 import { adopt } from "./Adopt.ts"
 import * as Branches from "./Branches.ts"
 import * as Instance from "./Instance.ts"
+import type { Needs } from "./InstanceCommands.ts"
 import type { ServicesFor } from "./InstanceParts.ts"
+import * as InstanceRecord from "./InstanceRecord.ts"
 import * as InstanceViews from "./InstanceViews.ts"
+import * as Orphans from "./Orphans.ts"
 import * as Supervisor from "./Supervisor.ts"
+import * as Takeover from "./Takeover.ts"
 
 /** What a kill may take before a shutdown goes on without it. */
 const killTimeMs = 10_000
@@ -87,6 +94,36 @@ export const make = Effect.fn("Tree.make")(function*(options: {
       Scope.extend(above)
     )
 
+  const context = yield* Effect.context<Needs>()
+
+  /** What is in nobody's hands now is brought to its end, and cleared away. */
+  const leave = ({ instances, removed }: InstanceRecord.Inheritance) =>
+    Effect.gen(function*() {
+      const cgroups = yield* Cgroups
+      const sockets = yield* Sockets
+      const isKept = (name: InstanceName) =>
+        Effect.map(
+          branches.service(parts(name).service)?.get(parts(name).id) ?? Effect.succeed(Option.none()),
+          Option.isSome
+        )
+      const runs: Array<{ readonly instance: InstanceName; readonly incarnation: number }> = []
+      for (const [name, saved] of instances) {
+        if (saved.run !== null && Takeover.hasRun(saved.state)) {
+          runs.push({ instance: name, incarnation: saved.run.incarnation })
+        } else if (saved.run !== null) yield* sockets.retire(saved.run.endpoint)
+        if (yield* isKept(name)) continue
+        const ended = yield* Scope.extend(Orphans.end(name, saved, config.settings), above)
+        yield* Effect.forkIn(ended, above)
+      }
+      for (const name of removed) {
+        const isListed = config.services.get(parts(name).service)?.instances.includes(parts(name).id) ?? false
+        if (!isListed) yield* InstanceRecord.unremove(name)
+      }
+      yield* cgroups.sweep
+      yield* sockets.sweep
+      yield* Leftovers.sweep(config.settings, runs)
+    })
+
   const waves = () =>
     Dependencies.waves(new Map([...config.services].map(([name, { dependsOn }]) => [name, dependsOn])))
   const instancesOf = (name: ServiceName) => branches.service(name)?.instances ?? Effect.succeed([])
@@ -113,13 +150,15 @@ export const make = Effect.fn("Tree.make")(function*(options: {
     boot: Effect.gen(function*() {
       if (isUp) return
       isUp = true
-      for (const service of config.services.values()) yield* branches.addService(service)
+      const inheritance = yield* InstanceRecord.read
+      for (const service of config.services.values()) yield* branches.addService(service, inheritance)
+      yield* leave(inheritance)
       for (const group of config.groups.values()) yield* branches.addGroup(group, { startMembers: true })
       for (const name of waves().flat()) {
         if (groupOf(config, name) !== undefined) continue
         for (const instance of yield* instancesOf(name)) yield* instance.order("Start", { _tag: "Boot" })
       }
-    }),
+    }).pipe(Effect.provide(context)),
 
     shutdown: Effect.gen(function*() {
       for (const group of branches.groups()) yield* group.release
@@ -134,8 +173,9 @@ export const make = Effect.fn("Tree.make")(function*(options: {
             if (Option.isNone(isStopped)) left.push(instance.name)
           }), { concurrency: Branches.stopsAtOnce, discard: true })
       }
+      if (isUp && left.length === 0) yield* InstanceRecord.stoppedAll
       return left
-    }),
+    }).pipe(Effect.provide(context)),
 
     adopt: (next, diff) =>
       Effect.gen(function*() {

@@ -7,6 +7,7 @@ import type * as Deferred from "effect/Deferred"
 import { describeCause, describeEnd, duration } from "../domain/Explain.ts"
 import type { InstanceState } from "../domain/InstanceState.ts"
 import { elapsed, type Instant } from "../domain/Instant.ts"
+import type { StoreFailed } from "../layers/Errors.ts"
 import type { ActorLost } from "./Errors.ts"
 
 /**
@@ -28,7 +29,7 @@ export type Settled =
 export interface Waiter {
   readonly until: "ready" | "gone"
   readonly since: Instant
-  readonly reply: Deferred.Deferred<Settled, ActorLost>
+  readonly reply: Deferred.Deferred<Settled, ActorLost | StoreFailed>
   /** Whether there was something to do. */
   changed: boolean
 }

@@ -34,6 +34,7 @@ const Busy = Errors.onWire(Refusals.Busy, 429)
 const ActorLost = Errors.onWire(Refusals.ActorLost, 500)
 const LogsFailed = Errors.onWire(LayerErrors.LogsFailed, 500)
 const DataLeft = Errors.onWire(Refusals.DataLeft, 500)
+const StoreFailed = Errors.onWire(LayerErrors.StoreFailed, 507)
 const ShuttingDown = Errors.onWire(Refusals.ShuttingDown, 503)
 
 /**
@@ -174,7 +175,7 @@ const instances = HttpApiGroup.make("instances")
     HttpApiEndpoint.get("logs", "/:name/logs").setPath(ByName).setUrlParams(Queries.Selection).addSuccess(EventStream)
       .addError(NoSuchInstance).addError(LogsFailed).annotateContext(streaming("LogLine"))
   )
-  .addError(Busy).addError(ActorLost).addError(ShuttingDown)
+  .addError(Busy).addError(ActorLost).addError(ShuttingDown).addError(StoreFailed)
   .prefix("/api/instances")
   .middleware(Authorization)
 

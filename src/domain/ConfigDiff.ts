@@ -94,6 +94,15 @@ const keyChanges = <A>(keys: ReadonlyArray<Keys.Key<A>>, from: A, to: A): Readon
 const restartKeys = Keys.service.filter((key) => key.effort === "restart" && key.name !== "env")
 const updateKeys = Keys.service.filter((key) => key.effort === "update")
 
+/**
+ * All of a service that its processes have to be replaced to follow, in words that are the same when it is.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const restartText = (service: ServiceConfig): string =>
+  JSON.stringify([restartKeys.map(({ read }) => read(service)), service.env, service.secrets])
+
 const serviceChange = (from: ServiceConfig, to: ServiceConfig): ServiceChange | undefined => {
   const restart = [...keyChanges(restartKeys, from, to), ...variableChanges(from, to), ...secretChanges(from, to)]
   const keys = [...restart, ...keyChanges(updateKeys, from, to)]

@@ -102,6 +102,7 @@ export const resume = (policy: Policy, state: InstanceState, at: Instant): Reado
 
 const onStart = (policy: Policy, state: InstanceState, { cause }: Event<"Start">): Step => {
   if (cause._tag === "GroupRound") return onGroupStart(policy, state, cause)
+  if (cause._tag === "Boot") return onBoot(policy, state, cause)
   const wanted: InstanceState = { ...state, wanted: "running" }
   switch (state.phase._tag) {
     case "Waiting":
@@ -115,6 +116,12 @@ const onStart = (policy: Policy, state: InstanceState, { cause }: Event<"Start">
       return begin(policy, forgiven(wanted), cause, [{ _tag: "ResetBackoff" }])
   }
 }
+
+/** What the file lists is started; what an earlier supervisor has left goes on as it was left. */
+const onBoot = (policy: Policy, state: InstanceState, cause: Cause): Step =>
+  state.phase._tag === "Stopped" && (state.wanted === "running" || state.incarnation === 0)
+    ? begin(policy, { ...state, wanted: "running" }, cause, [{ _tag: "ResetBackoff" }])
+    : step(state)
 
 /** A round of the group starts whoever is meant to run and was stopped, or failed, for the round. */
 const onGroupStart = (policy: Policy, state: InstanceState, cause: Cause): Step => {

@@ -39,6 +39,7 @@ import { Notify } from "../../src/layers/Notify.ts"
 import { Readiness } from "../../src/layers/Readiness.ts"
 import * as RestartPolicy from "../../src/layers/RestartPolicy.ts"
 import { Sockets } from "../../src/layers/Sockets.ts"
+import * as Store from "../../src/layers/Store.ts"
 import { Usage } from "../../src/layers/Usage.ts"
 
 export interface Child {
@@ -226,7 +227,10 @@ export class Machine {
     return Root.layerStopped(config, (service) => Layer.build(this.layersFor(service))).pipe(
       Layer.provideMerge(Layer.mergeAll(
         Cgroups.none,
-        Layer.succeed(Launcher, { launch: (spec) => this.launch(spec) }),
+        Layer.succeed(Launcher, {
+          launch: (spec) => this.launch(spec),
+          adopt: () => Effect.die("nothing here outlives its supervisor")
+        }),
         Layer.succeed(Sockets, {
           prepare: ({ publicPath }) => Effect.succeed({ publicPath, privatePath: `${publicPath}.private`, port: null }),
           publish: ({ instance }) =>
@@ -234,12 +238,15 @@ export class Machine {
               ? Effect.die(new Error("a bug")) :
               Effect.void,
           leads: () => Effect.succeed(true),
+          adopt: () => Effect.void,
+          sweep: Effect.void,
           retire: () => Effect.void
         }),
         Layer.succeed(Logs, {
           open: () =>
             Effect.succeed({
               begin: () => Effect.succeed({ stdout: 1, stderr: 2 }),
+              resume: () => Effect.void,
               end: Effect.void
             }),
           read: () => Stream.empty,
@@ -257,7 +264,8 @@ export class Machine {
         Events.layer,
         ReadinessRegistry.layer,
         StartSlots.layer(4)
-      ))
+      )),
+      Layer.provide(Store.memory)
     )
   }
 }

@@ -1,0 +1,157 @@
+/**
+ * What is written down of an instance at each step of its life, and read by the supervisor that comes after this one.
+ *
+ * @since 0.1.0
+ */
+import type * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Schema from "effect/Schema"
+import * as Struct from "effect/Struct"
+import type { ServiceConfig } from "../domain/Config.ts"
+import type { InstanceState } from "../domain/InstanceState.ts"
+import { type InstanceId, InstanceName, instanceName, parts } from "../domain/Names.ts"
+import { type Predecessor, revive, Saved, type SavedRun } from "../domain/Saved.ts"
+import { Store } from "../layers/Store.ts"
+import type { InstanceMemory } from "./InstanceMemory.ts"
+import type { InstanceRun } from "./InstanceRun.ts"
+
+type StoreService = Context.Tag.Service<Store>
+
+const limitKeys = ["memoryLimitBytes", "cpuShares", "cpuLimit", "pidsLimit"] as const
+
+const instanceKey = (name: InstanceName | ""): string => `instance ${name}`
+const removedKey = (name: InstanceName | ""): string => `removed ${name}`
+const stoppedKey = "stopped all"
+
+const runOf = (
+  { cgroup, config, endpoint, incarnation, outOfMemory, process, wrapper }: InstanceRun
+): SavedRun => ({
+  incarnation,
+  pid: process.pid,
+  startTime: process.startTime,
+  endpoint,
+  wrapper,
+  limits: cgroup === null ? null : Struct.pick(cgroup.limits(), ...limitKeys),
+  config,
+  oomKills: outOfMemory.known()
+})
+
+/**
+ * Writes down an instance with this state.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const write = (
+  store: StoreService,
+  { deadlines, options: { name }, parts: { config }, restarts, run }: InstanceMemory,
+  state: InstanceState
+): Effect.Effect<void> => {
+  const saved: Saved = {
+    state,
+    run: run === null ? null : runOf(run),
+    deadlines,
+    restarts,
+    isListed: config.instances.includes(parts(name).id)
+  }
+  return store.put(instanceKey(name), saved)
+}
+
+/**
+ * A person has removed it: it is not made again because a file lists it. On the disk once this is done; if it cannot be,
+ * nothing has changed.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const remove = (name: InstanceName) =>
+  Effect.flatMap(Store, (store) =>
+    store.put(removedKey(name), true).pipe(
+      Effect.zipRight(store.flushed),
+      Effect.tapError(() => store.remove(removedKey(name)))
+    ))
+
+/**
+ * It is wanted again, or no file lists it any more.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const unremove = (name: InstanceName) => Effect.flatMap(Store, (store) => store.remove(removedKey(name)))
+
+/**
+ * Nothing is known of it any more.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const forget = (name: InstanceName) => Effect.flatMap(Store, (store) => store.remove(instanceKey(name)))
+
+/**
+ * Everything was stopped in order: whoever comes next starts it.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const stoppedAll = Effect.flatMap(Store, (store) => store.put(stoppedKey, true))
+
+/**
+ * What the supervisor before this one left.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Inheritance {
+  readonly instances: ReadonlyMap<InstanceName, Saved>
+  readonly removed: ReadonlySet<InstanceName>
+}
+
+/**
+ * Nobody was here before.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
+export const nothing: Inheritance = { instances: new Map(), removed: new Set() }
+
+/**
+ * What is left of it for a service: the instances that it had and still has, and those that its file lists and nobody has
+ * removed.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const of = ({ instances, removed }: Inheritance, { instances: listed, name }: ServiceConfig) => {
+  const inherited = new Map<InstanceId, Saved>()
+  for (const [instance, saved] of instances) {
+    const { id, service } = parts(instance)
+    const isDelisted = saved.isListed && !listed.includes(id)
+    if (service === name && !isDelisted && !removed.has(instance)) inherited.set(id, saved)
+  }
+  return { inherited, listed: listed.filter((id) => !removed.has(instanceName(name, id))) }
+}
+
+const decode = Schema.decodeUnknownEither(Saved)
+const isName = Schema.is(InstanceName)
+
+/**
+ * Reads it. From then on, what has not been stopped is taken to be running.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const read: Effect.Effect<Inheritance, never, Store> = Effect.gen(function*() {
+  const store = yield* Store
+  const before: Predecessor = { ...store.writer, stoppedAll: (yield* store.take(stoppedKey)).size > 0 }
+  yield* store.remove(stoppedKey)
+  const instances = new Map<InstanceName, Saved>()
+  for (const [key, value] of yield* store.take(instanceKey(""))) {
+    const name = key.slice(instanceKey("").length)
+    const saved = decode(value)
+    if (isName(name) && Either.isRight(saved)) instances.set(name, revive(saved.right, before))
+    else yield* Effect.logError(`what was written down of ${name} cannot be read, and is left out`)
+  }
+  const removed = [...(yield* store.take(removedKey(""))).keys()].map((key) => key.slice(removedKey("").length))
+  return { instances, removed: new Set(removed.filter(isName)) }
+})

@@ -1,0 +1,51 @@
+/**
+ * What an earlier supervisor left running that nobody wants any more: the file has no such instance, or a person has
+ * removed it.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import * as Scope from "effect/Scope"
+import type { Settings } from "../domain/Config.ts"
+import type { InstanceName } from "../domain/Names.ts"
+import type { Saved } from "../domain/Saved.ts"
+import { bounded } from "../internal/bounded.ts"
+import { Events } from "../layers/Events.ts"
+import { Logs } from "../layers/Logs.ts"
+import { services } from "../layers/Readiness.ts"
+import { close } from "./Close.ts"
+import * as InstanceRecord from "./InstanceRecord.ts"
+import * as InstanceRun from "./InstanceRun.ts"
+
+/** The file that said how it likes to be stopped is gone: what services have by default. */
+const signal = "SIGTERM"
+const patience = "10 seconds"
+
+/**
+ * Takes it into the scope, at once; what it gives brings it to its end, as a stop does.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const end = Effect.fnUntraced(function*(name: InstanceName, { run }: Saved, settings: Settings) {
+  const logs = yield* Logs
+  const events = yield* Events
+  const scope = yield* Scope.fork(yield* Effect.scope, { _tag: "Sequential" })
+  const forget = Effect.zipRight(logs.forget(name), InstanceRecord.forget(name))
+  if (run === null) return forget
+  const log = yield* Effect.option(Scope.extend(logs.open(name), scope))
+  const options = { name, settings, readiness: services.started, log: log._tag === "Some" ? log.value : null }
+  const { process } = yield* InstanceRun.adopt(options, run, scope)
+  return events.publish({
+    _tag: "Notice",
+    level: "warning",
+    subject: name,
+    message: "it was left by an earlier supervisor, and is in no file any more: it is stopped"
+  }).pipe(
+    Effect.zipRight(process.signal(signal)),
+    Effect.zipRight(bounded(Effect.zipRight(process.exited, process.treeGone), patience)),
+    Effect.zipRight(process.killTree),
+    Effect.zipRight(close(scope)),
+    Effect.zipRight(forget)
+  )
+})

@@ -1,0 +1,184 @@
+/**
+ * What a supervisor writes down of an instance, for the one that comes after it: plain data, and how to go on from it.
+ *
+ * @since 0.1.0
+ */
+import * as Schema from "effect/Schema"
+import { Cause } from "./Cause.ts"
+import { ExitReason, ExitStatus } from "./Exit.ts"
+import type { Timer } from "./InstanceEvent.ts"
+import type { InstanceState, Phase } from "./InstanceState.ts"
+import { type Instant, plus } from "./Instant.ts"
+import { ServiceName } from "./Names.ts"
+
+const At: Schema.Schema<Instant> = Schema.Struct({ mono: Schema.Number, wall: Schema.Number })
+
+const Run = Schema.Struct({ pid: Schema.Int, since: At })
+
+const Next = Schema.Union(
+  Schema.TaggedStruct("stop", { cause: Cause }),
+  Schema.TaggedStruct("start", { cause: Cause, automatic: Schema.Boolean }),
+  Schema.TaggedStruct("retry", { reason: ExitReason, cause: Cause }),
+  Schema.TaggedStruct("fail", { cause: Cause })
+)
+
+const PhaseSchema = Schema.Union(
+  Schema.TaggedStruct("Stopped", {}),
+  Schema.TaggedStruct("Waiting", { services: Schema.Array(ServiceName) }),
+  Schema.TaggedStruct("Launching", {}),
+  Schema.TaggedStruct("Starting", { run: Run, detail: Schema.String }),
+  Schema.TaggedStruct("Up", { run: Run, failures: Schema.Int }),
+  Schema.TaggedStruct("Ending", {
+    run: Schema.NullOr(Run),
+    end: Schema.NullOr(ExitStatus),
+    means: Schema.Literal("signal", "kill", "sweep"),
+    shown: Schema.Literal("stopping", "unhealthy"),
+    next: Next
+  }),
+  Schema.TaggedStruct("Backoff", { until: Schema.NullOr(At), delayMs: Schema.Number }),
+  Schema.TaggedStruct("Completed", {}),
+  Schema.TaggedStruct("Failed", { cause: Cause })
+)
+
+const State = Schema.Struct({
+  phase: PhaseSchema,
+  wanted: Schema.Literal("running", "stopped"),
+  incarnation: Schema.Int,
+  attempt: Schema.Int,
+  restarts: Schema.Int,
+  history: Schema.Array(Schema.Number),
+  lastEnd: Schema.NullOr(Schema.Struct({
+    status: ExitStatus,
+    reason: ExitReason,
+    forced: Schema.Boolean,
+    at: At
+  }))
+})
+
+/**
+ * What tells a run's process from every other, and what it has of the machine.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const SavedRun = Schema.Struct({
+  incarnation: Schema.Int,
+  pid: Schema.Int,
+  /** `/proc/PID/stat`, field 22. */
+  startTime: Schema.String,
+  endpoint: Schema.Struct({
+    publicPath: Schema.String,
+    privatePath: Schema.String,
+    port: Schema.NullOr(Schema.Int)
+  }),
+  wrapper: Schema.NullOr(Schema.Struct({
+    depth: Schema.Int,
+    report: Schema.String,
+    signal: Schema.optional(Schema.NonEmptyArray(Schema.String))
+  })),
+  /** What its cgroup limits it to; `null` where it has none. */
+  limits: Schema.NullOr(Schema.Struct({
+    memoryLimitBytes: Schema.NullOr(Schema.Number),
+    cpuShares: Schema.NullOr(Schema.Number),
+    cpuLimit: Schema.NullOr(Schema.Number),
+    pidsLimit: Schema.NullOr(Schema.Number)
+  })),
+  /** A digest of the configuration that it was begun by. */
+  config: Schema.String,
+  /** How often the kernel had killed in it for memory, as far as that was told. */
+  oomKills: Schema.Int
+})
+/** @since 0.1.0 */
+export type SavedRun = typeof SavedRun.Type
+
+/**
+ * Everything about one instance.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const Saved = Schema.Struct({
+  state: State,
+  run: Schema.NullOr(SavedRun),
+  /** When timers end, on the monotonic clock of who wrote it. */
+  deadlines: Schema.partial(Schema.Struct({
+    startup: Schema.Number,
+    stop: Schema.Number,
+    backoff: Schema.Number,
+    stable: Schema.Number
+  })),
+  /** Automatic restarts, by how the run before ended. */
+  restarts: Schema.Record({ key: Schema.String, value: Schema.Int }),
+  /** Whether the file lists it. One that was spawned by hand is in nobody's file. */
+  isListed: Schema.Boolean
+})
+/** @since 0.1.0 */
+export type Saved = typeof Saved.Type
+
+/**
+ * When an instance's timers end, on the monotonic clock.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Deadlines = { readonly [T in Timer]?: number | undefined }
+
+/**
+ * What is known of who wrote it: whether the machine has not been started again since, so that processes may be alive;
+ * how far its monotonic clock was behind; and whether it stopped everything before it ended.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Predecessor {
+  readonly isSameBoot: boolean
+  readonly behindMs: number
+  readonly stoppedAll: boolean
+}
+
+const later = (at: Instant, ms: number): Instant => ({ ...plus(at, ms), wall: at.wall })
+
+const laterPhase = (phase: Phase, ms: number): Phase => {
+  switch (phase._tag) {
+    case "Starting":
+    case "Up":
+      return { ...phase, run: { ...phase.run, since: later(phase.run.since, ms) } }
+    case "Ending":
+      return phase.run === null ? phase : { ...phase, run: { ...phase.run, since: later(phase.run.since, ms) } }
+    case "Backoff":
+      return phase.until === null ? phase : { ...phase, until: later(phase.until, ms) }
+    default:
+      return phase
+  }
+}
+
+/** What was up, or on its way, is to be started anew; what a person stopped, or what gave up, stays as it is. */
+const afterTheEnd = (phase: Phase): Phase =>
+  phase._tag === "Failed" || phase._tag === "Stopped" ? phase : { _tag: "Stopped" }
+
+/**
+ * What was written down, in the terms of the clock of today. Where nothing can have outlived its writer, nothing runs
+ * and a job that was done is to be done again, as after any start of the machine.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const revive = (saved: Saved, { behindMs, isSameBoot, stoppedAll }: Predecessor): Saved => {
+  const { deadlines, run, state } = saved
+  const phase: Phase = laterPhase(state.phase, behindMs)
+  const known: InstanceState = {
+    ...state,
+    phase,
+    history: state.history.map((at) => at + behindMs),
+    lastEnd: state.lastEnd === null ? null : { ...state.lastEnd, at: later(state.lastEnd.at, behindMs) }
+  }
+  const isOver = !isSameBoot || stoppedAll
+  return {
+    ...saved,
+    state: isOver ? { ...known, phase: afterTheEnd(phase), attempt: 0 } : known,
+    run: isOver ? null : run,
+    deadlines: isOver
+      ? {}
+      : Object.fromEntries(Object.entries(deadlines).map(([timer, at = 0]) => [timer, at + behindMs]))
+  }
+}
