@@ -121,6 +121,7 @@ const meanings: Readonly<Record<string, string>> = {
   NotRunning: "a probe was asked for, and nothing runs",
   ReloadRefused: "`keys` cannot change without a new supervisor; nothing was changed",
   ShuttingDown: "the supervisor is going down",
+  StoreFailed: "what was asked for cannot be kept, as when the disk is full: nothing was changed",
   TooLarge: "the body or the target is too long",
   Unauthorized: "no token, or an unknown one"
 }

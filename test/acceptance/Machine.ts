@@ -8,8 +8,9 @@
 import { assert } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import * as ExecutionStrategy from "effect/ExecutionStrategy"
 import * as Exit from "effect/Exit"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import * as fs from "node:fs"
 import type * as Views from "../../src/domain/Views.ts"
 import { eventually } from "./Eventually.ts"
@@ -157,17 +158,35 @@ export interface Options extends Site.RunOptions {
   readonly extraDescriptors?: number
 }
 
-/** A machine for one test, and the sweep after it. */
-export const make = (file: Site.File, options: Options = {}): Effect.Effect<Machine, never, Scope.Scope> =>
+/** A machine whose supervisor can be killed. */
+export interface Mortal extends Machine {
+  /** `kill -9`, and another supervisor; `meanwhile` is done when the one is gone and the other is not there yet. */
+  readonly kill: (meanwhile?: Effect.Effect<unknown>) => Effect.Effect<Mortal>
+}
+
+/** A machine for one test, and the sweep after it: of the last supervisor that it had. */
+export const make = (file: Site.File, options: Options = {}): Effect.Effect<Mortal, never, Scope.Scope> =>
   Effect.gen(function*() {
     const bare = yield* bareDescriptors
     const site = yield* Site.make(file)
     options.before?.(site.root)
-    const machine = on(site, yield* serve(site, options))
+    const latest: { machine: Mortal | null } = { machine: null }
+    // Open until after the sweep.
+    const scope = yield* Scope.fork(yield* Effect.scope, ExecutionStrategy.sequential)
+    const start: Effect.Effect<Mortal> = Effect.map(Scope.extend(serve(site, options), scope), (supervisor) => {
+      const kill: Mortal["kill"] = (meanwhile = Effect.void) =>
+        Effect.zipRight(
+          Effect.all([supervisor.signal("SIGKILL"), supervisor.exited, meanwhile], { discard: true }),
+          start
+        )
+      latest.machine = { ...on(site, supervisor), kill }
+      return latest.machine
+    })
+    const machine = yield* start
     yield* Effect.addFinalizer((exit) =>
       Exit.isSuccess(exit)
-        ? Effect.interruptible(Sweep.after(machine, bare + (options.extraDescriptors ?? 0)))
-        : report(machine)
+        ? Effect.interruptible(Sweep.after(latest.machine ?? machine, bare + (options.extraDescriptors ?? 0)))
+        : report(latest.machine ?? machine)
     )
     return machine
   })

@@ -223,6 +223,8 @@ describe("namespace", () => {
       const forbidden = ["unshare", "--user", "--map-root-user", "--", "sh", "-c"]
       const limit = "echo 0 >/proc/sys/user/max_pid_namespaces; exec \"$@\""
       const helpless = on(site, yield* serve(site, { via: [...forbidden, limit, "sh"] }))
+      // What has failed stays so, until somebody starts it.
+      assert.strictEqual((yield* helpless.ask("start", "web")).status, 409)
       assert.include(yield* why(helpless), "the kernel refuses what bubblewrap asks of it")
       assert.deepStrictEqual(yield* helpless.truth(), [])
       yield* helpless.terminate
