@@ -69,12 +69,13 @@ export const readiness = ({ prepare, waits }: Context.Tag.Service<Readiness>): C
  * @since 0.1.0
  * @category combinators
  */
-export const backoff = ({ next, reset }: Stepper): Stepper => ({
+export const backoff = ({ at, reset }: Stepper): Pick<Stepper, "at" | "reset"> => ({
   reset,
-  next: Effect.catchAllCause(
-    next,
-    (cause) => Effect.as(Effect.logError("a backoff schedule is broken, and counts as done", cause), Option.none())
-  )
+  at: (attempt) =>
+    Effect.catchAllCause(
+      at(attempt),
+      (cause) => Effect.as(Effect.logError("a backoff schedule is broken, and counts as done", cause), Option.none())
+    )
 })
 
 /**

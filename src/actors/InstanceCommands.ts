@@ -278,13 +278,16 @@ export const performer = (memory: InstanceMemory, tasks: Tasks<Task>, context: C
       case "CancelTimer":
         return tasks.cancel(command.timer)
       case "StepBackoff":
-        return tasks.start("backoff", (ticket) =>
-          Effect.flatMap(memory.parts.backoff.next, (delay) =>
-            tell(
-              memory,
-              { _tag: "NextDelay", incarnation: command.incarnation, delayMs: Option.getOrNull(delay) },
-              ticket
-            )))
+        return tasks.start(
+          "backoff",
+          (ticket) =>
+            Effect.flatMap(memory.parts.backoff.at(memory.state.attempt), (delay) =>
+              tell(
+                memory,
+                { _tag: "NextDelay", incarnation: command.incarnation, delayMs: Option.getOrNull(delay) },
+                ticket
+              ))
+        )
       case "ResetBackoff":
         return memory.parts.backoff.reset
       case "CountRestart":

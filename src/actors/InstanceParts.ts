@@ -47,7 +47,7 @@ export interface InstanceParts {
   readonly config: ServiceConfig
   readonly policy: Policy
   readonly restartPolicy: string
-  readonly backoff: Backoff.Stepper
+  readonly backoff: Pick<Backoff.Stepper, "at" | "reset">
   readonly health: typeof HealthCheck.Service
   readonly readiness: typeof Readiness.Service
   readonly isolation: typeof Isolation.Service

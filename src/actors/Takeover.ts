@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import { ExitReason } from "../domain/Exit.ts"
-import type { InstanceState } from "../domain/InstanceState.ts"
+import { type InstanceState, isSettled } from "../domain/InstanceState.ts"
 import type { Saved } from "../domain/Saved.ts"
 import { Logs } from "../layers/Logs.ts"
 import { Metrics } from "../layers/Metrics.ts"
@@ -27,12 +27,6 @@ const isReason = Schema.is(ExitReason)
 export const hasRun = ({ phase }: InstanceState): boolean =>
   phase._tag === "Starting" || phase._tag === "Up" || (phase._tag === "Ending" && phase.run !== null)
 
-/** As far along as the one before it: a schedule is stepped once for each restart in a row. */
-const catchUp = ({ parts: { backoff }, state: { attempt, phase } }: InstanceMemory) =>
-  Effect.repeatN(backoff.next, attempt + (phase._tag === "Backoff" && phase.until !== null ? 1 : 0) - 1).pipe(
-    Effect.when(() => attempt > 0 || phase._tag === "Backoff" && phase.until !== null)
-  )
-
 const openLog = ({ options: { name }, scope }: InstanceMemory) =>
   Effect.flatMap(Logs, (logs) => Scope.extend(logs.open(name), scope)).pipe(
     Effect.catchAll((error) => Effect.as(Effect.logWarning(error.message), null))
@@ -47,10 +41,13 @@ const openLog = ({ options: { name }, scope }: InstanceMemory) =>
  */
 export const takeOver = Effect.fnUntraced(function*(memory: InstanceMemory, { restarts, run, state }: Saved) {
   const { name, settings } = memory.options
-  yield* catchUp(memory)
   const metrics = yield* Metrics
   for (const [reason, times] of Object.entries(restarts)) {
     if (isReason(reason)) yield* metrics.restarted(name, reason, times)
+  }
+  // A stop that was promised, and not begun.
+  if (state.wanted === "stopped" && !isSettled(state)) {
+    yield* tell(memory, { _tag: "Stop", cause: { _tag: "Person", verb: "stop" } }, null)
   }
   if (run === null || !hasRun(state)) return
   const log = yield* openLog(memory)

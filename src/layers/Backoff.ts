@@ -96,6 +96,11 @@ export const constant = (delay: Duration.DurationInput): Layer.Layer<Backoff> =>
 export interface Stepper {
   /** The next delay in milliseconds; `None` when the schedule is done. */
   readonly next: Effect.Effect<Option.Option<number>>
+  /**
+   * The delay before this restart in a row, counted from 0. Where the schedule is not there, since it is new or was stepped
+   * for a restart that never was, it is brought there first.
+   */
+  readonly at: (attempt: number) => Effect.Effect<Option.Option<number>>
   /** Begins again: the next delay is the first one. */
   readonly reset: Effect.Effect<void>
 }
@@ -107,17 +112,24 @@ export interface Stepper {
  */
 export const stepper = (schedule: Schedule.Schedule<unknown>): Stepper => {
   let state: unknown = schedule.initial
+  let taken = 0
+  const next = Effect.gen(function*() {
+    const now = yield* Clock.currentTimeMillis
+    taken++
+    const [next, , decision] = yield* schedule.step(now, undefined, state)
+    state = next
+    return ScheduleDecision.isDone(decision)
+      ? Option.none()
+      : Option.some(Math.max(0, Intervals.start(decision.intervals) - now))
+  })
+  const reset = Effect.sync(() => {
+    state = schedule.initial
+    taken = 0
+  })
   return {
-    next: Effect.gen(function*() {
-      const now = yield* Clock.currentTimeMillis
-      const [next, , decision] = yield* schedule.step(now, undefined, state)
-      state = next
-      return ScheduleDecision.isDone(decision)
-        ? Option.none()
-        : Option.some(Math.max(0, Intervals.start(decision.intervals) - now))
-    }),
-    reset: Effect.sync(() => {
-      state = schedule.initial
-    })
+    next,
+    reset,
+    at: (attempt) =>
+      Effect.suspend(() => taken === attempt ? next : Effect.zipRight(reset, Effect.repeatN(next, attempt)))
   }
 }
