@@ -79,8 +79,9 @@ export const start = (memory: InstanceMemory, context: Context.Context<InstanceC
     const promise = (event: InstanceEvent) =>
       Effect.suspend(() => {
         if (!("cause" in event) || event.cause._tag !== "Person") return Effect.void
-        const { state } = decide(memory.parts.policy, memory.state, event)
-        return InstanceRecord.write(store, memory, state).pipe(
+        const { wanted } = decide(memory.parts.policy, memory.state, event).state
+        // The wish alone: what is to be done about it has not been done.
+        return InstanceRecord.write(store, memory, { ...memory.state, wanted }).pipe(
           Effect.zipRight(store.flushed),
           Effect.tapError(() => InstanceRecord.write(store, memory, memory.state))
         )

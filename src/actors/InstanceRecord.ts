@@ -11,7 +11,7 @@ import * as Struct from "effect/Struct"
 import type { ServiceConfig } from "../domain/Config.ts"
 import type { InstanceState } from "../domain/InstanceState.ts"
 import { type InstanceId, InstanceName, instanceName, parts } from "../domain/Names.ts"
-import { type Predecessor, revive, Saved, type SavedRun } from "../domain/Saved.ts"
+import { revive, Saved, type SavedRun } from "../domain/Saved.ts"
 import { Store } from "../layers/Store.ts"
 import type { InstanceMemory } from "./InstanceMemory.ts"
 import type { InstanceRun } from "./InstanceRun.ts"
@@ -49,6 +49,7 @@ export const write = (
   state: InstanceState
 ): Effect.Effect<void> => {
   const saved: Saved = {
+    session: store.session,
     state,
     run: run === null ? null : runOf(run),
     deadlines,
@@ -143,13 +144,13 @@ const isName = Schema.is(InstanceName)
  */
 export const read: Effect.Effect<Inheritance, never, Store> = Effect.gen(function*() {
   const store = yield* Store
-  const before: Predecessor = { ...store.writer, stoppedAll: (yield* store.take(stoppedKey)).size > 0 }
+  const wereStopped = (yield* store.take(stoppedKey)).size > 0
   yield* store.remove(stoppedKey)
   const instances = new Map<InstanceName, Saved>()
   for (const [key, value] of yield* store.take(instanceKey(""))) {
     const name = key.slice(instanceKey("").length)
     const saved = decode(value)
-    if (isName(name) && Either.isRight(saved)) instances.set(name, revive(saved.right, before))
+    if (isName(name) && Either.isRight(saved)) instances.set(name, revive(saved.right, store.session, wereStopped))
     else yield* Effect.logError(`what was written down of ${name} cannot be read, and is left out`)
   }
   const removed = [...(yield* store.take(removedKey(""))).keys()].map((key) => key.slice(removedKey("").length))

@@ -241,7 +241,11 @@ export const adopt = Effect.fnUntraced(function*(
   }
   // What was said while nobody listened is lost: a run that has said all it had to is not ready in time.
   const { ready } = yield* Scope.extend(readiness.prepare(endpoint), scope).pipe(
-    Effect.catchAll((error) => Effect.as(Effect.logWarning(error.message), { ready: () => Effect.never }))
+    Effect.catchAllCause((cause) =>
+      Effect.as(Effect.logWarning(`${name}: it is not heard whether it gets ready`, cause), {
+        ready: () => Effect.never
+      })
+    )
   )
   const cgroups = yield* Cgroups
   const cgroup = limits === null ? null : yield* Scope.extend(cgroups.adopt(name, limits), scope)

@@ -75,7 +75,7 @@ export const description = (
   const { max, windowMs } = policy.intensity
   return {
     instance,
-    wanted: state.wanted,
+    wanted: state.wanted === "running" ? "running" : "stopped",
     incarnation: state.incarnation,
     group: policy.group,
     command: config.argv,

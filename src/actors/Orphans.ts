@@ -27,7 +27,7 @@ const patience = "10 seconds"
  * @since 0.1.0
  * @category constructors
  */
-export const end = Effect.fnUntraced(function*(name: InstanceName, { run }: Saved, settings: Settings) {
+export const end = Effect.fnUntraced(function*(name: InstanceName, { run, state }: Saved, settings: Settings) {
   const logs = yield* Logs
   const events = yield* Events
   const scope = yield* Scope.fork(yield* Effect.scope, { _tag: "Sequential" })
@@ -42,7 +42,8 @@ export const end = Effect.fnUntraced(function*(name: InstanceName, { run }: Save
     subject: name,
     message: "it was left by an earlier supervisor, and is in no file any more: it is stopped"
   }).pipe(
-    Effect.zipRight(process.signal(signal)),
+    // One that was being stopped has heard it.
+    Effect.zipRight(state.phase._tag === "Ending" ? Effect.void : process.signal(signal)),
     Effect.zipRight(bounded(Effect.zipRight(process.exited, process.treeGone), patience)),
     Effect.zipRight(process.killTree),
     Effect.zipRight(close(scope)),

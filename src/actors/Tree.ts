@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import { groupOf, type TenementConfig } from "../domain/Config.ts"
@@ -26,6 +27,9 @@ import * as InstanceViews from "./InstanceViews.ts"
 import * as Orphans from "./Orphans.ts"
 import * as Supervisor from "./Supervisor.ts"
 import * as Takeover from "./Takeover.ts"
+
+/** What the end of those takes that an earlier supervisor has left and nobody wants, a kill included. */
+const orphanTimeMs = 20_000
 
 /** What a kill may take before a shutdown goes on without it. */
 const killTimeMs = 10_000
@@ -96,10 +100,26 @@ export const make = Effect.fn("Tree.make")(function*(options: {
 
   const context = yield* Effect.context<Needs>()
 
+  const orphans: Array<Fiber.Fiber<void>> = []
+
+  /** Who gets the name of one that is being ended begins after its end. */
+  const orphansGone = Effect.suspend(() => bounded(Fiber.awaitAll(orphans.splice(0)), orphanTimeMs))
+
+  /** A launch that was cut short has left processes that nobody has written down. */
+  const clear = ({ instances }: InstanceRecord.Inheritance) =>
+    Effect.flatMap(
+      Cgroups,
+      ({ sweep }) =>
+        sweep(
+          new Set(
+            [...instances].flatMap(([name, { run, state }]) => run !== null && Takeover.hasRun(state) ? [name] : [])
+          )
+        )
+    )
+
   /** What is in nobody's hands now is brought to its end, and cleared away. */
   const leave = ({ instances, removed }: InstanceRecord.Inheritance) =>
     Effect.gen(function*() {
-      const cgroups = yield* Cgroups
       const sockets = yield* Sockets
       const isKept = (name: InstanceName) =>
         Effect.map(
@@ -113,13 +133,12 @@ export const make = Effect.fn("Tree.make")(function*(options: {
         } else if (saved.run !== null) yield* sockets.retire(saved.run.endpoint)
         if (yield* isKept(name)) continue
         const ended = yield* Scope.extend(Orphans.end(name, saved, config.settings), above)
-        yield* Effect.forkIn(ended, above)
+        orphans.push(yield* Effect.forkIn(ended, above))
       }
       for (const name of removed) {
         const isListed = config.services.get(parts(name).service)?.instances.includes(parts(name).id) ?? false
         if (!isListed) yield* InstanceRecord.unremove(name)
       }
-      yield* cgroups.sweep
       yield* sockets.sweep
       yield* Leftovers.sweep(config.settings, runs)
     })
@@ -141,6 +160,7 @@ export const make = Effect.fn("Tree.make")(function*(options: {
         const owner = branches.service(service)
         if (owner === undefined) return Option.none()
         const found = yield* owner.get(id)
+        if (Option.isNone(found)) yield* orphansGone
         return Option.isSome(found) ? found : Option.some(yield* owner.add(id))
       }),
     forget: (name) =>
@@ -151,6 +171,7 @@ export const make = Effect.fn("Tree.make")(function*(options: {
       if (isUp) return
       isUp = true
       const inheritance = yield* InstanceRecord.read
+      yield* clear(inheritance)
       for (const service of config.services.values()) yield* branches.addService(service, inheritance)
       yield* leave(inheritance)
       for (const group of config.groups.values()) yield* branches.addGroup(group, { startMembers: true })
@@ -179,6 +200,7 @@ export const make = Effect.fn("Tree.make")(function*(options: {
 
     adopt: (next, diff) =>
       Effect.gen(function*() {
+        yield* orphansGone
         // As the old file ties them, for the last time.
         for (const { group } of diff.groups) yield* branches.removeGroup(group)
         config = next

@@ -91,8 +91,8 @@ export type Phase =
  */
 export interface InstanceState {
   readonly phase: Phase
-  /** What a person, or the file, wants of it. */
-  readonly wanted: "running" | "stopped"
+  /** What a person, or the file, wants of it; `unasked` until somebody says so for the first time. */
+  readonly wanted: "running" | "stopped" | "unasked"
   /** The run that is under way or was the last, counted from 1. Every timer, probe and exit carries it. */
   readonly incarnation: number
   /** Automatic restarts in a row since it was last stable: the n of the backoff. */
@@ -112,7 +112,7 @@ export interface InstanceState {
  */
 export const initial: InstanceState = {
   phase: { _tag: "Stopped" },
-  wanted: "stopped",
+  wanted: "unasked",
   incarnation: 0,
   attempt: 0,
   restarts: 0,

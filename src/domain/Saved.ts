@@ -42,7 +42,7 @@ const PhaseSchema = Schema.Union(
 
 const State = Schema.Struct({
   phase: PhaseSchema,
-  wanted: Schema.Literal("running", "stopped"),
+  wanted: Schema.Literal("running", "stopped", "unasked"),
   incarnation: Schema.Int,
   attempt: Schema.Int,
   restarts: Schema.Int,
@@ -92,12 +92,25 @@ export const SavedRun = Schema.Struct({
 export type SavedRun = typeof SavedRun.Type
 
 /**
+ * From which start of the machine something is, and by which clock: `origin` is what the writer's monotonic clock is ahead
+ * of the kernel's, in milliseconds.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const Session = Schema.Struct({ boot: Schema.String, origin: Schema.Number })
+/** @since 0.1.0 */
+export type Session = typeof Session.Type
+
+/**
  * Everything about one instance.
  *
  * @since 0.1.0
  * @category models
  */
 export const Saved = Schema.Struct({
+  /** Of who wrote it. */
+  session: Session,
   state: State,
   run: Schema.NullOr(SavedRun),
   /** When timers end, on the monotonic clock of who wrote it. */
@@ -123,19 +136,6 @@ export type Saved = typeof Saved.Type
  */
 export type Deadlines = { readonly [T in Timer]?: number | undefined }
 
-/**
- * What is known of who wrote it: whether the machine has not been started again since, so that processes may be alive;
- * how far its monotonic clock was behind; and whether it stopped everything before it ended.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Predecessor {
-  readonly isSameBoot: boolean
-  readonly behindMs: number
-  readonly stoppedAll: boolean
-}
-
 const later = (at: Instant, ms: number): Instant => ({ ...plus(at, ms), wall: at.wall })
 
 const laterPhase = (phase: Phase, ms: number): Phase => {
@@ -157,14 +157,16 @@ const afterTheEnd = (phase: Phase): Phase =>
   phase._tag === "Failed" || phase._tag === "Stopped" ? phase : { _tag: "Stopped" }
 
 /**
- * What was written down, in the terms of the clock of today. Where nothing can have outlived its writer, nothing runs
- * and a job that was done is to be done again, as after any start of the machine.
+ * What was written down, in the terms of the clock of today (`now`). Where everything was stopped in order, or nothing can
+ * have outlived its writer, nothing runs, and a job that was done is to be done again, as after any start of the machine.
  *
  * @since 0.1.0
  * @category combinators
  */
-export const revive = (saved: Saved, { behindMs, isSameBoot, stoppedAll }: Predecessor): Saved => {
-  const { deadlines, run, state } = saved
+export const revive = (saved: Saved, now: Session, stoppedAll: boolean): Saved => {
+  const { deadlines, run, session, state } = saved
+  const isSameBoot = session.boot === now.boot
+  const behindMs = now.origin - session.origin
   const phase: Phase = laterPhase(state.phase, behindMs)
   const known: InstanceState = {
     ...state,
@@ -175,6 +177,7 @@ export const revive = (saved: Saved, { behindMs, isSameBoot, stoppedAll }: Prede
   const isOver = !isSameBoot || stoppedAll
   return {
     ...saved,
+    session: now,
     state: isOver ? { ...known, phase: afterTheEnd(phase), attempt: 0 } : known,
     run: isOver ? null : run,
     deadlines: isOver

@@ -119,14 +119,14 @@ const onStart = (policy: Policy, state: InstanceState, { cause }: Event<"Start">
 
 /** What the file lists is started; what an earlier supervisor has left goes on as it was left. */
 const onBoot = (policy: Policy, state: InstanceState, cause: Cause): Step =>
-  state.phase._tag === "Stopped" && (state.wanted === "running" || state.incarnation === 0)
+  state.phase._tag === "Stopped" && state.wanted !== "stopped"
     ? begin(policy, { ...state, wanted: "running" }, cause, [{ _tag: "ResetBackoff" }])
     : step(state)
 
 /** A round of the group starts whoever is meant to run and was stopped, or failed, for the round. */
 const onGroupStart = (policy: Policy, state: InstanceState, cause: Cause): Step => {
   const { phase } = state
-  if (state.wanted === "stopped") return step(state)
+  if (state.wanted !== "running") return step(state)
   // It waits to be started again by its own policy's wish.
   if (phase._tag === "Backoff") return beginAgain(policy, state, cause)
   if (!policy.revivedByGroup) return step(state)
@@ -185,7 +185,7 @@ const onRestart = (policy: Policy, state: InstanceState, { cause }: Event<"Resta
 }
 
 const onGiveUp = (policy: Policy, state: InstanceState, { cause }: Event<"GiveUp">): Step => {
-  if (state.wanted === "stopped") return step(state)
+  if (state.wanted !== "running") return step(state)
   const next: Next = { _tag: "fail", cause }
   switch (state.phase._tag) {
     case "Completed":

@@ -82,8 +82,8 @@ export class Cgroups extends Context.Tag("tenement/layers/Cgroups")<Cgroups, {
   ) => Effect.Effect<Cgroup | null, CgroupFailed, Scope.Scope>
   /** The cgroup that an earlier supervisor made for a run; `null` where there is none any more. */
   readonly adopt: (instance: InstanceName, limits: Limits) => Effect.Effect<Cgroup | null, never, Scope.Scope>
-  /** Kills what lives in cgroups that are nobody's, and takes them away. For after all adoptions. */
-  readonly sweep: Effect.Effect<void>
+  /** Kills what lives in the cgroups of all other instances, and takes them away. For before anything is started. */
+  readonly sweep: (kept: ReadonlySet<InstanceName>) => Effect.Effect<void>
   /** The cgroup of an instance's present run. */
   readonly of: (instance: InstanceName) => Cgroup | null
 }>() {}
@@ -132,7 +132,7 @@ const without = (reason: string, obstacle: Obstacle): Context.Tag.Service<Cgroup
       : Effect.fail(new CgroupFailed({ instance, key: first.key, ...obstacle, advice: adviceFor(obstacle.code) }))
   },
   adopt: () => Effect.succeed(null),
-  sweep: Effect.void,
+  sweep: () => Effect.void,
   of: () => null
 })
 

@@ -6,11 +6,10 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Option from "effect/Option"
-import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
+import type { Session } from "../domain/Saved.ts"
 import { codeOf, unless } from "../internal/errno.ts"
 import { StoreFailed, StoreTooNew } from "./Errors.ts"
 import * as Journal from "./internal/journal.ts"
@@ -27,8 +26,8 @@ import * as Procfs from "./internal/procfs.ts"
 export class Store extends Context.Tag("tenement/layers/Store")<Store, {
   /** What was there, when the store was opened, of keys that begin like this. Can be taken once. */
   readonly take: (prefix: string) => Effect.Effect<ReadonlyMap<string, unknown>>
-  /** Whether the machine has not been started again since that was written, and how far its writer's clock was behind. */
-  readonly writer: { readonly isSameBoot: boolean; readonly behindMs: number }
+  /** What tells apart from which start of the machine, and by which clock, something is. */
+  readonly session: Session
   /** Anything that JSON can say. */
   readonly put: (key: string, value: unknown) => Effect.Effect<void>
   readonly remove: (key: string) => Effect.Effect<void>
@@ -44,7 +43,7 @@ export class Store extends Context.Tag("tenement/layers/Store")<Store, {
  */
 export const memory: Layer.Layer<Store> = Layer.succeed(Store, {
   take: () => Effect.succeed(new Map()),
-  writer: { isSameBoot: false, behindMs: 0 },
+  session: { boot: "", origin: 0 },
   put: () => Effect.void,
   remove: () => Effect.void,
   flushed: Effect.void
@@ -158,11 +157,6 @@ const syncFolder = (folder: string): void => {
   }
 }
 
-/** The key under which a supervisor says who it is. */
-const session = "session"
-
-const decodeSession = Schema.decodeUnknownOption(Schema.Struct({ boot: Schema.String, origin: Schema.Number }))
-
 const takeFrom = (entries: Map<string, unknown>, prefix: string): ReadonlyMap<string, unknown> => {
   const taken = new Map([...entries].filter(([key]) => key.startsWith(prefix)))
   for (const key of taken.keys()) entries.delete(key)
@@ -251,15 +245,14 @@ export const open = Effect.fn("Store.open")(function*(
   // What was put last is written before the file is closed.
   yield* Effect.addFinalizer(() => Effect.catchAll(flushed, (error) => Effect.logError(error.message)))
 
-  // Each supervisor's monotonic clock has an origin of its own; the kernel's has one for each boot.
-  const boot = Procfs.bootId()
-  const origin = (yield* Monotonic.milliseconds) - Number(process.hrtime.bigint()) / 1e6
   const found = new Map(contents.entries)
-  const before = Option.getOrNull(decodeSession(takeFrom(found, session).get(session)))
-  yield* change(session, JSON.stringify({ boot, origin }))
 
   return {
-    writer: { isSameBoot: before?.boot === boot, behindMs: before === null ? 0 : origin - before.origin },
+    // Each supervisor's monotonic clock has an origin of its own; the kernel's has one for each boot.
+    session: {
+      boot: Procfs.bootId(),
+      origin: (yield* Monotonic.milliseconds) - Number(process.hrtime.bigint()) / 1e6
+    },
     take: (prefix) => Effect.sync(() => takeFrom(found, prefix)),
     put: (key, value) => change(key, JSON.stringify(value)),
     remove: (key) => change(key, null),

@@ -18,8 +18,7 @@ const journalOf = (folder: string) => Path.join(folder, ".state", "journal")
 /** What a supervisor that starts now would find. */
 const found = (folder: string) =>
   Effect.scoped(
-    Effect.flatMap(Store.open(folder), ({ take }) =>
-      Effect.map(take(""), (found) => new Map([...found].filter(([key]) => key !== "session"))))
+    Effect.flatMap(Store.open(folder), ({ take }) => take(""))
   )
 
 describe("Store", () => {

@@ -164,16 +164,16 @@ export const within = (places: Places, present: Map<InstanceName, Cgroup>) => {
       return handle(instance, limits)
     })
 
-  /** What is in no run's hands. */
-  const sweep = Effect.gen(function*() {
-    const known = new Set([...present.keys()].map(nameOf))
-    const names = new Set(bases.flatMap(({ path }) => Folder.inside(path)).map((path) => Path.basename(path)))
-    for (const name of names) {
-      if (known.has(name) || !isName(name)) continue
-      yield* Tree.clear(version, `${tracking.path}/${name}`, evictionMs)
-      yield* removed(bases.map(({ path }) => `${path}/${name}`))
-    }
-  })
+  const sweep = (kept: ReadonlySet<InstanceName>) =>
+    Effect.gen(function*() {
+      const known = new Set([...kept].map(nameOf))
+      const names = new Set(bases.flatMap(({ path }) => Folder.inside(path)).map((path) => Path.basename(path)))
+      for (const name of names) {
+        if (known.has(name) || !isName(name)) continue
+        yield* Tree.clear(version, `${tracking.path}/${name}`, evictionMs)
+        yield* removed(bases.map(({ path }) => `${path}/${name}`))
+      }
+    })
 
   return { make, adopt, sweep }
 }
