@@ -6,3 +6,7 @@
 
 export * as Arbitraries from "./Arbitraries.ts"
 export * as Laws from "./Laws.ts"
+export * as Machine from "./Machine.ts"
+export * as SimulatedStore from "./SimulatedStore.ts"
+export * as SimulatedTree from "./SimulatedTree.ts"
+export * as Simulation from "./Simulation.ts"

@@ -4,7 +4,7 @@ import * as FC from "effect/FastCheck"
 import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import { close } from "../../src/actors/Close.ts"
-import { Simulation } from "./Simulation.ts"
+import { Simulation } from "../../src/testkit/Simulation.ts"
 
 const order = FC.record({ finalizers: FC.integer({ min: 1, max: 4 }), afterMs: FC.nat(50), seed: FC.nat() })
 

@@ -6,9 +6,10 @@ import type { ServiceConfig, TenementConfig } from "../../src/domain/Config.ts"
 import { parts } from "../../src/domain/Names.ts"
 import type { Strategy } from "../../src/domain/Strategy.ts"
 import * as Arbitraries from "../../src/testkit/Arbitraries.ts"
+import { usual } from "../../src/testkit/Machine.ts"
+import { ended } from "../../src/testkit/Simulation.ts"
 import { aside, clear, House } from "./House.ts"
-import { config, group, named, on, service, usual } from "./Machine.ts"
-import { ended } from "./Simulation.ts"
+import { config, group, named, on, service } from "./Machine.ts"
 
 afterEach(clear)
 

@@ -7,7 +7,7 @@ import * as Layer from "effect/Layer"
 import * as ReadinessRegistry from "../../src/actors/ReadinessRegistry.ts"
 import { initial, type InstanceState } from "../../src/domain/InstanceState.ts"
 import { InstanceName, ServiceName } from "../../src/domain/Names.ts"
-import { Simulation } from "./Simulation.ts"
+import { Simulation } from "../../src/testkit/Simulation.ts"
 
 const at = { mono: 0, wall: 0 }
 const state = (phase: InstanceState["phase"]): InstanceState => ({ ...initial, phase })

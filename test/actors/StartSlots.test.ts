@@ -5,7 +5,7 @@ import * as FC from "effect/FastCheck"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as StartSlots from "../../src/actors/StartSlots.ts"
-import { Simulation } from "./Simulation.ts"
+import { Simulation } from "../../src/testkit/Simulation.ts"
 
 const slotsOf = (simulation: Simulation, slots: number) =>
   Context.get(simulation.run(Effect.scoped(Layer.build(StartSlots.layer(slots)))), StartSlots.StartSlots)

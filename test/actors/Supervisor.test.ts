@@ -10,7 +10,7 @@ import * as Scope from "effect/Scope"
 import * as Supervisor from "../../src/actors/Supervisor.ts"
 import type { Strategy } from "../../src/domain/Strategy.ts"
 import * as Arbitraries from "../../src/testkit/Arbitraries.ts"
-import { Simulation } from "./Simulation.ts"
+import { Simulation } from "../../src/testkit/Simulation.ts"
 
 type End = "fails" | "dies" | "completes"
 

@@ -7,7 +7,8 @@ import { Tenement } from "../../src/actors/Tenement.ts"
 import { describeCause } from "../../src/domain/Explain.ts"
 import { InstanceId, ServiceName } from "../../src/domain/Names.ts"
 import { Events } from "../../src/layers/Events.ts"
-import { config, look, Machine, named, on, pass, service, settle, stateOf } from "./Machine.ts"
+import { Machine } from "../../src/testkit/Machine.ts"
+import { config, look, named, on, pass, service, settle, stateOf } from "./Machine.ts"
 
 const api = service("api")
 

@@ -2,6 +2,8 @@
  * Runs effects in a world of its own: time stands still until it is moved, fibers run when the test lets them, in an
  * order that a seed decides, and all of it in one synchronous call. So thousands of histories take seconds, and one that
  * fails does so each time.
+ *
+ * @since 0.1.0
  */
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
@@ -16,21 +18,37 @@ import type { Scheduler, Task } from "effect/Scheduler"
 interface Sleeper {
   readonly dueMs: number
   readonly wake: () => void
+  /** Of the world around, and not of a fiber. */
+  readonly outside: boolean
 }
 
 /** More steps than this without an end are a loop. */
 const patience = 200_000
 
+/**
+ * @since 0.1.0
+ * @category models
+ */
 export class Simulation {
+  /** Milliseconds since the world began; both clocks show it. */
   nowMs = 0
   private readonly tasks: Array<Task> = []
   private readonly sleepers = new Set<Sleeper>()
   private readonly seed: number
   private draws = 0
 
-  /** With seed 0 fibers run in the order in which they ask to. */
-  constructor(seed = 0) {
+  /**
+   * With seed 0 fibers run in the order in which they ask to. After another one: its fibers are as good as dead, as those
+   * of a process that was killed, and what goes on is time, and the world.
+   */
+  constructor(seed = 0, after: Simulation | null = null) {
     this.seed = seed
+    if (after === null) return
+    this.nowMs = after.nowMs
+    this.draws = after.draws
+    for (const sleeper of after.sleepers) {
+      if (sleeper.outside) this.at(sleeper.dueMs, sleeper.wake)
+    }
   }
 
   private readonly scheduler: Scheduler = {
@@ -46,7 +64,8 @@ export class Simulation {
     currentTimeNanos: Effect.sync(() => BigInt(this.nowMs) * 1_000_000n),
     sleep: (duration) =>
       Effect.async<void>((resume) => {
-        const sleeper = {
+        const sleeper: Sleeper = {
+          outside: false,
           dueMs: this.nowMs + Duration.toMillis(duration),
           wake: () => {
             this.sleepers.delete(sleeper)
@@ -68,11 +87,28 @@ export class Simulation {
     return ((z ^ (z >>> 15)) >>> 0) % limit
   }
 
+  private at(dueMs: number, happen: () => void): void {
+    const sleeper: Sleeper = {
+      outside: true,
+      dueMs,
+      wake: () => {
+        this.sleepers.delete(sleeper)
+        happen()
+      }
+    }
+    this.sleepers.add(sleeper)
+  }
+
+  /** Something that happens in the world around, whatever becomes of the fibers. */
+  after(ms: number, happen: () => void): void {
+    this.at(this.nowMs + ms, happen)
+  }
+
   /** Lets everything happen that needs no time. */
   settle(): void {
-    for (let steps = 0; this.tasks.length > 0; steps++) {
+    for (let steps = 0; this.tasks.length > 0; steps += 1000) {
       if (steps > patience) throw new Error(`still busy after ${patience} steps at ${this.nowMs} ms`)
-      this.steps(1)
+      this.steps(1000)
     }
   }
 
@@ -84,8 +120,16 @@ export class Simulation {
 
   /** Lets at most so many steps happen, and no time pass. */
   steps(count: number): void {
-    for (let step = 0; step < count && this.tasks.length > 0; step++) {
-      this.tasks.splice(this.below(this.tasks.length), 1)[0]?.()
+    // `Effect.never` keeps Node alive by an interval, and that the fiber, also of a supervisor that was killed. No real timer
+    // has a place in here.
+    const { setInterval } = globalThis
+    globalThis.setInterval = (() => undefined) as unknown as typeof setInterval
+    try {
+      for (let step = 0; step < count && this.tasks.length > 0; step++) {
+        this.tasks.splice(this.below(this.tasks.length), 1)[0]?.()
+      }
+    } finally {
+      globalThis.setInterval = setInterval
     }
   }
 
@@ -107,6 +151,7 @@ export class Simulation {
     return this.tasks.length === 0 && this.sleepers.size === 0
   }
 
+  /** Starts a fiber; it runs when the simulation does. */
   fork<A, E>(effect: Effect.Effect<A, E>): Fiber.RuntimeFiber<A, E> {
     return Effect.runFork(
       effect.pipe(
@@ -126,7 +171,12 @@ export class Simulation {
   }
 }
 
-/** What a fiber that has ended ended with. */
+/**
+ * What a fiber that has ended ended with.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
 export const ended = <A, E>(fiber: Fiber.RuntimeFiber<A, E>): A => {
   const exit = fiber.unsafePoll()
   if (exit === null) throw new Error("it has not come to its end")
