@@ -28,6 +28,18 @@ describe("examples", () => {
     assert.strictEqual(stdout.match(/backoff: it exited with code 1/g)?.length, 3)
   }, 120_000)
 
+  it("testing-your-config tells the states after a storm", async () => {
+    const { stderr, stdout } = await run("testing-your-config")
+    assert.strictEqual(stderr, "")
+    assert.strictEqual(
+      stdout,
+      "at first: api is healthy, worker running\n" +
+        "after twenty crashes of the worker: api is healthy, worker running\n" +
+        "after five crashes of the api: api is failed, worker running\n" +
+        "under another supervisor: api is failed, worker running\n"
+    )
+  }, 120_000)
+
   it.skipIf(process.getuid?.() !== 0 && process.env["CI"] !== "true")(
     "custom-isolation takes the network from one of two (needs root, or user namespaces)",
     async () => {
