@@ -34,7 +34,8 @@ const counting = (upTo: number): Fx.Table => ({
   command: "perl",
   args: [
     "-e",
-    `$| = 1; for (1 .. ${upTo}) { print "$_\\n" or die; select undef, undef, undef, 0.001 } open F, ">{instance_dir}/done"; sleep`
+    `$| = 1; for (1 .. ${upTo}) { print "$_\\n" or die; select undef, undef, undef, 0.001 } open F, ">$ARGV[0]"; sleep`,
+    "{instance_dir}/done"
   ],
   isolation: "process"
 })
