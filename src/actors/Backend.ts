@@ -6,11 +6,19 @@
 import { label } from "../domain/InstanceState.ts"
 import type { InstanceName } from "../domain/Names.ts"
 import type { StateLabel } from "../domain/Views.ts"
-import type { Endpoint } from "../layers/Endpoint.ts"
 import type { InstanceMemory } from "./InstanceMemory.ts"
+import type { InstanceRun } from "./InstanceRun.ts"
 
 /**
- * `endpoint` is `null` while it takes no requests. Made for each request anew, so it is small.
+ * A run as far as requests are concerned: where it is reached, and what it is busy with.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Serving = Pick<InstanceRun, "incarnation" | "endpoint" | "requests">
+
+/**
+ * `run` is `null` while it takes no requests. Made for each request anew, so it is small.
  *
  * @since 0.1.0
  * @category models
@@ -19,7 +27,7 @@ export interface Backend {
   readonly instance: InstanceName
   readonly state: StateLabel
   readonly weight: number
-  readonly endpoint: Endpoint | null
+  readonly run: Serving | null
 }
 
 /**
@@ -30,5 +38,5 @@ export const of = ({ options, parts, run, state }: InstanceMemory): Backend => (
   instance: options.name,
   state: label(state.phase, parts.policy.health),
   weight: parts.config.weight,
-  endpoint: state.phase._tag === "Up" && run !== null ? run.endpoint : null
+  run: state.phase._tag === "Up" ? run : null
 })

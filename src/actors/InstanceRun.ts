@@ -26,6 +26,7 @@ import type { Wrapper } from "../layers/Process.ts"
 import type { Readiness } from "../layers/Readiness.ts"
 import { Sockets } from "../layers/Sockets.ts"
 import * as ConfigDigest from "./ConfigDigest.ts"
+import * as OpenRequests from "./OpenRequests.ts"
 import * as OutOfMemory from "./OutOfMemory.ts"
 import { StartSlots } from "./StartSlots.ts"
 
@@ -43,6 +44,8 @@ export interface InstanceRun {
   readonly cgroup: Cgroup | null
   readonly outOfMemory: OutOfMemory.OutOfMemory
   readonly process: Process
+  /** What it is busy with. */
+  readonly requests: OpenRequests.OpenRequests
   readonly wrapper: Wrapper | null
   /** A digest of the configuration that it was begun by. */
   readonly config: string
@@ -206,6 +209,7 @@ const acquire = Effect.fnUntraced(function*(options: RunOptions, scope: Scope.Cl
     cgroup,
     outOfMemory: OutOfMemory.make(cgroup),
     process,
+    requests: yield* OpenRequests.make,
     wrapper,
     config: ConfigDigest.of(config),
     ready: (observe) => Effect.zipRight(begun(process), ready(observe)),
@@ -259,6 +263,7 @@ export const adopt = Effect.fnUntraced(function*(
     cgroup,
     outOfMemory: OutOfMemory.make(cgroup, oomKills),
     process,
+    requests: yield* OpenRequests.make,
     wrapper,
     config: saved.config,
     ready: (observe) => Effect.zipRight(begun(process), ready(observe)),

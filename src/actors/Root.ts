@@ -31,6 +31,7 @@ import type { ServicesFor } from "./InstanceParts.ts"
 import * as InstanceRecord from "./InstanceRecord.ts"
 import * as InstanceViews from "./InstanceViews.ts"
 import { now } from "./Now.ts"
+import * as OpenRequests from "./OpenRequests.ts"
 import * as Reload from "./Reload.ts"
 import { Tenement } from "./Tenement.ts"
 import * as Tree from "./Tree.ts"
@@ -238,6 +239,16 @@ export const layerStopped = (
         )
       })
 
+      /** It is not idle. */
+      const seen = (name: InstanceName | null) =>
+        name === null ?
+          Effect.void :
+          Effect.flatMap(tree.find(name), (found) =>
+            Option.isNone(found) ?
+              Effect.void :
+              Effect.flatMap(found.value.backend, ({ run }) =>
+                run === null ? Effect.void : OpenRequests.touch(run.requests)))
+
       yield* notice("info", `supervisor started with ${config.file}`)
       const shutdown = yield* Effect.cached(Effect.gen(function*() {
         shuttingDown = true
@@ -279,7 +290,7 @@ export const layerStopped = (
                   (one) => one.backend
                 )
             ),
-          answered: metrics.answered,
+          answered: (request) => Effect.zipRight(metrics.answered(request), seen(request.instance)),
           refused: metrics.refused
         },
         metrics: Effect.flatMap(

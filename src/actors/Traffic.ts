@@ -17,6 +17,7 @@ import type { Backend } from "./Backend.ts"
 export interface Traffic {
   /** The instances of a service, or the one of that id; none if there is no such service. */
   readonly backends: (service: ServiceName, id: InstanceId | null) => Effect.Effect<ReadonlyArray<Backend>>
+  /** Counts it, and takes it as a sign that its instance is in use. */
   readonly answered: (request: Answered) => Effect.Effect<void>
   readonly refused: Metrics["Type"]["refused"]
 }

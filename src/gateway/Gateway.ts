@@ -10,6 +10,7 @@ import * as Runtime from "effect/Runtime"
 import * as Http from "node:http"
 import type * as Net from "node:net"
 import type { Backend } from "../actors/Backend.ts"
+import * as OpenRequests from "../actors/OpenRequests.ts"
 import { Tenement } from "../actors/Tenement.ts"
 import type { TenementConfig } from "../domain/Config.ts"
 import { instanceName } from "../domain/Names.ts"
@@ -52,6 +53,12 @@ const idleMs = 4000
 export interface Listeners {
   readonly request: Http.RequestListener
   readonly upgrade: (request: Http.IncomingMessage, socket: Net.Socket, head: Buffer) => void
+}
+
+/** Who was asked last, and what tells it that the request is over. */
+interface Chosen {
+  instance: Backend["instance"] | null
+  leave: Effect.Effect<void>
 }
 
 interface Upgrade {
@@ -109,23 +116,25 @@ export const make = Effect.fn("Gateway.make")(function*(
     const { service } = target
     const id = target._tag === "Instance" ? target.id : null
     const tried = new Set<string>()
-    const chosen: { instance: Backend["instance"] | null } = { instance: null }
+    const chosen: Chosen = { instance: null, leave: Effect.void }
     const to = (): Endpoint.Address | Refusal.Refusal => {
       const all = now(traffic.backends(service, id))
       if (all.length === 0 && id !== null) {
         return { status: 404, message: `there is no instance ${instanceName(service, id)}`, kind: "no-route" }
       }
-      const ready = all.filter(({ endpoint }) => endpoint !== null)
+      const ready = all.filter(({ run }) => run !== null)
       // Who names an instance means it, whatever its share is.
       const untried = ready.filter(({ instance }) => !tried.has(instance))
       const among = untried.length > 0 ? untried : ready
       const backend = id === null ? Routing.pick(among, Math.random()) : among[0]
-      if (backend === undefined || backend.endpoint === null) {
+      if (backend === undefined || backend.run === null) {
         return notReady(id === null ? service : instanceName(service, id), all)
       }
       tried.add(backend.instance)
+      now(chosen.leave)
       chosen.instance = backend.instance
-      const address = now(Effect.either(Endpoint.address(backend.endpoint)))
+      chosen.leave = now(OpenRequests.enter(backend.run.requests))
+      const address = now(Effect.either(Endpoint.address(backend.run.endpoint)))
       return Either.isRight(address)
         ? address.right
         : { status: 502, message: "the service's socket cannot be looked at", kind: "connect", retryAfter: 1 }
@@ -148,6 +157,7 @@ export const make = Effect.fn("Gateway.make")(function*(
     let isCutByUs = false
     const onClose = () => {
       const isWhole = response.writableFinished
+      now(chosen.leave)
       if (!isWhole && !isCutByUs) now(traffic.refused(service, "client-left"))
       count(isWhole || isCutByUs ? response.statusCode : 499)
     }
@@ -180,7 +190,10 @@ export const make = Effect.fn("Gateway.make")(function*(
           response.detachSocket(socket)
           count(101)
           tunnels.add(socket)
-          socket.once("close", () => tunnels.delete(socket))
+          socket.once("close", () => {
+            tunnels.delete(socket)
+            now(chosen.leave)
+          })
           Tunnel.open(upgrade, { socket: far, head, answer }, upgrade.protocol)
         }
       }

@@ -7,6 +7,7 @@ import * as http from "node:http"
 import * as net from "node:net"
 import * as os from "node:os"
 import * as path from "node:path"
+import * as OpenRequests from "../../src/actors/OpenRequests.ts"
 import { Tenement } from "../../src/actors/Tenement.ts"
 import { defaultId, instanceName, ServiceName } from "../../src/domain/Names.ts"
 import * as Embed from "../../src/embed.ts"
@@ -42,6 +43,7 @@ const front = (service: (socket: net.Socket, connection: number) => void, patien
     )
     const answered: Array<Answered> = []
     const refused: Array<string> = []
+    const requests = yield* OpenRequests.make
     const { tenement } = yield* FakeTenement.make
     const endpoint = { publicPath: path.join(dir, "public"), privatePath, port: null }
     const tree = Tenement.of({
@@ -52,7 +54,12 @@ const front = (service: (socket: net.Socket, connection: number) => void, patien
       }),
       traffic: {
         backends: () =>
-          Effect.succeed([{ instance: instanceName(web, defaultId), state: "running", weight: 100, endpoint }]),
+          Effect.succeed([{
+            instance: instanceName(web, defaultId),
+            state: "running",
+            weight: 100,
+            run: { incarnation: 1, endpoint, requests }
+          }]),
         answered: (one) => Effect.sync(() => void answered.push(one)),
         refused: (_, kind) => Effect.sync(() => void refused.push(kind))
       }
@@ -65,7 +72,7 @@ const front = (service: (socket: net.Socket, connection: number) => void, patien
     yield* listening(server, { host: "127.0.0.1", port: 0 })
     yield* Effect.addFinalizer(() => Effect.sync(() => server.closeAllConnections()))
     const { port } = server.address() as net.AddressInfo
-    return { port, answered, refused, connections: () => connections }
+    return { port, answered, refused, requests, connections: () => connections }
   })
 
 /** Sends these bytes, and gives what has come back when the other side closes. */
@@ -137,3 +144,57 @@ it.scopedLive("a client that stops in the middle of its body is given up, and so
     yield* Deferred.await(left)
     assert.deepStrictEqual(answered.map(({ code }) => code), [499])
   }))
+
+describe("a request is open", () => {
+  const open = (port: number, bytes: string) =>
+    Effect.acquireRelease(
+      Effect.sync(() => {
+        const socket = net.connect(port, "127.0.0.1", () => void socket.write(bytes))
+        return socket.on("error", () => undefined)
+      }),
+      (socket) => Effect.sync(() => socket.destroy())
+    )
+  const reply = (socket: net.Socket) =>
+    Effect.async<string>((resume) => void socket.once("data", (data) => resume(Effect.succeed(data.toString()))))
+
+  it.scopedLive("from when it is sent until its answer is over", () =>
+    Effect.gen(function*() {
+      const { port, requests } = yield* front((socket) => {
+        socket.once("data", () => socket.write("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n"))
+      }, { answerMs: long, bodyMs: long })
+      const begun = requests.lastAt
+      const clients = yield* Effect.all([open(port, head("GET")), open(port, head("POST", "Content-Length: 0\r\n"))])
+      for (const client of clients) assert.match(yield* reply(client), /^HTTP\/1\.1 200 /)
+      assert.strictEqual(requests.open, 2)
+      assert.isAbove(requests.lastAt, begun)
+      for (const client of clients) client.destroy()
+      yield* OpenRequests.none(requests)
+      assert.strictEqual(requests.open, 0)
+    }))
+
+  it.scopedLive("until its tunnel is closed", () =>
+    Effect.gen(function*() {
+      const { port, requests } = yield* front((socket) => {
+        socket.once("data", () => socket.write("HTTP/1.1 101 Yes\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n"))
+      }, { answerMs: long, bodyMs: long })
+      const client = yield* open(
+        port,
+        "GET / HTTP/1.1\r\nHost: web.localhost\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n"
+      )
+      assert.match(yield* reply(client), /^HTTP\/1\.1 101 /)
+      assert.strictEqual(requests.open, 1)
+      client.destroy()
+      yield* OpenRequests.none(requests)
+    }))
+
+  it.scopedLive("once, however often it is tried", () =>
+    Effect.gen(function*() {
+      const { port, requests } = yield* front((socket) => void socket.once("data", () => socket.destroy()), {
+        answerMs: long,
+        bodyMs: long
+      })
+      assert.match(yield* raw(port, head("GET")), /^HTTP\/1\.1 502 /)
+      yield* OpenRequests.none(requests)
+      assert.strictEqual(requests.open, 0)
+    }))
+})

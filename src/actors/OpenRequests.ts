@@ -1,0 +1,84 @@
+/**
+ * The requests that a run is busy with, and when it last had one.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import { now } from "./Now.ts"
+
+/**
+ * Belongs to one run, and is written by whoever passes requests on to it. A stream and a tunnel are open until they are
+ * closed.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface OpenRequests {
+  open: number
+  /** When one last began or ended; at first, when the run began. Milliseconds of the monotonic clock. */
+  lastAt: number
+  /** Told once, when none is open. */
+  waiting: ReadonlyArray<() => void>
+}
+
+const nobody: ReadonlyArray<() => void> = []
+
+/**
+ * None, for now.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make: Effect.Effect<OpenRequests> = Effect.map(
+  now,
+  ({ mono }) => ({ open: 0, lastAt: mono, waiting: nobody })
+)
+
+/**
+ * One that came by another way than ours was seen.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const touch = (requests: OpenRequests): Effect.Effect<void> =>
+  Effect.map(now, ({ mono }) => {
+    requests.lastAt = mono
+  })
+
+/**
+ * One begins. What it gives ends it, and does so once however often it is run.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const enter = (requests: OpenRequests): Effect.Effect<Effect.Effect<void>> =>
+  Effect.map(touch(requests), () => {
+    requests.open++
+    let isOpen = true
+    return Effect.map(now, ({ mono }) => {
+      if (!isOpen) return
+      isOpen = false
+      requests.open--
+      requests.lastAt = mono
+      if (requests.open > 0) return
+      const told = requests.waiting
+      requests.waiting = nobody
+      for (const tell of told) tell()
+    })
+  })
+
+/**
+ * Waits until none is open. There may be one again by the time that this is heard.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const none = (requests: OpenRequests): Effect.Effect<void> =>
+  Effect.async((resume) => {
+    if (requests.open === 0) return resume(Effect.void)
+    const tell = () => resume(Effect.void)
+    requests.waiting = [...requests.waiting, tell]
+    return Effect.sync(() => {
+      requests.waiting = requests.waiting.filter((other) => other !== tell)
+    })
+  })
