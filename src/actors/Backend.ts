@@ -6,7 +6,7 @@
 import { label } from "../domain/InstanceState.ts"
 import type { InstanceName } from "../domain/Names.ts"
 import type { StateLabel } from "../domain/Views.ts"
-import type { InstanceMemory } from "./InstanceMemory.ts"
+import { type InstanceMemory, runOf } from "./InstanceMemory.ts"
 import type { InstanceRun } from "./InstanceRun.ts"
 
 /**
@@ -34,9 +34,12 @@ export interface Backend {
  * @since 0.1.0
  * @category constructors
  */
-export const of = ({ options, parts, run, state }: InstanceMemory): Backend => ({
-  instance: options.name,
-  state: label(state.phase, parts.policy.health),
-  weight: parts.config.weight,
-  run: state.phase._tag === "Up" ? run : null
-})
+export const of = (memory: InstanceMemory): Backend => {
+  const { options, parts, state } = memory
+  return {
+    instance: options.name,
+    state: label(state.phase, parts.policy.health),
+    weight: parts.config.weight,
+    run: state.phase._tag === "Up" ? runOf(memory) : null
+  }
+}

@@ -84,10 +84,12 @@ export const stop = (instance: Instance, cause: Cause): Effect.Effect<void> =>
     Effect.asVoid
   )
 
+const untilOf = { Start: "ready", Stop: "gone", Restart: "renewed" } as const
+
 const request = (verb: Verb, cause: Cause) =>
   Effect.map(now, (since) => {
     const waiter: Waiter = {
-      until: verb === "Stop" ? "gone" : "ready",
+      until: untilOf[verb],
       since,
       reply: Deferred.unsafeMake<Settled, ActorLost | StoreFailed>(FiberId.none),
       changed: true
@@ -105,7 +107,7 @@ const outcome = ({ waiters }: InstanceMemory.InstanceMemory, waiter: Waiter) =>
   Deferred.await(waiter.reply).pipe(Effect.onInterrupt(() => Effect.sync(() => waiters.delete(waiter))))
 
 const programOf = (memory: InstanceMemory.InstanceMemory): Effect.Effect<number | null> =>
-  Effect.suspend(() => memory.run?.process.programPid ?? Effect.succeed(null))
+  Effect.suspend(() => InstanceMemory.runOf(memory)?.process.programPid ?? Effect.succeed(null))
 
 /**
  * Makes an instance. What belongs to it longer than to one actor's fiber lives in the scope: its log, its layers, its run.
@@ -152,7 +154,7 @@ export const make = Effect.fnUntraced(
         name,
         parts: memory.parts,
         state: memory.state,
-        endpoint: memory.run?.endpoint ?? null,
+        endpoint: InstanceMemory.runOf(memory)?.endpoint ?? null,
         waitingFor: memory.missing
       })),
       backend: Effect.sync(() => backendOf(memory)),

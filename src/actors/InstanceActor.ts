@@ -10,14 +10,14 @@
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import { decide, resume } from "../domain/decide.ts"
 import type { Command, InstanceEvent } from "../domain/InstanceEvent.ts"
 import type { Instant } from "../domain/Instant.ts"
+import * as Rollout from "../domain/Rollout.ts"
 import type { Deadlines } from "../domain/Saved.ts"
 import { Store } from "../layers/Store.ts"
 import { close } from "./Close.ts"
 import * as InstanceCommands from "./InstanceCommands.ts"
-import { type InstanceMemory, lost, type Message, post, settle, type Task } from "./InstanceMemory.ts"
+import { type InstanceMemory, lost, type Message, post, runOf, settle, type Task, taskOf } from "./InstanceMemory.ts"
 import * as InstanceParts from "./InstanceParts.ts"
 import * as InstanceRecord from "./InstanceRecord.ts"
 import * as InstanceRun from "./InstanceRun.ts"
@@ -29,7 +29,8 @@ import * as Tasks from "./Tasks.ts"
 const note = (memory: InstanceMemory, commands: ReadonlyArray<Command>, at: Instant): void => {
   for (const command of commands) {
     if (command._tag === "ArmTimer") {
-      memory.deadlines = { ...memory.deadlines, [command.timer]: at.mono + command.delayMs }
+      const task = taskOf(command.timer, command.incarnation)
+      memory.deadlines = { ...memory.deadlines, [task]: at.mono + command.delayMs }
     }
     if (command._tag === "CountRestart") {
       const reason = InstanceCommands.reasonOf(command)
@@ -41,9 +42,11 @@ const note = (memory: InstanceMemory, commands: ReadonlyArray<Command>, at: Inst
 /** A timer that was running goes on for what is left of it. */
 const untilDeadline = (command: Command, deadlines: Deadlines, at: Instant): Command => {
   if (command._tag !== "ArmTimer") return command
-  const deadline = deadlines[command.timer]
+  const deadline = deadlines[taskOf(command.timer, command.incarnation)]
   return deadline === undefined ? command : { ...command, delayMs: Math.max(0, deadline - at.mono) }
 }
+
+const livesOf = ({ beside, state }: InstanceMemory): Rollout.Lives => ({ main: state, beside })
 
 type Of<Tag extends Message["_tag"]> = Extract<Message, { readonly _tag: Tag }>
 
@@ -65,12 +68,13 @@ export const start = (memory: InstanceMemory, context: Context.Context<InstanceC
     /** Written down before anything is done about it: whoever comes after this supervisor knows at least as much. */
     const apply = (event: InstanceEvent) =>
       Effect.suspend(() => {
-        const { commands, state } = decide(memory.parts.policy, memory.state, event)
-        if (state === memory.state && commands.length === 0) return Effect.void
-        memory.state = state
+        const { beside, commands, main } = Rollout.decide(memory.parts.policy, livesOf(memory), event)
+        if (main === memory.state && beside === memory.beside && commands.length === 0) return Effect.void
+        memory.state = main
+        memory.beside = beside
         note(memory, commands, event.at)
-        return InstanceRecord.write(store, memory, state).pipe(
-          Effect.zipRight(registry.tell(name, state)),
+        return InstanceRecord.write(store, memory, main).pipe(
+          Effect.zipRight(registry.tell(name, main)),
           Effect.zipRight(Effect.forEach(commands, perform, { discard: true }))
         )
       })
@@ -79,7 +83,7 @@ export const start = (memory: InstanceMemory, context: Context.Context<InstanceC
     const promise = (event: InstanceEvent) =>
       Effect.suspend(() => {
         if (!("cause" in event) || event.cause._tag !== "Person") return Effect.void
-        const { wanted } = decide(memory.parts.policy, memory.state, event).state
+        const { wanted } = Rollout.decide(memory.parts.policy, livesOf(memory), event).main
         // The wish alone: what is to be done about it has not been done.
         return InstanceRecord.write(store, memory, { ...memory.state, wanted }).pipe(
           Effect.zipRight(store.flushed),
@@ -95,10 +99,10 @@ export const start = (memory: InstanceMemory, context: Context.Context<InstanceC
           if (waiter !== null) yield* Deferred.fail(waiter.reply, promised.left)
           return
         }
-        const before = memory.state.phase
+        const before = livesOf(memory)
         yield* apply(event)
         if (waiter !== null) {
-          waiter.changed = before !== memory.state.phase
+          waiter.changed = before.main.phase !== memory.state.phase || before.beside !== memory.beside
           memory.waiters.add(waiter)
         }
         if (memory.waiters.size > 0) yield* settle(memory)
@@ -112,11 +116,10 @@ export const start = (memory: InstanceMemory, context: Context.Context<InstanceC
         if (memory.state.phase._tag === "Up") {
           // What the old check saw, and what it is looking at, does not count for the new one.
           const { incarnation } = memory.state
-          yield* perform(
-            memory.parts.policy.health === null ? { _tag: "StopProbes" } : { _tag: "StartProbes", incarnation }
-          )
+          yield* perform({ _tag: memory.parts.policy.health === null ? "StopProbes" : "StartProbes", incarnation })
         }
-        const isLimited = memory.run === null || (yield* InstanceRun.limit(memory.run, config))
+        const run = runOf(memory)
+        const isLimited = run === null || (yield* InstanceRun.limit(run, config))
         if (!isLimited) yield* apply({ ...InstanceCommands.relaunch, at: yield* now })
         yield* Deferred.succeed(reply, undefined)
       }).pipe(Effect.onError(() => Deferred.fail(reply, lost(memory))))
@@ -136,7 +139,7 @@ export const start = (memory: InstanceMemory, context: Context.Context<InstanceC
       now,
       (at) =>
         Effect.forEach(
-          resume(memory.parts.policy, memory.state, at),
+          Rollout.resume(memory.parts.policy, livesOf(memory), at),
           (command) => perform(untilDeadline(command, memory.deadlines, at)),
           { discard: true }
         )

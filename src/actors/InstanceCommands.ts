@@ -9,6 +9,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
+import * as Record from "effect/Record"
 import * as Scope from "effect/Scope"
 import type { Cause as Reason } from "../domain/Cause.ts"
 import type { ExitReason } from "../domain/Exit.ts"
@@ -23,9 +24,10 @@ import type { Survivor } from "../layers/Process.ts"
 import { Sockets } from "../layers/Sockets.ts"
 import type { Store } from "../layers/Store.ts"
 import { close } from "./Close.ts"
+import * as Drain from "./Drain.ts"
 import * as Guard from "./Guard.ts"
 import * as HealthLoop from "./HealthLoop.ts"
-import { type InstanceMemory, settle, type Task, tell } from "./InstanceMemory.ts"
+import { dropRun, type InstanceMemory, runOf, settle, type Task, taskOf, tasksOf, tell } from "./InstanceMemory.ts"
 import type * as InstanceParts from "./InstanceParts.ts"
 import * as InstanceRun from "./InstanceRun.ts"
 import * as PublicSocket from "./PublicSocket.ts"
@@ -84,7 +86,8 @@ export const relaunch = {
 export const lookAtMemory = (memory: InstanceMemory, context: Context.Context<Needs>): Effect.Effect<void> =>
   Effect.gen(function*() {
     const { name } = memory.options
-    if (memory.run === null || !(yield* memory.run.outOfMemory.isNews)) return
+    const run = runOf(memory)
+    if (run === null || !(yield* run.outOfMemory.isNews)) return
     yield* Context.get(context, Metrics).oomKilled(name)
     const { memoryLimitBytes } = memory.parts.config
     const why = memoryLimitBytes === null
@@ -117,15 +120,18 @@ export const performer = (memory: InstanceMemory, tasks: Tasks<Task>, context: C
   const launch = (incarnation: number) =>
     Effect.gen(function*() {
       const exit = yield* Effect.exit(Effect.gen(function*() {
-        if (memory.run !== null) return memory.run
+        const known = runOf(memory, incarnation)
+        if (known !== null) return known
         const log = memory.log ?? (yield* Scope.extend(logs.open(name), memory.scope))
         memory.log = log
         const { config, isolation, readiness } = memory.parts
-        const options = { name, incarnation, config, settings, readiness, isolation, log }
-        memory.run = yield* InstanceRun.launch(options, memory.scope)
+        const isBeside = memory.runs.some(({ isBeside }) => !isBeside)
+        const options = { name, incarnation, isBeside, config, settings, readiness, isolation, log }
+        const run = yield* InstanceRun.launch(options, memory.scope)
+        memory.runs = [...memory.runs, run]
         // Of a file that was reloaded meanwhile.
-        if (!(yield* InstanceRun.limit(memory.run, memory.parts.config))) yield* tell(memory, relaunch, null)
-        return memory.run
+        if (!(yield* InstanceRun.limit(run, memory.parts.config))) yield* tell(memory, relaunch, null)
+        return run
       }))
       yield* Exit.isSuccess(exit)
         ? tell(memory, { _tag: "Launched", incarnation, pid: exit.value.process.pid }, null)
@@ -135,17 +141,21 @@ export const performer = (memory: InstanceMemory, tasks: Tasks<Task>, context: C
     }).pipe(Effect.uninterruptible, Effect.provide(context))
 
   /** What is being launched says itself how far it got; if nothing is, nobody else will. */
-  const abort = (incarnation: number) =>
-    tasks.has("launch")
-      ? tasks.cancel("launch")
-      : tasks.start("launch", () =>
-        tell(
+  const abort = (incarnation: number) => {
+    const launching = taskOf("launch", incarnation)
+    return tasks.has(launching)
+      ? tasks.cancel(launching)
+      : tasks.start(launching, () => {
+        const run = runOf(memory, incarnation)
+        return tell(
           memory,
-          memory.run === null
+          run === null
             ? { _tag: "LaunchAborted", incarnation }
-            : { _tag: "Launched", incarnation, pid: memory.run.process.pid },
+            : { _tag: "Launched", incarnation, pid: run.process.pid },
           null
-        ))
+        )
+      })
+  }
 
   // Suspended: what a function with a span gives is large, and would be kept with the task.
   const publishSocket = ({ endpoint }: InstanceRun.InstanceRun) =>
@@ -188,12 +198,16 @@ export const performer = (memory: InstanceMemory, tasks: Tasks<Task>, context: C
 
   const probe = (incarnation: number, run: InstanceRun.InstanceRun, ticket: Ticket<Task>) => {
     const { endpoint } = run
-    const lead = PublicSocket.keeper({
+    const keep = PublicSocket.keeper({
       sockets,
       endpoint,
       publish: publishSocket(run),
       notice: warn
     })
+    // The next run takes the path over a moment before it is told to be ready.
+    const lead = Effect.suspend(() =>
+      memory.state.incarnation === incarnation && memory.beside.successor === null ? keep : Effect.void
+    )
     return HealthLoop.run({
       check: memory.parts.health,
       endpoint,
@@ -206,6 +220,16 @@ export const performer = (memory: InstanceMemory, tasks: Tasks<Task>, context: C
         )
     })
   }
+
+  const drain = (
+    { incarnation, limitMs }: Extract<Command, { readonly _tag: "Drain" }>,
+    { requests }: InstanceRun.InstanceRun,
+    ticket: Ticket<Task>
+  ) =>
+    Effect.flatMap(
+      Drain.wait({ requests, connections: Effect.succeed(null), limitMs }),
+      (left) => tell(memory, { _tag: "Drained", incarnation, left }, ticket)
+    )
 
   /** Until nothing is left, however long it takes; once it takes long, with a word of what is. */
   const killed = ({ process }: InstanceRun.InstanceRun) =>
@@ -221,16 +245,28 @@ export const performer = (memory: InstanceMemory, tasks: Tasks<Task>, context: C
   const treeGone = (incarnation: number, wait: Effect.Effect<void>, ticket: Ticket<Task>) =>
     Effect.zipRight(wait, tell(memory, { _tag: "TreeGone", incarnation }, ticket))
 
-  const releaseRun = Effect.suspend(() => {
-    if (memory.run === null) return Effect.void
-    const { scope } = memory.run
-    memory.run = null
-    return close(scope)
-  })
+  const releaseRun = (incarnation: number) =>
+    Effect.suspend(() => {
+      const over = tasksOf(incarnation)
+      memory.deadlines = Record.filter(memory.deadlines, (_, task) => !over.some((name) => name === task))
+      const run = runOf(memory, incarnation)
+      if (run === null) return tasks.cancel(...over)
+      dropRun(memory, run)
+      return Effect.zipRight(tasks.cancel(...over), close(run.scope))
+    })
 
-  /** With the run there is; a command that comes when there is none any more is about nothing. */
-  const withRun = (body: (run: InstanceRun.InstanceRun) => Effect.Effect<void>) =>
-    Effect.suspend(() => memory.run === null ? Effect.void : body(memory.run))
+  /** With what there is of the run; a command that comes when there is nothing any more is about nothing. */
+  const withRun = (incarnation: number, body: (run: InstanceRun.InstanceRun) => Effect.Effect<void>) =>
+    Effect.suspend(() => {
+      const run = runOf(memory, incarnation)
+      return run === null ? Effect.void : body(run)
+    })
+
+  const onRun = (
+    kind: Parameters<typeof taskOf>[0],
+    incarnation: number,
+    task: (run: InstanceRun.InstanceRun, ticket: Ticket<Task>) => Effect.Effect<void>
+  ) => withRun(incarnation, (run) => tasks.start(taskOf(kind, incarnation), (ticket) => task(run, ticket)))
 
   return (command: Command): Effect.Effect<void> => {
     switch (command._tag) {
@@ -241,42 +277,53 @@ export const performer = (memory: InstanceMemory, tasks: Tasks<Task>, context: C
       case "StopAwaiting":
         return stopAwaiting
       case "Launch":
-        return tasks.startSurely("launch", () => launch(command.incarnation))
+        return tasks.startSurely(taskOf("launch", command.incarnation), () => launch(command.incarnation))
       case "AbortLaunch":
         return abort(command.incarnation)
       case "WatchExit":
-        return withRun((run) => tasks.start("exit", (ticket) => watchExit(command.incarnation, run, ticket)))
+        return onRun("exit", command.incarnation, (run, ticket) => watchExit(command.incarnation, run, ticket))
       case "AwaitReadiness":
-        return withRun((run) => tasks.start("readiness", (ticket) => awaitReadiness(command.incarnation, run, ticket)))
+        return onRun(
+          "readiness",
+          command.incarnation,
+          (run, ticket) => awaitReadiness(command.incarnation, run, ticket)
+        )
       case "StopReadiness":
-        return Effect.zipRight(tasks.cancel("readiness"), withRun(({ started }) => started))
+        return Effect.zipRight(
+          tasks.cancel(taskOf("readiness", command.incarnation)),
+          withRun(command.incarnation, ({ started }) => started)
+        )
       case "StartProbes":
-        return withRun((run) => tasks.start("probes", (ticket) => probe(command.incarnation, run, ticket)))
+        return onRun("probes", command.incarnation, (run, ticket) => probe(command.incarnation, run, ticket))
       case "StopProbes":
-        return tasks.cancel("probes")
+        return tasks.cancel(taskOf("probes", command.incarnation))
       case "Signal":
-        return withRun(({ process }) => process.signal(command.signal as NodeJS.Signals))
+        return withRun(command.incarnation, ({ process }) => process.signal(command.signal as NodeJS.Signals))
       case "SignalTree":
-        return withRun(({ process }) => process.signalTree(command.signal as NodeJS.Signals))
+        return withRun(command.incarnation, ({ process }) => process.signalTree(command.signal as NodeJS.Signals))
       case "AwaitTree":
-        return withRun(({ process }) =>
-          tasks.start("tree", (ticket) => treeGone(command.incarnation, process.treeGone, ticket))
+        return onRun(
+          "tree",
+          command.incarnation,
+          ({ process }, ticket) => treeGone(command.incarnation, process.treeGone, ticket)
         )
       case "KillTree":
-        return withRun((run) => tasks.start("tree", (ticket) => treeGone(command.incarnation, killed(run), ticket)))
+        return onRun("tree", command.incarnation, (run, ticket) => treeGone(command.incarnation, killed(run), ticket))
+      case "Drain":
+        return onRun("drain", command.incarnation, (run, ticket) => drain(command, run, ticket))
       case "ReleaseRun":
-        return Effect.zipRight(tasks.cancel("exit", "tree", "readiness", "probes", "launch"), releaseRun)
+        return releaseRun(command.incarnation)
       case "ArmTimer": {
         const { delayMs, incarnation, timer } = command
         // Whole milliseconds, and never early.
-        return tasks.start(timer, (ticket) =>
+        return tasks.start(taskOf(timer, incarnation), (ticket) =>
           Effect.zipRight(
             Effect.sleep(Math.ceil(delayMs)),
             tell(memory, { _tag: "Elapsed", incarnation, timer }, ticket)
           ))
       }
       case "CancelTimer":
-        return tasks.cancel(command.timer)
+        return tasks.cancel(taskOf(command.timer, command.incarnation))
       case "StepBackoff":
         return tasks.start(
           "backoff",

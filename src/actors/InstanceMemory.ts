@@ -12,6 +12,7 @@ import type { ServiceConfig, Settings } from "../domain/Config.ts"
 import type { InstanceEvent, Timer } from "../domain/InstanceEvent.ts"
 import { initial, type InstanceState } from "../domain/InstanceState.ts"
 import type { GroupName, InstanceName, ServiceName } from "../domain/Names.ts"
+import * as Rollout from "../domain/Rollout.ts"
 import type { Deadlines, Saved } from "../domain/Saved.ts"
 import type { InstanceLog } from "../layers/Logs.ts"
 import { ActorLost } from "./Errors.ts"
@@ -37,13 +38,44 @@ export interface Options {
   readonly tellGroup: (delayMs: number) => Effect.Effect<void>
 }
 
+type RunTask = "launch" | "exit" | "readiness" | "probes" | "tree" | "drain" | Exclude<Timer, "backoff">
+
 /**
- * The tasks of an instance's actor.
+ * The tasks of an instance's actor. Those that are about a run are one of a kind for each.
  *
  * @since 0.1.0
  * @category models
  */
-export type Task = "dependencies" | "launch" | "exit" | "readiness" | "probes" | "tree" | Timer
+export type Task = "dependencies" | "backoff" | `${RunTask} ${number}`
+
+/**
+ * The task of that kind for a run; between runs there is one backoff.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const taskOf = (kind: RunTask | Timer, incarnation: number): Task =>
+  kind === "backoff" ? kind : `${kind} ${incarnation}`
+
+const runTasks: ReadonlyArray<RunTask> = [
+  "launch",
+  "exit",
+  "readiness",
+  "probes",
+  "tree",
+  "drain",
+  "startup",
+  "stop",
+  "stable"
+]
+
+/**
+ * All that there can be for a run.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const tasksOf = (incarnation: number): ReadonlyArray<Task> => runTasks.map((kind) => taskOf(kind, incarnation))
 
 /**
  * @since 0.1.0
@@ -78,8 +110,11 @@ export interface InstanceMemory {
   /** Callers that wait for an outcome. */
   readonly waiters: Set<Waiter>
   state: InstanceState
+  /** The runs that are to follow the one of `state`, or were followed by it. */
+  beside: Rollout.Beside
   parts: InstanceParts.InstanceParts
-  run: InstanceRun | null
+  /** What there is of all runs. */
+  runs: ReadonlyArray<InstanceRun>
   /** Opened with the first run. */
   log: InstanceLog | null
   /** When its timers end; of those that are over, when they did. */
@@ -108,6 +143,7 @@ export const mailboxCapacity = 64
 
 // One for all that have nothing to say.
 const none = {}
+const noRuns: ReadonlyArray<InstanceRun> = []
 
 /**
  * An instance that was never started, or one as it was written down. Whoever waits for it is answered when the scope closes, whether the actor had come
@@ -123,8 +159,9 @@ export const make = Effect.fnUntraced(function*(options: Options, scope: Scope.S
     mailbox: yield* Mailbox.make<Message>({ capacity: mailboxCapacity + reserve, strategy: "suspend" }),
     waiters: new Set(),
     state: options.saved?.state ?? initial,
+    beside: besideOf(options.saved),
     parts: yield* InstanceParts.build(options.config, options.group, options.services, scope),
-    run: null,
+    runs: noRuns,
     log: null,
     deadlines: options.saved?.deadlines ?? none,
     restarts: options.saved?.restarts ?? none,
@@ -136,6 +173,12 @@ export const make = Effect.fnUntraced(function*(options: Options, scope: Scope.S
   yield* Scope.addFinalizer(scope, bury(memory))
   return memory
 })
+
+const besideOf = (saved: Saved | null): Rollout.Beside => {
+  if (saved?.beside === undefined) return Rollout.alone
+  const { failure, retiring, successor } = saved.beside
+  return { failure, retiring, successor }
+}
 
 const bury = (memory: InstanceMemory) =>
   Effect.gen(function*() {
@@ -151,6 +194,26 @@ const bury = (memory: InstanceMemory) =>
     yield* Effect.forEach(memory.waiters, ({ reply }) => Deferred.fail(reply, error), { discard: true })
     yield* memory.mailbox.shutdown
   })
+
+/**
+ * What there is of a run; by itself, of the one that serves.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const runOf = ({ runs, state }: InstanceMemory, incarnation = state.incarnation): InstanceRun | null =>
+  runs.find((run) => run.incarnation === incarnation) ?? null
+
+/**
+ * There is nothing of a run any more.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const dropRun = (memory: InstanceMemory, run: InstanceRun): void => {
+  const left = memory.runs.filter((other) => other !== run)
+  memory.runs = left.length === 0 ? noRuns : left
+}
 
 /**
  * @since 0.1.0
@@ -181,7 +244,7 @@ export const tell = (memory: InstanceMemory, event: Dated, ticket: Ticket<Task> 
 
 /** Whoever waits for this start would wait until somebody starts the others. */
 const hopeless = ({ down, state }: InstanceMemory, waiter: Waiter): Settled | null =>
-  state.phase._tag === "Waiting" && waiter.until === "ready" && down.length > 0
+  state.phase._tag === "Waiting" && waiter.until !== "gone" && down.length > 0
     ? { _tag: "NotReady", reason: `it waits for ${down.join(", ")}, which is not running; start that first` }
     : null
 
@@ -194,7 +257,7 @@ const hopeless = ({ down, state }: InstanceMemory, waiter: Waiter): Settled | nu
 export const settle = (memory: InstanceMemory): Effect.Effect<void> =>
   Effect.flatMap(now, (at) =>
     Effect.forEach([...memory.waiters], (waiter) => {
-      const settled = verdict(waiter, memory.state, at) ?? hopeless(memory, waiter)
+      const settled = verdict(waiter, memory.state, memory.beside, at) ?? hopeless(memory, waiter)
       if (settled === null) return Effect.void
       memory.waiters.delete(waiter)
       return Deferred.succeed(waiter.reply, settled)

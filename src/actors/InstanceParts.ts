@@ -83,7 +83,9 @@ export const build = Effect.fnUntraced(
         stopTimeoutMs: config.stopTimeoutMs,
         health: health.watches ? { retries: config.healthRetries } : null,
         dependsOn: config.dependsOn,
-        group
+        group,
+        rolling: config.restartMode === "rolling",
+        drainTimeoutMs: config.drainTimeoutMs
       },
       restartPolicy: restart.name,
       backoff: Guard.backoff(Backoff.stepper(Context.get(context, Backoff.Backoff).schedule)),

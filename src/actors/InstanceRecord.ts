@@ -11,9 +11,10 @@ import * as Struct from "effect/Struct"
 import type { ServiceConfig } from "../domain/Config.ts"
 import type { InstanceState } from "../domain/InstanceState.ts"
 import { type InstanceId, InstanceName, instanceName, parts } from "../domain/Names.ts"
+import { alone } from "../domain/Rollout.ts"
 import { revive, Saved, type SavedRun } from "../domain/Saved.ts"
 import { Store } from "../layers/Store.ts"
-import type { InstanceMemory } from "./InstanceMemory.ts"
+import { type InstanceMemory, runOf } from "./InstanceMemory.ts"
 import type { InstanceRun } from "./InstanceRun.ts"
 
 type StoreService = Context.Tag.Service<Store>
@@ -24,10 +25,11 @@ const instanceKey = (name: InstanceName | ""): string => `instance ${name}`
 const removedKey = (name: InstanceName | ""): string => `removed ${name}`
 const stoppedKey = "stopped all"
 
-const runOf = (
-  { cgroup, config, endpoint, incarnation, outOfMemory, process, wrapper }: InstanceRun
+const savedRun = (
+  { cgroup, config, endpoint, incarnation, isBeside, outOfMemory, process, wrapper }: InstanceRun
 ): SavedRun => ({
   incarnation,
+  isBeside,
   pid: process.pid,
   startTime: process.startTime,
   endpoint,
@@ -45,13 +47,18 @@ const runOf = (
  */
 export const write = (
   store: StoreService,
-  { deadlines, options: { name }, parts: { config }, restarts, run }: InstanceMemory,
+  memory: InstanceMemory,
   state: InstanceState
 ): Effect.Effect<void> => {
+  const { beside, deadlines, options: { name }, parts: { config }, restarts, runs } = memory
+  const run = runOf(memory, state.incarnation)
   const saved: Saved = {
     session: store.session,
     state,
-    run: run === null ? null : runOf(run),
+    run: run === null ? null : savedRun(run),
+    ...(beside === alone
+      ? {}
+      : { beside: { ...beside, runs: runs.filter((other) => other !== run).map(savedRun) } }),
     deadlines,
     restarts,
     isListed: config.instances.includes(parts(name).id)

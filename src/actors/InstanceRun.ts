@@ -38,6 +38,8 @@ import { StartSlots } from "./StartSlots.ts"
  */
 export interface InstanceRun {
   readonly incarnation: number
+  /** Whether it was begun beside another run of the instance. */
+  readonly isBeside: boolean
   readonly scope: Scope.CloseableScope
   readonly endpoint: Endpoint
   /** `null` on a machine without. */
@@ -81,6 +83,8 @@ export type Needs = Launcher | Cgroups | Sockets | StartSlots
 export interface RunOptions {
   readonly name: InstanceName
   readonly incarnation: number
+  /** Whether another run of the instance is alive. */
+  readonly isBeside: boolean
   readonly config: ServiceConfig
   readonly settings: Settings
   readonly readiness: typeof Readiness.Service
@@ -162,7 +166,7 @@ export const launch = Effect.fnUntraced(function*(options: RunOptions, within: S
 }, Effect.uninterruptible)
 
 const acquire = Effect.fnUntraced(function*(options: RunOptions, scope: Scope.CloseableScope) {
-  const { config, incarnation, isolation, log, name, readiness, settings } = options
+  const { config, incarnation, isBeside, isolation, log, name, readiness, settings } = options
   const launcher = yield* Launcher
   const sockets = yield* Sockets
   const cgroups = yield* Cgroups
@@ -183,7 +187,10 @@ const acquire = Effect.fnUntraced(function*(options: RunOptions, scope: Scope.Cl
   const values = wordsOfRun(settings, name, endpoint)
   // After the process tree is gone, and before anybody is told so: its last words are kept.
   yield* Scope.addFinalizer(scope, log.end)
-  const cgroup = yield* Scope.extend(cgroups.make(name, config), scope)
+  const cgroup = yield* Scope.extend(
+    cgroups.make({ instance: name, beside: isBeside ? incarnation : null }, config),
+    scope
+  )
   const { process, wrapper } = yield* Effect.scoped(Effect.gen(function*() {
     const { stderr, stdout } = yield* log.begin(incarnation)
     const plain = {
@@ -204,6 +211,7 @@ const acquire = Effect.fnUntraced(function*(options: RunOptions, scope: Scope.Cl
   }))
   const run: InstanceRun = {
     incarnation,
+    isBeside,
     scope,
     endpoint,
     cgroup,
@@ -232,7 +240,7 @@ export const adopt = Effect.fnUntraced(function*(
   saved: SavedRun,
   within: Scope.Scope
 ) {
-  const { endpoint, incarnation, limits, oomKills, pid, startTime, wrapper } = saved
+  const { endpoint, incarnation, isBeside, limits, oomKills, pid, startTime, wrapper } = saved
   const scope = yield* Scope.fork(within, { _tag: "Sequential" })
   const sockets = yield* Sockets
   const { id, service } = parts(name)
@@ -252,12 +260,14 @@ export const adopt = Effect.fnUntraced(function*(
     )
   )
   const cgroups = yield* Cgroups
-  const cgroup = limits === null ? null : yield* Scope.extend(cgroups.adopt(name, limits), scope)
+  const place = { instance: name, beside: isBeside ? incarnation : null }
+  const cgroup = limits === null ? null : yield* Scope.extend(cgroups.adopt(place, limits), scope)
   const launcher = yield* Launcher
   const instanceDir = Places.instanceDir(settings, service, id)
   const process = yield* Scope.extend(launcher.adopt({ pid, startTime, wrapper, cgroup, instanceDir }), scope)
   const run: InstanceRun = {
     incarnation,
+    isBeside,
     scope,
     endpoint,
     cgroup,

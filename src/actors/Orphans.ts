@@ -16,10 +16,14 @@ import { services } from "../layers/Readiness.ts"
 import { close } from "./Close.ts"
 import * as InstanceRecord from "./InstanceRecord.ts"
 import * as InstanceRun from "./InstanceRun.ts"
+import * as Takeover from "./Takeover.ts"
 
 /** The file that said how it likes to be stopped is gone: what services have by default. */
 const signal = "SIGTERM"
 const patience = "10 seconds"
+
+const isEnding = ({ beside, state }: Saved, incarnation: number): boolean =>
+  [state, ...beside?.retiring ?? []].some((one) => one.incarnation === incarnation && one.phase._tag === "Ending")
 
 /**
  * Takes it into the scope, at once; what it gives brings it to its end, as a stop does.
@@ -27,25 +31,29 @@ const patience = "10 seconds"
  * @since 0.1.0
  * @category constructors
  */
-export const end = Effect.fnUntraced(function*(name: InstanceName, { run, state }: Saved, settings: Settings) {
+export const end = Effect.fnUntraced(function*(name: InstanceName, saved: Saved, settings: Settings) {
   const logs = yield* Logs
   const events = yield* Events
   const scope = yield* Scope.fork(yield* Effect.scope, { _tag: "Sequential" })
   const forget = Effect.zipRight(logs.forget(name), InstanceRecord.forget(name))
-  if (run === null) return forget
+  const runs = Takeover.runsOf(saved)
+  if (runs.length === 0) return forget
   const log = yield* Effect.option(Scope.extend(logs.open(name), scope))
   const options = { name, settings, readiness: services.started, log: log._tag === "Some" ? log.value : null }
-  const { process } = yield* InstanceRun.adopt(options, run, scope)
+  const adopted = yield* Effect.forEach(runs, (run) => InstanceRun.adopt(options, run, scope))
+  const bringDown = ({ incarnation, process }: InstanceRun.InstanceRun) =>
+    // One that was being stopped has heard it.
+    Effect.suspend(() => isEnding(saved, incarnation) ? Effect.void : process.signal(signal)).pipe(
+      Effect.zipRight(bounded(Effect.zipRight(process.exited, process.treeGone), patience)),
+      Effect.zipRight(process.killTree)
+    )
   return events.publish({
     _tag: "Notice",
     level: "warning",
     subject: name,
     message: "it was left by an earlier supervisor, and is in no file any more: it is stopped"
   }).pipe(
-    // One that was being stopped has heard it.
-    Effect.zipRight(state.phase._tag === "Ending" ? Effect.void : process.signal(signal)),
-    Effect.zipRight(bounded(Effect.zipRight(process.exited, process.treeGone), patience)),
-    Effect.zipRight(process.killTree),
+    Effect.zipRight(Effect.forEach(adopted, bringDown, { concurrency: adopted.length, discard: true })),
     Effect.zipRight(close(scope)),
     Effect.zipRight(forget)
   )

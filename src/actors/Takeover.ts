@@ -8,12 +8,12 @@ import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import { ExitReason } from "../domain/Exit.ts"
 import { type InstanceState, isSettled } from "../domain/InstanceState.ts"
-import type { Saved } from "../domain/Saved.ts"
+import type { Saved, SavedRun } from "../domain/Saved.ts"
 import { Logs } from "../layers/Logs.ts"
 import { Metrics } from "../layers/Metrics.ts"
 import * as ConfigDigest from "./ConfigDigest.ts"
 import * as InstanceCommands from "./InstanceCommands.ts"
-import { type InstanceMemory, tell } from "./InstanceMemory.ts"
+import { type InstanceMemory, runOf, tell } from "./InstanceMemory.ts"
 import * as InstanceRun from "./InstanceRun.ts"
 
 const isReason = Schema.is(ExitReason)
@@ -27,6 +27,19 @@ const isReason = Schema.is(ExitReason)
 export const hasRun = ({ phase }: InstanceState): boolean =>
   phase._tag === "Starting" || phase._tag === "Up" || (phase._tag === "Ending" && phase.run !== null)
 
+/**
+ * All runs of it that there are, or were until a moment ago: the one that serves, and those beside it.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const runsOf = ({ beside, run, state }: Saved): ReadonlyArray<SavedRun> => {
+  const own = run !== null && hasRun(state) ? [run] : []
+  if (beside === undefined) return own
+  const states = [...beside.retiring, ...(beside.successor === null ? [] : [beside.successor])].filter(hasRun)
+  return [...own, ...beside.runs.filter((other) => states.some(({ incarnation }) => incarnation === other.incarnation))]
+}
+
 const openLog = ({ options: { name }, scope }: InstanceMemory) =>
   Effect.flatMap(Logs, (logs) => Scope.extend(logs.open(name), scope)).pipe(
     Effect.catchAll((error) => Effect.as(Effect.logWarning(error.message), null))
@@ -39,8 +52,9 @@ const openLog = ({ options: { name }, scope }: InstanceMemory) =>
  * @since 0.1.0
  * @category combinators
  */
-export const takeOver = Effect.fnUntraced(function*(memory: InstanceMemory, { restarts, run, state }: Saved) {
+export const takeOver = Effect.fnUntraced(function*(memory: InstanceMemory, saved: Saved) {
   const { name, settings } = memory.options
+  const { restarts, state } = saved
   const metrics = yield* Metrics
   for (const [reason, times] of Object.entries(restarts)) {
     if (isReason(reason)) yield* metrics.restarted(name, reason, times)
@@ -49,12 +63,18 @@ export const takeOver = Effect.fnUntraced(function*(memory: InstanceMemory, { re
   if (state.wanted === "stopped" && !isSettled(state)) {
     yield* tell(memory, { _tag: "Stop", cause: { _tag: "Person", verb: "stop" } }, null)
   }
-  if (run === null || !hasRun(state)) return
+  const runs = runsOf(saved)
+  if (runs.length === 0) return
   const log = yield* openLog(memory)
   memory.log = log
   const { config, readiness } = memory.parts
-  const adopted = yield* InstanceRun.adopt({ name, settings, readiness, log }, run, memory.scope)
-  memory.run = adopted
+  // Oldest first: what the newest prints is what the log goes on with.
+  memory.runs = yield* Effect.forEach(
+    [...runs].sort((a, b) => a.incarnation - b.incarnation),
+    (run) => InstanceRun.adopt({ name, settings, readiness, log }, run, memory.scope)
+  )
+  const adopted = runOf(memory)
+  if (adopted === null) return
   if (adopted.config !== ConfigDigest.of(config)) {
     yield* tell(memory, { _tag: "Restart", cause: { _tag: "Reload", keys: [] } }, null)
   } else if (!(yield* InstanceRun.limit(adopted, config))) yield* tell(memory, InstanceCommands.relaunch, null)

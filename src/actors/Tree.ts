@@ -111,8 +111,11 @@ export const make = Effect.fn("Tree.make")(function*(options: {
       Cgroups,
       ({ sweep }) =>
         sweep(
-          new Set(
-            [...instances].flatMap(([name, { run, state }]) => run !== null && Takeover.hasRun(state) ? [name] : [])
+          [...instances].flatMap(([instance, saved]) =>
+            Takeover.runsOf(saved).map(({ incarnation, isBeside }) => ({
+              instance,
+              beside: isBeside ? incarnation : null
+            }))
           )
         )
     )
@@ -128,9 +131,11 @@ export const make = Effect.fn("Tree.make")(function*(options: {
         )
       const runs: Array<{ readonly instance: InstanceName; readonly incarnation: number }> = []
       for (const [name, saved] of instances) {
-        if (saved.run !== null && Takeover.hasRun(saved.state)) {
-          runs.push({ instance: name, incarnation: saved.run.incarnation })
-        } else if (saved.run !== null) yield* sockets.retire(saved.run.endpoint)
+        const known = Takeover.runsOf(saved)
+        for (const { incarnation } of known) runs.push({ instance: name, incarnation })
+        for (const run of [...(saved.run === null ? [] : [saved.run]), ...(saved.beside?.runs ?? [])]) {
+          if (!known.includes(run)) yield* sockets.retire(run.endpoint)
+        }
         if (yield* isKept(name)) continue
         const ended = yield* Scope.extend(Orphans.end(name, saved, config.settings), above)
         orphans.push(yield* Effect.forkIn(ended, above))

@@ -7,6 +7,7 @@ import type * as Deferred from "effect/Deferred"
 import { describeCause, describeEnd, duration } from "../domain/Explain.ts"
 import type { InstanceState } from "../domain/InstanceState.ts"
 import { elapsed, type Instant } from "../domain/Instant.ts"
+import { type Beside, isAlone } from "../domain/Rollout.ts"
 import type { StoreFailed } from "../layers/Errors.ts"
 import type { ActorLost } from "./Errors.ts"
 
@@ -21,13 +22,14 @@ export type Settled =
   | { readonly _tag: "NotReady"; readonly reason: string }
 
 /**
- * A caller that waits until the instance is ready, or until its process tree is gone.
+ * A caller that waits until the instance is ready, until the run that it asked for is (`renewed`), or until its process
+ * tree is gone.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Waiter {
-  readonly until: "ready" | "gone"
+  readonly until: "ready" | "renewed" | "gone"
   readonly since: Instant
   readonly reply: Deferred.Deferred<Settled, ActorLost | StoreFailed>
   /** Whether there was something to do. */
@@ -42,10 +44,16 @@ const done = (waiter: Waiter, forced: boolean): Settled => ({ _tag: "Done", chan
  * @since 0.1.0
  * @category combinators
  */
-export const verdict = (waiter: Waiter, state: InstanceState, now: Instant): Settled | null => {
+export const verdict = (waiter: Waiter, state: InstanceState, beside: Beside, now: Instant): Settled | null => {
   const { lastEnd, phase } = state
   const forced = lastEnd !== null && lastEnd.forced && elapsed(waiter.since, lastEnd.at) >= 0
-  if (waiter.until === "gone") return phase._tag === "Ending" ? null : done(waiter, forced)
+  if (waiter.until === "gone") return phase._tag === "Ending" || !isAlone(beside) ? null : done(waiter, forced)
+  if (waiter.until === "renewed" && phase._tag === "Up") {
+    if (beside.successor !== null) return null
+    if (beside.failure !== null) {
+      return { _tag: "NotReady", reason: `${beside.failure}; the run before it goes on` }
+    }
+  }
   switch (phase._tag) {
     case "Up":
     case "Completed":

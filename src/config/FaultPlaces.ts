@@ -29,6 +29,7 @@ const inFile: Readonly<Record<string, string>> = {
   backoffBaseMs: "backoff_base_ms",
   dependsOn: "depends_on",
   privateTmp: "private_tmp",
+  restartMode: "restart_mode",
   runDir: "run_dir"
 }
 

@@ -36,7 +36,6 @@ const leaveOut = "leave it out"
 export const inService: ReadonlyArray<Row> = [
   { key: "socket_activation", except: [false], instead: leaveOut },
   { key: "idle_timeout", except: [0], instead: leaveOut },
-  { key: "restart_mode", except: ["sequential"], instead: "set restart_mode = \"sequential\"" },
   { key: "schedule", instead: leaveOut }
 ]
 

@@ -113,6 +113,8 @@ export const service = (
     cpuShares: table.cpu_shares ?? null,
     cpuLimit: table.cpu_limit ?? null,
     pidsLimit: table.pids_limit ?? null,
+    restartMode: table.restart_mode,
+    drainTimeoutMs: table.drain_timeout,
     weight: table.weight
   }
 }

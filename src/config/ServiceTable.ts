@@ -119,9 +119,14 @@ const limitKeys = {
 const trafficKeys = {
   idle_timeout: key(seconds(), 0, "Stopped after so long without a request, and woken by the next; 0 is never."),
   restart_mode: key(
-    Allowed.oneOf("sequential", "rolling"),
+    service.restartMode,
     "sequential",
-    "Whether a restart stops the old run first or last."
+    "Whether a restart stops the old run first, or starts the next one first and drops no request: rolling."
+  ),
+  drain_timeout: key(
+    seconds(),
+    30,
+    "With rolling, how long the old run may take to finish what is open on it."
   ),
   weight: key(
     service.weight,

@@ -48,6 +48,12 @@ export const Cause = Schema.Union(
   Schema.TaggedStruct("LaunchFailed", { code: Schema.String, message: Schema.String }),
   /** Not ready within `startup_timeout`; `detail` is what the last attempt saw. */
   Schema.TaggedStruct("StartupTimeout", { afterMs: Schema.Number, detail: Schema.String }),
+  /** It was replaced by the next run, which was ready after `afterMs`; `incarnation` is the run before. */
+  Schema.TaggedStruct("Replaced", { incarnation: Schema.Int, afterMs: Schema.Number }),
+  /** It was to be replaced, and the next run did not get ready. */
+  Schema.TaggedStruct("NotReplaced", { problem: Schema.String }),
+  /** A run that was replaced is stopped: nothing is open on it any more, or `left` is and its time is over. */
+  Schema.TaggedStruct("Drained", { incarnation: Schema.Int, left: Schema.Int }),
   /** The delay is over; `attempt` counts the restarts in a row from 0. */
   Schema.TaggedStruct("BackoffElapsed", { attempt: Schema.Int, afterMs: Schema.Number }),
   /** More automatic restarts than `max_restarts` would have fallen into `restart_window`. */

@@ -22,6 +22,17 @@ export const RestartMode = Schema.Literal("always", "on-failure", "never").annot
 export type RestartMode = typeof RestartMode.Type
 
 /**
+ * Which run is there first when a person, or a new file, restarts an instance: `rolling` starts the next one and stops the
+ * one before when that is ready.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const RolloutMode = Schema.Literal("sequential", "rolling").annotations({ identifier: "RolloutMode" })
+/** @since 0.1.0 */
+export type RolloutMode = typeof RolloutMode.Type
+
+/**
  * What tells that an instance can be used.
  *
  * @since 0.1.0
@@ -140,6 +151,9 @@ export interface ServiceConfig extends Limits {
   /** Capabilities, `CAP_NET_BIND_SERVICE`, that it holds in spite of its isolation. */
   readonly capabilities: ReadonlyArray<string>
   readonly sandboxRuntime: "gvisor" | "bubblewrap"
+  readonly restartMode: RolloutMode
+  /** How long a run that was replaced may take to finish what is open on it. */
+  readonly drainTimeoutMs: number
   readonly weight: number
 }
 

@@ -101,6 +101,8 @@ export const service: ReadonlyArray<Key<ServiceConfig>> = [
     cpu_shares: (s) => s.cpuShares,
     cpu_limit: (s) => s.cpuLimit,
     pids_limit: (s) => s.pidsLimit,
+    restart_mode: (s) => s.restartMode,
+    drain_timeout: (s) => seconds(s.drainTimeoutMs),
     weight: (s) => s.weight
   }),
   ...keysOf<ServiceConfig>("restart", {

@@ -11,6 +11,7 @@ import {
   IsolationLevel,
   ReadinessMode,
   RestartMode,
+  RolloutMode,
   type ServiceConfig,
   type Settings
 } from "./Config.ts"
@@ -207,6 +208,8 @@ export const service = {
   cpuShares: orNull(cpuShares),
   cpuLimit: orNull(cpuLimit),
   pidsLimit: orNull(pidsLimit),
+  restartMode: literal(RolloutMode),
+  drainTimeoutMs: milliseconds(),
   weight: int(0, 10_000)
 } satisfies Rules<
   ServiceConfig,

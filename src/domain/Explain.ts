@@ -94,6 +94,14 @@ export const describeCause = (cause: Cause): string => {
       return cause.message
     case "StartupTimeout":
       return `it was not ready within ${duration(cause.afterMs)}${cause.detail === "" ? "" : `: ${cause.detail}`}`
+    case "Replaced":
+      return `the next run was ready after ${duration(cause.afterMs)} and took the place of run ${cause.incarnation}`
+    case "NotReplaced":
+      return `the run that was to take its place did not get ready, and was given up: ${cause.problem}`
+    case "Drained":
+      return cause.left === 0
+        ? `nothing was open on run ${cause.incarnation} any more, and it was stopped`
+        : `run ${cause.incarnation} was stopped with ${cause.left} still open: drain_timeout was over`
     case "BackoffElapsed":
       return `the delay of ${duration(cause.afterMs)} before restart ${cause.attempt + 1} in a row was over`
     case "IntensityExceeded":

@@ -58,6 +58,8 @@ export type InstanceEvent =
     /** Nothing of the process tree is alive any more. */
     | { readonly _tag: "TreeGone"; readonly incarnation: number }
     | { readonly _tag: "Elapsed"; readonly incarnation: number; readonly timer: Timer }
+    /** A run that was replaced has nothing open any more, or had its time; `left` is what was still open then. */
+    | { readonly _tag: "Drained"; readonly incarnation: number; readonly left: number }
     /** The backoff schedule's answer; null when it is done. */
     | { readonly _tag: "NextDelay"; readonly incarnation: number; readonly delayMs: number | null }
   )
@@ -75,9 +77,9 @@ export type Command =
   | { readonly _tag: "AbortLaunch"; readonly incarnation: number }
   | { readonly _tag: "WatchExit"; readonly incarnation: number }
   | { readonly _tag: "AwaitReadiness"; readonly incarnation: number }
-  | { readonly _tag: "StopReadiness" }
+  | { readonly _tag: "StopReadiness"; readonly incarnation: number }
   | { readonly _tag: "StartProbes"; readonly incarnation: number }
-  | { readonly _tag: "StopProbes" }
+  | { readonly _tag: "StopProbes"; readonly incarnation: number }
   | { readonly _tag: "Signal"; readonly incarnation: number; readonly signal: string }
   /** To everything that the main process left behind. */
   | { readonly _tag: "SignalTree"; readonly incarnation: number; readonly signal: string }
@@ -87,12 +89,14 @@ export type Command =
   /** The run is over and nothing of it is left: its sockets and descriptors can go. */
   | { readonly _tag: "ReleaseRun"; readonly incarnation: number }
   | { readonly _tag: "ArmTimer"; readonly incarnation: number; readonly timer: Timer; readonly delayMs: number }
-  | { readonly _tag: "CancelTimer"; readonly timer: Timer }
+  | { readonly _tag: "CancelTimer"; readonly incarnation: number; readonly timer: Timer }
   /** Step the backoff schedule; its answer comes back as an event. */
   | { readonly _tag: "StepBackoff"; readonly incarnation: number }
   | { readonly _tag: "ResetBackoff" }
   /** An automatic restart is being made; `end` is how the run before it ended. */
   | { readonly _tag: "CountRestart"; readonly end: RunEnd | null }
+  /** Wait until nothing is open on a run that has been replaced, or `limitMs` are over; then tell. */
+  | { readonly _tag: "Drain"; readonly incarnation: number; readonly limitMs: number }
   /** The group decides what follows, not before `delayMs` have passed. */
   | { readonly _tag: "TellGroup"; readonly incarnation: number; readonly delayMs: number }
   | { readonly _tag: "Publish"; readonly from: StateLabel; readonly to: StateLabel; readonly cause: Cause }
@@ -117,4 +121,7 @@ export interface Policy {
   readonly health: { readonly retries: number } | null
   readonly dependsOn: ReadonlyArray<ServiceName>
   readonly group: GroupName | null
+  /** Whether a restart starts the next run first, and how long the one before may take to finish what is open. */
+  readonly rolling: boolean
+  readonly drainTimeoutMs: number
 }

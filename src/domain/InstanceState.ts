@@ -95,6 +95,8 @@ export interface InstanceState {
   readonly wanted: "running" | "stopped" | "unasked"
   /** The run that is under way or was the last, counted from 1. Every timer, probe and exit carries it. */
   readonly incarnation: number
+  /** The highest number that a run was given; above `incarnation` after a replacement that was given up. */
+  readonly newest: number
   /** Automatic restarts in a row since it was last stable: the n of the backoff. */
   readonly attempt: number
   /** Automatic restarts ever. */
@@ -114,6 +116,7 @@ export const initial: InstanceState = {
   phase: { _tag: "Stopped" },
   wanted: "unasked",
   incarnation: 0,
+  newest: 0,
   attempt: 0,
   restarts: 0,
   history: Intensity.empty,

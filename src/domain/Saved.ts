@@ -6,7 +6,6 @@
 import * as Schema from "effect/Schema"
 import { Cause } from "./Cause.ts"
 import { ExitReason, ExitStatus } from "./Exit.ts"
-import type { Timer } from "./InstanceEvent.ts"
 import type { InstanceState, Phase } from "./InstanceState.ts"
 import { type Instant, plus } from "./Instant.ts"
 import { ServiceName } from "./Names.ts"
@@ -44,6 +43,7 @@ const State = Schema.Struct({
   phase: PhaseSchema,
   wanted: Schema.Literal("running", "stopped", "unasked"),
   incarnation: Schema.Int,
+  newest: Schema.optionalWith(Schema.Int, { default: () => 0 }),
   attempt: Schema.Int,
   restarts: Schema.Int,
   history: Schema.Array(Schema.Number),
@@ -86,7 +86,9 @@ export const SavedRun = Schema.Struct({
   /** A digest of the configuration that it was begun by. */
   config: Schema.String,
   /** How often the kernel had killed in it for memory, as far as that was told. */
-  oomKills: Schema.Int
+  oomKills: Schema.Int,
+  /** Whether it was begun beside another run, and its cgroup has the number of it in its name. */
+  isBeside: Schema.optionalWith(Schema.Boolean, { default: () => false })
 })
 /** @since 0.1.0 */
 export type SavedRun = typeof SavedRun.Type
@@ -113,13 +115,15 @@ export const Saved = Schema.Struct({
   session: Session,
   state: State,
   run: Schema.NullOr(SavedRun),
-  /** When timers end, on the monotonic clock of who wrote it. */
-  deadlines: Schema.partial(Schema.Struct({
-    startup: Schema.Number,
-    stop: Schema.Number,
-    backoff: Schema.Number,
-    stable: Schema.Number
+  /** The runs beside the one of `state`, and what there is of them; left out where there is none. */
+  beside: Schema.optional(Schema.Struct({
+    successor: Schema.NullOr(State),
+    retiring: Schema.Array(State),
+    failure: Schema.NullOr(Schema.String),
+    runs: Schema.Array(SavedRun)
   })),
+  /** When timers end, by task, on the monotonic clock of who wrote it. */
+  deadlines: Schema.Record({ key: Schema.String, value: Schema.Number }),
   /** Automatic restarts, by how the run before ended. */
   restarts: Schema.Record({ key: Schema.String, value: Schema.Int }),
   /** Whether the file lists it. One that was spawned by hand is in nobody's file. */
@@ -129,12 +133,12 @@ export const Saved = Schema.Struct({
 export type Saved = typeof Saved.Type
 
 /**
- * When an instance's timers end, on the monotonic clock.
+ * When an instance's timers end, by task, on the monotonic clock.
  *
  * @since 0.1.0
  * @category models
  */
-export type Deadlines = { readonly [T in Timer]?: number | undefined }
+export type Deadlines = Saved["deadlines"]
 
 const later = (at: Instant, ms: number): Instant => ({ ...plus(at, ms), wall: at.wall })
 
@@ -152,6 +156,13 @@ const laterPhase = (phase: Phase, ms: number): Phase => {
   }
 }
 
+const laterState = (state: InstanceState, ms: number): InstanceState => ({
+  ...state,
+  phase: laterPhase(state.phase, ms),
+  history: state.history.map((at) => at + ms),
+  lastEnd: state.lastEnd === null ? null : { ...state.lastEnd, at: later(state.lastEnd.at, ms) }
+})
+
 /** What was up, or on its way, is to be started anew; what a person stopped, or what gave up, stays as it is. */
 const afterTheEnd = (phase: Phase): Phase =>
   phase._tag === "Failed" || phase._tag === "Stopped" ? phase : { _tag: "Stopped" }
@@ -164,24 +175,23 @@ const afterTheEnd = (phase: Phase): Phase =>
  * @category combinators
  */
 export const revive = (saved: Saved, now: Session, stoppedAll: boolean): Saved => {
-  const { deadlines, run, session, state } = saved
+  const { beside, deadlines, run, session, state } = saved
   const isSameBoot = session.boot === now.boot
   const behindMs = now.origin - session.origin
-  const phase: Phase = laterPhase(state.phase, behindMs)
-  const known: InstanceState = {
-    ...state,
-    phase,
-    history: state.history.map((at) => at + behindMs),
-    lastEnd: state.lastEnd === null ? null : { ...state.lastEnd, at: later(state.lastEnd.at, behindMs) }
-  }
+  const known = laterState(state, behindMs)
   const isOver = !isSameBoot || stoppedAll
   return {
     ...saved,
     session: now,
-    state: isOver ? { ...known, phase: afterTheEnd(phase), attempt: 0 } : known,
+    state: isOver ? { ...known, phase: afterTheEnd(known.phase), attempt: 0 } : known,
     run: isOver ? null : run,
+    beside: isOver || beside === undefined ? undefined : {
+      ...beside,
+      successor: beside.successor === null ? null : laterState(beside.successor, behindMs),
+      retiring: beside.retiring.map((state) => laterState(state, behindMs))
+    },
     deadlines: isOver
       ? {}
-      : Object.fromEntries(Object.entries(deadlines).map(([timer, at = 0]) => [timer, at + behindMs]))
+      : Object.fromEntries(Object.entries(deadlines).map(([task, at]) => [task, at + behindMs]))
   }
 }

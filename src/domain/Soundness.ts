@@ -134,6 +134,15 @@ const isolation = (path: Path, service: ServiceConfig): ReadonlyArray<Fault> => 
   ]
 }
 
+/** Two runs are there at once, and both are to be reached. */
+const rollout = (path: Path, { port, restartMode }: ServiceConfig): ReadonlyArray<Fault> =>
+  restartMode === "rolling" && typeof port === "number"
+    ? [fault(
+      [...path, "restartMode"],
+      `found "rolling", but only one run at a time can listen on port ${port}; set port = "auto", or use a socket`
+    )]
+    : []
+
 const backoff = (path: Path, { backoffBaseMs: base, backoffMaxMs: max }: ServiceConfig): ReadonlyArray<Fault> =>
   base > max
     ? [fault([...path, "backoffBaseMs"], `the first delay, ${base} ms, is longer than the longest, ${max} ms`)]
@@ -148,6 +157,7 @@ const ofService = (config: ServiceConfig, options: Options): ReadonlyArray<Fault
     ...templates(path, config),
     ...readiness(path, config, options),
     ...isolation(path, config),
+    ...rollout(path, config),
     ...backoff(path, config),
     ...repeats([...path, "dependsOn"], config.dependsOn),
     ...repeats([...path, "instances"], config.instances)

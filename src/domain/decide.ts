@@ -240,6 +240,9 @@ const ofThisRun = (
       return phase._tag === "Ending" && phase.end !== null ? finish(policy, state, phase, event.at) : step(state)
     case "Elapsed":
       return onElapsed(policy, state, event)
+    case "Drained":
+      // Of a run that was replaced: `Rollout` hears it.
+      return step(state)
     case "NextDelay":
       return phase._tag === "Backoff" && phase.until === null ? onNextDelay(policy, state, event) : step(state)
   }
@@ -309,7 +312,11 @@ const onProbed = (
   const verdict: RunEnd = { status: unknownStatus, reason: "unhealthy", forced: false }
   return failures >= limit && policy.shouldRestart(verdict)
     ? end(policy, state, phase.run, { _tag: "retry", reason: "unhealthy", cause }, "unhealthy", cause)
-    : stay(policy, state, { ...phase, failures }, cause, [{ _tag: "CancelTimer", timer: "stable" }])
+    : stay(policy, state, { ...phase, failures }, cause, [{
+      _tag: "CancelTimer",
+      incarnation: state.incarnation,
+      timer: "stable"
+    }])
 }
 
 const onExited = (policy: Policy, state: InstanceState, event: Event<"Exited">): Step => {
@@ -458,18 +465,19 @@ const askTree = (policy: Policy, incarnation: number): ReadonlyArray<Command> =>
 ]
 
 /** What has to be given up with a phase, whatever comes next. */
-const leave = (phase: Phase): ReadonlyArray<Command> => {
+const leave = ({ incarnation, phase }: InstanceState): ReadonlyArray<Command> => {
+  const cancel = (timer: Timer): Command => ({ _tag: "CancelTimer", incarnation, timer })
   switch (phase._tag) {
     case "Waiting":
       return [{ _tag: "StopAwaiting" }]
     case "Starting":
-      return [{ _tag: "CancelTimer", timer: "startup" }, { _tag: "StopReadiness" }]
+      return [cancel("startup"), { _tag: "StopReadiness", incarnation }]
     case "Up":
-      return [{ _tag: "CancelTimer", timer: "stable" }, { _tag: "StopProbes" }]
+      return [cancel("stable"), { _tag: "StopProbes", incarnation }]
     case "Ending":
-      return [{ _tag: "CancelTimer", timer: "stop" }]
+      return [cancel("stop")]
     case "Backoff":
-      return [{ _tag: "CancelTimer", timer: "backoff" }]
+      return [cancel("backoff")]
     default:
       return []
   }
@@ -484,7 +492,7 @@ const move = (
   commands: ReadonlyArray<Command>
 ): Step => {
   const { state: next, commands: published } = stay(policy, state, phase, cause, [])
-  return step(next, [...leave(state.phase), ...published, ...commands])
+  return step(next, [...leave(state), ...published, ...commands])
 }
 
 /** To another shade of the same phase. */
@@ -504,8 +512,8 @@ const stay = (
 
 /** The next run. */
 const begin = (policy: Policy, state: InstanceState, cause: Cause, commands: ReadonlyArray<Command>): Step => {
-  const incarnation = state.incarnation + 1
-  const next = { ...state, incarnation }
+  const incarnation = Math.max(state.newest, state.incarnation) + 1
+  const next = { ...state, incarnation, newest: incarnation }
   return policy.dependsOn.length === 0
     ? move(policy, next, { _tag: "Launching" }, cause, [...commands, { _tag: "Launch", incarnation }])
     : move(policy, next, { _tag: "Waiting", services: policy.dependsOn }, cause, [

@@ -5,7 +5,21 @@
  */
 import type * as Effect from "effect/Effect"
 import type { Limits } from "../domain/Config.ts"
+import type { InstanceName } from "../domain/Names.ts"
 import type { CgroupFailed } from "./Errors.ts"
+
+/**
+ * Whose cgroup it is. Of several runs of an instance that are alive at once, all but the first are told apart by their
+ * number.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Place {
+  readonly instance: InstanceName
+  /** The number of a run that was begun beside another one. */
+  readonly beside: number | null
+}
 
 /**
  * The cgroup of one run. Where several hierarchies are used it is one in each.

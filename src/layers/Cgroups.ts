@@ -11,7 +11,7 @@ import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import { type Limits, unlimited } from "../domain/Config.ts"
 import type { InstanceName } from "../domain/Names.ts"
-import type { Cgroup } from "./Cgroup.ts"
+import type { Cgroup, Place } from "./Cgroup.ts"
 import { CgroupFailed, CgroupsUnavailable } from "./Errors.ts"
 import { adviceFor } from "./internal/cgroups/advice.ts"
 import type * as Base from "./internal/cgroups/base.ts"
@@ -22,7 +22,7 @@ import * as Places from "./internal/cgroups/places.ts"
 import * as Run from "./internal/cgroups/run.ts"
 import { Store } from "./Store.ts"
 
-export type { Cgroup }
+export type { Cgroup, Place }
 
 /**
  * Which cgroups are used: version 2, version 1, version 1 for limits beside version 2 for tracking, or none.
@@ -77,14 +77,14 @@ export class Cgroups extends Context.Tag("tenement/layers/Cgroups")<Cgroups, {
    * the machine has none to give, and nothing is limited. What a dead supervisor left in one of that name is killed first.
    */
   readonly make: (
-    instance: InstanceName,
+    place: Place,
     limits: Limits
   ) => Effect.Effect<Cgroup | null, CgroupFailed, Scope.Scope>
   /** The cgroup that an earlier supervisor made for a run; `null` where there is none any more. */
-  readonly adopt: (instance: InstanceName, limits: Limits) => Effect.Effect<Cgroup | null, never, Scope.Scope>
-  /** Kills what lives in the cgroups of all other instances, and takes them away. For before anything is started. */
-  readonly sweep: (kept: ReadonlySet<InstanceName>) => Effect.Effect<void>
-  /** The cgroup of an instance's present run. */
+  readonly adopt: (place: Place, limits: Limits) => Effect.Effect<Cgroup | null, never, Scope.Scope>
+  /** Kills what lives in all other cgroups of runs, and takes them away. For before anything is started. */
+  readonly sweep: (kept: ReadonlyArray<Place>) => Effect.Effect<void>
+  /** The cgroup of an instance's newest run. */
   readonly of: (instance: InstanceName) => Cgroup | null
 }>() {}
 
@@ -105,7 +105,7 @@ const lackOf = ({ code, path }: Obstacle): Lack => ({ what: `${path}: ${code}`, 
 const describe = ({ code, path }: Obstacle): string => `${path} (${code}). ${adviceFor(code)}`
 
 const withPlaces = (mode: Mode, places: Places.Places): Context.Tag.Service<Cgroups> => {
-  const present = new Map<InstanceName, Cgroup>()
+  const present = new Map<InstanceName, Run.Made>()
   return {
     facts: {
       mode,
@@ -125,7 +125,7 @@ const without = (reason: string, obstacle: Obstacle): Context.Tag.Service<Cgroup
     folders: [],
     missing: new Map(Limiting.controllers.map((controller) => [controller, lackOf(obstacle)]))
   },
-  make: (instance, limits) => {
+  make: ({ instance }, limits) => {
     const [first] = Limiting.settings(() => 2, limits, unlimited)
     return first === undefined
       ? Effect.succeed(null)

@@ -284,8 +284,9 @@ export class Machine {
   }
 
   /** What a launch that was cut short has left, as cgroups tell it, is ended. */
-  private sweep(kept: ReadonlySet<InstanceName>): void {
-    for (const child of this.children) if (!kept.has(child.instance)) this.kill(child)
+  private sweep(kept: ReadonlyArray<Cgroups.Place>): void {
+    const names = new Set(kept.map(({ instance }) => instance))
+    for (const child of this.children) if (!names.has(child.instance)) this.kill(child)
   }
 
   /** The parts of an instance, by its configuration; what its programs do decides over their readiness and health. */

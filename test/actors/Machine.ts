@@ -51,6 +51,8 @@ export const service = (name: string, options: Partial<ServiceConfig> = {}): Ser
   capabilities: [],
   sandboxRuntime: "gvisor",
   ...unlimited,
+  restartMode: "sequential",
+  drainTimeoutMs: 1000,
   weight: 100,
   ...options
 })

@@ -73,7 +73,10 @@ const refusals: ReadonlyArray<readonly [keys: string, complaint: string]> = [
   ["env_file = \"none.env\"", "4:12 service.api.env_file: /srv/none.env: there is no such file"],
   ["schedule = \"0 3 * * *\"", "4:1 service.api.schedule: this is not available in this version; leave it out"],
   ["idle_timeout = \"1m\"", "4:1 service.api.idle_timeout: \"1m\" is not available in this version; leave it out"],
-  ["restart_mode = \"rolling\"", "\"rolling\" is not available in this version; set restart_mode = \"sequential\""]
+  [
+    "restart_mode = \"rolling\"\nport = 80",
+    "service.api.restart_mode: found \"rolling\", but only one run at a time can listen on port 80"
+  ]
 ]
 
 describe("Load.load refuses", () => {
@@ -259,6 +262,8 @@ describe("Load.load fills in", () => {
         cpuShares: null,
         cpuLimit: null,
         pidsLimit: null,
+        restartMode: "sequential",
+        drainTimeoutMs: 30_000,
         weight: 100
       }] as ReadonlyArray<unknown>)
     }))

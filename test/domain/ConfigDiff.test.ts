@@ -46,6 +46,8 @@ const api: ServiceConfig = {
   cpuShares: null,
   cpuLimit: null,
   pidsLimit: null,
+  restartMode: "sequential",
+  drainTimeoutMs: 30_000,
   weight: 100
 }
 

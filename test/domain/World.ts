@@ -370,5 +370,7 @@ export const policyOf = (options: {
   stopTimeoutMs: options.stopTimeoutMs,
   health: options.retries === null ? null : { retries: options.retries },
   dependsOn: options.dependsOn ? ["db" as never] : [],
-  group: options.group ? ("shop" as GroupName) : null
+  group: options.group ? ("shop" as GroupName) : null,
+  rolling: false,
+  drainTimeoutMs: 0
 })

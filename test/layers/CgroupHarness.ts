@@ -46,7 +46,7 @@ export const launching: Layer.Layer<Launcher.Launcher, never, Cgroups.Cgroups> =
       adopt,
       launch: (spec) =>
         Effect.flatMap(
-          Effect.orDie(make(InstanceName.make(`test:n${++count}`), unlimited)),
+          Effect.orDie(make({ instance: InstanceName.make(`test:n${++count}`), beside: null }, unlimited)),
           (cgroup) => launch({ ...spec, cgroup })
         )
     })

@@ -20,6 +20,7 @@ vi.setConfig({ testTimeout: 30_000 })
 
 const megabyte = 1024 * 1024
 const name = InstanceName.make("api:one")
+const place = { instance: name, beside: null }
 
 const isLive = (pid: number): boolean => {
   const found = Procfs.stat(pid)
@@ -41,7 +42,7 @@ const valuesOf = (cgroup: Cgroup, files: ReadonlyArray<string>) =>
 const made = (limits: Limits = unlimited) =>
   Effect.gen(function*() {
     const { make } = yield* Cgroups.Cgroups
-    const cgroup = yield* make(name, limits)
+    const cgroup = yield* make(place, limits)
     assert.isNotNull(cgroup)
     return cgroup
   })
@@ -142,7 +143,7 @@ describe(`Cgroups${CgroupHarness.skipped}`, () => {
               if (Fs.existsSync(`${path}/freezer.state`)) Fs.writeFileSync(`${path}/freezer.state`, "FROZEN")
               if (Fs.existsSync(`${path}/cgroup.freeze`)) Fs.writeFileSync(`${path}/cgroup.freeze`, "1")
             }
-            const second = yield* make(name, unlimited)
+            const second = yield* make(place, unlimited)
             assert.isFalse(isLive(left.pid))
             assert.isFalse(yield* second!.isPopulated)
             const next = yield* launch(yield* silent(["sleep", "600"], { cgroup: second! }))
@@ -188,7 +189,7 @@ describe(`Cgroups${CgroupHarness.skipped}`, () => {
             Effect.gen(function*() {
               const { facts: { missing }, make } = yield* Cgroups.Cgroups
               const error = yield* Effect.flip(
-                Effect.scoped(make(name, { ...unlimited, memoryLimitBytes: 64 * megabyte }))
+                Effect.scoped(make(place, { ...unlimited, memoryLimitBytes: 64 * megabyte }))
               )
               assert.strictEqual(error.key, "memory_limit_mb")
               assert.include(missing.get("memory")?.what, error.path)

@@ -6,7 +6,7 @@ import * as Path from "node:path"
 import { type Limits, unlimited } from "../../../domain/Config.ts"
 import { type InstanceName, parts } from "../../../domain/Names.ts"
 import { codeOf } from "../../../internal/errno.ts"
-import type { Cgroup } from "../../Cgroup.ts"
+import type { Cgroup, Place } from "../../Cgroup.ts"
 import { CgroupFailed } from "../../Errors.ts"
 import { adviceFor } from "./advice.ts"
 import * as Counters from "./counters.ts"
@@ -29,13 +29,16 @@ const removed = (paths: ReadonlyArray<string>, delay = 2, left = removalMs): Eff
   })
 
 /** Unlike an instance's name it has no colon, at which readers of /proc/PID/cgroup split; unlike the kernel's files no dot. */
-const nameOf = (instance: InstanceName): string => {
+const nameOf = ({ beside, instance }: Place): string => {
   const { id, service } = parts(instance)
-  return `${service}@${id}`
+  return beside === null ? `${service}@${id}` : `${service}@${id}@${beside}`
 }
 
 /** Whether a cgroup of this name can be a run's, and not somebody else's. */
-const isName = (name: string): boolean => /^[^@.]+@[^@.]+$/.test(name)
+const isName = (name: string): boolean => /^[^@.]+@[^@.]+(@\d+)?$/.test(name)
+
+/** What was made, and where what lives in it is told. */
+export type Made = Cgroup & { readonly path: string }
 
 interface Value extends Limiting.Setting {
   readonly path: string
@@ -60,15 +63,18 @@ const attempt = (folders: ReadonlyArray<string>, values: ReadonlyArray<Value>): 
 }
 
 /** Makes the cgroups of runs, and keeps in `present` those that there are. */
-export const within = (places: Places, present: Map<InstanceName, Cgroup>) => {
+export const within = (places: Places, present: Map<InstanceName, Made>) => {
   const { bases, limiting, obstacles, tracking } = places
   const { version } = tracking.hierarchy
+
+  const pathOf = (place: Place) => `${tracking.path}/${nameOf(place)}`
+  const foldersOf = (place: Place) => bases.map(({ path }) => `${path}/${nameOf(place)}`)
 
   const failure = (instance: InstanceName, { key, obstacle: { code, path } }: Failure, advice = adviceFor(code)) =>
     new CgroupFailed({ instance, key, path, code, advice })
 
   /** What `limits` ask of files, or the first that they ask in vain. */
-  const asked = (instance: InstanceName, limits: Limits, had: Limits) =>
+  const asked = (place: Place, limits: Limits, had: Limits) =>
     Effect.forEach(
       Limiting.settings((controller) => limiting.get(controller)?.hierarchy.version ?? 2, limits, had),
       (setting): Effect.Effect<Value, CgroupFailed> => {
@@ -76,15 +82,16 @@ export const within = (places: Places, present: Map<InstanceName, Cgroup>) => {
         const base = limiting.get(controller)
         const obstacle = obstacles.get(controller) ?? { path: controller, code: "ENOENT" }
         return base === undefined
-          ? Effect.fail(failure(instance, { key, obstacle }))
-          : Effect.succeed({ ...setting, path: `${base.path}/${nameOf(instance)}/${file}` })
+          ? Effect.fail(failure(place.instance, { key, obstacle }))
+          : Effect.succeed({ ...setting, path: `${base.path}/${nameOf(place)}/${file}` })
       }
     )
 
   /** Nothing is to join what another run has left. */
-  const evict = (instance: InstanceName, folders: ReadonlyArray<string>) =>
+  const evict = (place: Place, folders: ReadonlyArray<string>) =>
     Effect.gen(function*() {
-      const path = `${tracking.path}/${nameOf(instance)}`
+      const { instance } = place
+      const path = pathOf(place)
       const left = Folder.members(path)
       if (left.length > 0) {
         yield* Effect.logWarning(`${instance}: processes of an earlier supervisor are killed: ${left.join(", ")}`)
@@ -100,30 +107,32 @@ export const within = (places: Places, present: Map<InstanceName, Cgroup>) => {
       )
     })
 
-  const release = (instance: InstanceName, folders: ReadonlyArray<string>) =>
+  const release = (place: Place, folders: ReadonlyArray<string>) =>
     Effect.suspend(() => {
-      present.delete(instance)
+      const { instance } = place
+      // The next run may be there already.
+      if (present.get(instance)?.path === pathOf(place)) present.delete(instance)
       return Effect.flatMap(removed(folders), (busy) =>
         busy.length === 0
           ? Effect.void
           : Effect.logWarning(`${instance}: cgroups that are left, and removed by its next run: ${busy.join(", ")}`))
     })
 
-  const foldersOf = (instance: InstanceName) => bases.map(({ path }) => `${path}/${nameOf(instance)}`)
-
   /** The handle of what is made. */
-  const handle = (instance: InstanceName, limits: Limits): Cgroup => {
-    const path = `${tracking.path}/${nameOf(instance)}`
+  const handle = (place: Place, limits: Limits): Cgroup => {
+    const { instance } = place
+    const path = pathOf(place)
     let had = limits
-    const cgroup: Cgroup = {
-      procs: foldersOf(instance).map((folder) => `${folder}/cgroup.procs`),
+    const cgroup: Made = {
+      path,
+      procs: foldersOf(place).map((folder) => `${folder}/cgroup.procs`),
       isPopulated: Effect.sync(() => Tree.isPopulated(version, path)),
       members: Effect.sync(() => Folder.members(path)),
       kill: Tree.kill(version, path),
       limits: () => had,
       limit: (next) =>
         Effect.gen(function*() {
-          for (const { key, optional, path, value } of yield* asked(instance, next, had)) {
+          for (const { key, optional, path, value } of yield* asked(place, next, had)) {
             // The kernel may have to make room first: not on the time of all others.
             yield* Effect.tryPromise({ try: () => FsPromises.writeFile(path, value, { flag: "r+" }), catch: codeOf })
               .pipe(
@@ -133,40 +142,39 @@ export const within = (places: Places, present: Map<InstanceName, Cgroup>) => {
           }
           had = next
         }),
-      usage: Effect.sync(() => Counters.usage(places, nameOf(instance))),
-      oomKills: Effect.sync(() => Counters.oomKills(places, nameOf(instance)))
+      usage: Effect.sync(() => Counters.usage(places, nameOf(place))),
+      oomKills: Effect.sync(() => Counters.oomKills(places, nameOf(place)))
     }
     present.set(instance, cgroup)
     return cgroup
   }
 
-  const make = (instance: InstanceName, limits: Limits): Effect.Effect<Cgroup, CgroupFailed, Scope.Scope> =>
+  const make = (place: Place, limits: Limits): Effect.Effect<Cgroup, CgroupFailed, Scope.Scope> =>
     Effect.uninterruptible(Effect.gen(function*() {
-      const values = yield* asked(instance, limits, unlimited)
-      const folders = foldersOf(instance)
-      yield* Scope.addFinalizer(yield* Effect.scope, release(instance, folders))
+      const values = yield* asked(place, limits, unlimited)
+      const folders = foldersOf(place)
+      yield* Scope.addFinalizer(yield* Effect.scope, release(place, folders))
       let failed = attempt(folders, values)
       if (failed?.key === null && failed.obstacle.code === "EEXIST") {
-        yield* evict(instance, folders)
+        yield* evict(place, folders)
         failed = attempt(folders, values)
       }
-      if (failed !== undefined) return yield* failure(instance, failed)
-      const path = `${tracking.path}/${nameOf(instance)}`
+      if (failed !== undefined) return yield* failure(place.instance, failed)
       // Whatever the kernel kills in it for memory, it is of no use without.
-      Folder.write(`${path}/memory.oom.group`, "1")
-      return handle(instance, limits)
+      Folder.write(`${pathOf(place)}/memory.oom.group`, "1")
+      return handle(place, limits)
     }))
 
-  const adopt = (instance: InstanceName, limits: Limits): Effect.Effect<Cgroup | null, never, Scope.Scope> =>
+  const adopt = (place: Place, limits: Limits): Effect.Effect<Cgroup | null, never, Scope.Scope> =>
     Effect.gen(function*() {
-      if (!Folder.exists(`${tracking.path}/${nameOf(instance)}`)) return null
-      yield* Scope.addFinalizer(yield* Effect.scope, release(instance, foldersOf(instance)))
-      return handle(instance, limits)
+      if (!Folder.exists(pathOf(place))) return null
+      yield* Scope.addFinalizer(yield* Effect.scope, release(place, foldersOf(place)))
+      return handle(place, limits)
     })
 
-  const sweep = (kept: ReadonlySet<InstanceName>) =>
+  const sweep = (kept: ReadonlyArray<Place>) =>
     Effect.gen(function*() {
-      const known = new Set([...kept].map(nameOf))
+      const known = new Set(kept.map(nameOf))
       const names = new Set(bases.flatMap(({ path }) => Folder.inside(path)).map((path) => Path.basename(path)))
       for (const name of names) {
         if (known.has(name) || !isName(name)) continue
