@@ -26,6 +26,7 @@ import { defaultId, GroupName, InstanceId, InstanceName, instanceName, ServiceNa
 import * as Routing from "./domain/Routing.ts"
 import * as Soundness from "./domain/Soundness.ts"
 import * as Cgroups from "./layers/Cgroups.ts"
+import * as Connections from "./layers/Connections.ts"
 import type { StoreFailed, StoreTooNew } from "./layers/Errors.ts"
 import * as Events from "./layers/Events.ts"
 import { fromFile, type InstanceServices, type Replaceable, withoutParts } from "./layers/forService.ts"
@@ -205,6 +206,7 @@ export type Machine =
   | Launcher.Launcher
   | Cgroups.Cgroups
   | Sockets.Sockets
+  | Connections.Connections
   | Logs.Logs
   | Events.Events
   | Metrics.Metrics
@@ -229,6 +231,7 @@ const machineOver = (settings: Settings) =>
     Launcher.layer,
     Layer.provideMerge(Usage.layer, Cgroups.auto({ dataDir: settings.dataDir, root: settings.cgroupRoot })),
     Sockets.layer(settings),
+    Connections.layer,
     Logs.layer({ dataDir: settings.dataDir, maxBytes: settings.logMaxBytes, keep: settings.logKeep }),
     Events.layer,
     Metrics.layer,

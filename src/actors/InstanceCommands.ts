@@ -17,6 +17,7 @@ import type { Command } from "../domain/InstanceEvent.ts"
 import { label } from "../domain/InstanceState.ts"
 import { parts as namesOf } from "../domain/Names.ts"
 import type { StateLabel } from "../domain/Views.ts"
+import type { Connections } from "../layers/Connections.ts"
 import { Events } from "../layers/Events.ts"
 import { Logs } from "../layers/Logs.ts"
 import { Metrics } from "../layers/Metrics.ts"
@@ -40,7 +41,15 @@ import type { Tasks, Ticket } from "./Tasks.ts"
  * @since 0.1.0
  * @category models
  */
-export type Needs = Store | Logs | Events | Metrics | ReadinessRegistry | InstanceRun.Needs | InstanceParts.Shared
+export type Needs =
+  | Store
+  | Logs
+  | Events
+  | Metrics
+  | Connections
+  | ReadinessRegistry
+  | InstanceRun.Needs
+  | InstanceParts.Shared
 
 /**
  * How the run before an automatic restart ended, in one word.

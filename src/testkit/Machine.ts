@@ -23,6 +23,7 @@ import { type ExitStatus, unknown } from "../domain/Exit.ts"
 import { type InstanceName, parts } from "../domain/Names.ts"
 import * as Backoff from "../layers/Backoff.ts"
 import * as Cgroups from "../layers/Cgroups.ts"
+import { Connections } from "../layers/Connections.ts"
 import { LaunchFailed, LogsFailed, Unhealthy } from "../layers/Errors.ts"
 import * as Events from "../layers/Events.ts"
 import type { InstanceServices } from "../layers/forService.ts"
@@ -86,6 +87,8 @@ export interface Behaviour {
   /** How long it takes to be launched, and to end when it is asked to. */
   launchMs: number
   stopMs: number
+  /** How many are connected to each instance by another way than through the gateway. */
+  connections: number
 }
 
 /**
@@ -104,7 +107,8 @@ export const usual: Behaviour = {
   logsStay: false,
   leavesStrays: false,
   launchMs: 0,
-  stopMs: 0
+  stopMs: 0,
+  connections: 0
 }
 
 /**
@@ -374,6 +378,13 @@ export class Machine {
           adopt: () => Effect.void,
           sweep: Effect.void,
           retire: () => Effect.void
+        }),
+        Layer.succeed(Connections, {
+          open: (_, pid) =>
+            Effect.sync(() => {
+              const found = this.living.find((child) => child.pid === pid)
+              return found === undefined ? null : this.of(parts(found.instance).service).connections
+            })
         }),
         Layer.succeed(Logs, {
           open: () =>
