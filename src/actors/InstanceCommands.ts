@@ -17,7 +17,7 @@ import type { Command } from "../domain/InstanceEvent.ts"
 import { label } from "../domain/InstanceState.ts"
 import { parts as namesOf } from "../domain/Names.ts"
 import type { StateLabel } from "../domain/Views.ts"
-import type { Connections } from "../layers/Connections.ts"
+import { Connections } from "../layers/Connections.ts"
 import { Events } from "../layers/Events.ts"
 import { Logs } from "../layers/Logs.ts"
 import { Metrics } from "../layers/Metrics.ts"
@@ -119,6 +119,7 @@ export const performer = (memory: InstanceMemory, tasks: Tasks<Task>, context: C
   const logs = Context.get(context, Logs)
   const metrics = Context.get(context, Metrics)
   const sockets = Context.get(context, Sockets)
+  const connections = Context.get(context, Connections)
 
   const publish = (from: StateLabel, to: StateLabel, cause: Reason) =>
     events.publish({ _tag: "Transition", instance: name, incarnation: memory.state.incarnation, from, to, cause })
@@ -232,13 +233,15 @@ export const performer = (memory: InstanceMemory, tasks: Tasks<Task>, context: C
 
   const drain = (
     { incarnation, limitMs }: Extract<Command, { readonly _tag: "Drain" }>,
-    { requests }: InstanceRun.InstanceRun,
+    { endpoint, process, requests }: InstanceRun.InstanceRun,
     ticket: Ticket<Task>
-  ) =>
-    Effect.flatMap(
-      Drain.wait({ requests, connections: Effect.succeed(null), limitMs }),
+  ) => {
+    const open = Effect.flatMap(process.programPid, (pid) => connections.open(endpoint, pid ?? process.pid))
+    return Effect.flatMap(
+      Drain.wait({ requests, connections: open, limitMs }),
       (left) => tell(memory, { _tag: "Drained", incarnation, left }, ticket)
     )
+  }
 
   /** Until nothing is left, however long it takes; once it takes long, with a word of what is. */
   const killed = ({ process }: InstanceRun.InstanceRun) =>
