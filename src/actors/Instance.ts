@@ -13,9 +13,12 @@ import type { Cause } from "../domain/Cause.ts"
 import type { ServiceConfig } from "../domain/Config.ts"
 import type { InstanceState } from "../domain/InstanceState.ts"
 import type { GroupName, InstanceName, ServiceName } from "../domain/Names.ts"
+import type * as Overrides from "../domain/Overrides.ts"
+import { Connections } from "../layers/Connections.ts"
 import type { Endpoint } from "../layers/Endpoint.ts"
 import type { StoreFailed } from "../layers/Errors.ts"
 import { type Backend, of as backendOf } from "./Backend.ts"
+import * as Drain from "./Drain.ts"
 import { type ActorLost, Busy } from "./Errors.ts"
 import * as InstanceActor from "./InstanceActor.ts"
 import * as InstanceCommands from "./InstanceCommands.ts"
@@ -35,6 +38,8 @@ import type { Settled, Waiter } from "./Waiter.ts"
 export interface Snapshot {
   readonly name: InstanceName
   readonly parts: InstanceParts.InstanceParts
+  /** What a person has said of it. */
+  readonly overrides: Overrides.Overrides
   readonly state: InstanceState
   readonly endpoint: Endpoint | null
   readonly waitingFor: ReadonlyArray<ServiceName>
@@ -64,6 +69,10 @@ export interface Instance {
   readonly giveUp: (cause: Cause) => Effect.Effect<void>
   /** Rules, checks and layers of a new configuration, from now on; the process is left alone. */
   readonly reconfigure: (config: ServiceConfig, group: GroupName | null) => Effect.Effect<void, ActorLost>
+  /** What a person says of it, in the place of the file. On the disk once this is done. */
+  readonly override: (change: Overrides.Change) => Effect.Effect<void, ActorLost | StoreFailed>
+  /** Waits until nothing is open on its run, for as long as `drain_timeout`. */
+  readonly drained: Effect.Effect<void>
   readonly snapshot: Effect.Effect<Snapshot>
   readonly backend: Effect.Effect<Backend>
   /** Tells of what nothing else would: what the kernel killed of it for memory. */
@@ -149,10 +158,23 @@ export const make = Effect.fnUntraced(
           const isTaken = yield* memory.mailbox.offer({ _tag: "Reconfigure", config, group, reply })
           return isTaken ? yield* Deferred.await(reply) : yield* InstanceMemory.lost(memory)
         }),
+      override: (change) =>
+        Effect.gen(function*() {
+          const reply = yield* Deferred.make<void, ActorLost | StoreFailed>()
+          const isTaken = yield* memory.mailbox.offer({ _tag: "Override", change, reply })
+          return isTaken ? yield* Deferred.await(reply) : yield* InstanceMemory.lost(memory)
+        }),
+      drained: Effect.suspend(() => {
+        const run = InstanceMemory.runOf(memory)
+        return run === null
+          ? Effect.void
+          : Effect.asVoid(Drain.wait(run, Context.get(context, Connections), memory.parts.policy.drainTimeoutMs))
+      }),
       snapshot: Effect.map(programOf(memory), (pid) => ({
         pid,
         name,
         parts: memory.parts,
+        overrides: memory.overrides,
         state: memory.state,
         endpoint: InstanceMemory.runOf(memory)?.endpoint ?? null,
         waitingFor: memory.missing

@@ -12,6 +12,7 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import type { Command, InstanceEvent } from "../domain/InstanceEvent.ts"
 import type { Instant } from "../domain/Instant.ts"
+import * as Overrides from "../domain/Overrides.ts"
 import * as Rollout from "../domain/Rollout.ts"
 import type { Deadlines } from "../domain/Saved.ts"
 import { Store } from "../layers/Store.ts"
@@ -111,7 +112,9 @@ export const start = (memory: InstanceMemory, context: Context.Context<InstanceC
     const onReconfigure = ({ config, group, reply }: Of<"Reconfigure">) =>
       Effect.gen(function*() {
         const old = memory.parts.scope
-        memory.parts = yield* InstanceParts.build(config, group, services, memory.scope).pipe(Effect.provide(context))
+        memory.service = config
+        const own = Overrides.apply(config, memory.overrides)
+        memory.parts = yield* InstanceParts.build(own, group, services, memory.scope).pipe(Effect.provide(context))
         yield* close(old)
         if (memory.state.phase._tag === "Up") {
           // What the old check saw, and what it is looking at, does not count for the new one.
@@ -124,10 +127,35 @@ export const start = (memory: InstanceMemory, context: Context.Context<InstanceC
         yield* Deferred.succeed(reply, undefined)
       }).pipe(Effect.onError(() => Deferred.fail(reply, lost(memory))))
 
+    const override = (overrides: Overrides.Overrides) =>
+      Effect.suspend(() => {
+        memory.overrides = overrides
+        memory.parts = { ...memory.parts, config: Overrides.apply(memory.service, overrides) }
+        return InstanceRecord.write(store, memory, memory.state)
+      })
+
+    /** On the disk before it is told, or as it was before. */
+    const onOverride = ({ change, reply }: Of<"Override">) =>
+      Effect.gen(function*() {
+        const before = memory.overrides
+        const kept = yield* Effect.either(
+          override(Overrides.merge(before, change)).pipe(Effect.zipRight(store.flushed))
+        )
+        if (kept._tag === "Left") {
+          yield* override(before)
+          yield* Deferred.fail(reply, kept.left)
+          return
+        }
+        yield* InstanceCommands.movePublicPath(memory, context)
+        yield* Deferred.succeed(reply, undefined)
+      }).pipe(Effect.onError(() => Deferred.fail(reply, lost(memory))))
+
     const handle = (message: Message): Effect.Effect<unknown> => {
       switch (message._tag) {
         case "Event":
           return onEvent(message)
+        case "Override":
+          return onOverride(message)
         case "Reconfigure":
           return onReconfigure(message)
         case "Defect":

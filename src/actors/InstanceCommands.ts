@@ -16,6 +16,7 @@ import type { ExitReason } from "../domain/Exit.ts"
 import type { Command } from "../domain/InstanceEvent.ts"
 import { label } from "../domain/InstanceState.ts"
 import { parts as namesOf } from "../domain/Names.ts"
+import * as Places from "../domain/Places.ts"
 import type { StateLabel } from "../domain/Views.ts"
 import { Connections } from "../layers/Connections.ts"
 import { Events } from "../layers/Events.ts"
@@ -104,6 +105,30 @@ export const lookAtMemory = (memory: InstanceMemory, context: Context.Context<Ne
       : `memory_limit_mb is ${memoryLimitBytes / 1024 ** 2}`
     const message = `the kernel killed a process of it for memory: ${why}`
     yield* Context.get(context, Events).publish({ _tag: "Notice", level: "warning", subject: name, message })
+  })
+
+/**
+ * Leads the public path that the instance has now to its run, if it had another one before. One that led there already
+ * is left: whoever has it next takes it over.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const movePublicPath = (memory: InstanceMemory, context: Context.Context<Needs>): Effect.Effect<void> =>
+  Effect.gen(function*() {
+    const { name, settings } = memory.options
+    const { config } = memory.parts
+    const path = Places.publicSocket(settings, config, namesOf(name).id)
+    const run = runOf(memory)
+    if (run === null || run.endpoint.publicPath === path) return
+    run.endpoint.publicPath = path
+    if (memory.state.phase._tag !== "Up") return
+    yield* Context.get(context, Sockets).publish({ instance: name, endpoint: run.endpoint, mode: config.socketMode })
+      .pipe(
+        Effect.catchAll(({ message }) =>
+          Context.get(context, Events).publish({ _tag: "Notice", level: "warning", subject: name, message })
+        )
+      )
   })
 
 /**
@@ -233,15 +258,13 @@ export const performer = (memory: InstanceMemory, tasks: Tasks<Task>, context: C
 
   const drain = (
     { incarnation, limitMs }: Extract<Command, { readonly _tag: "Drain" }>,
-    { endpoint, process, requests }: InstanceRun.InstanceRun,
+    run: InstanceRun.InstanceRun,
     ticket: Ticket<Task>
-  ) => {
-    const open = Effect.flatMap(process.programPid, (pid) => connections.open(endpoint, pid ?? process.pid))
-    return Effect.flatMap(
-      Drain.wait({ requests, connections: open, limitMs }),
+  ) =>
+    Effect.flatMap(
+      Drain.wait(run, connections, limitMs),
       (left) => tell(memory, { _tag: "Drained", incarnation, left }, ticket)
     )
-  }
 
   /** Until nothing is left, however long it takes; once it takes long, with a word of what is. */
   const killed = ({ process }: InstanceRun.InstanceRun) =>

@@ -12,8 +12,10 @@ import type { ServiceConfig, Settings } from "../domain/Config.ts"
 import type { InstanceEvent, Timer } from "../domain/InstanceEvent.ts"
 import { initial, type InstanceState } from "../domain/InstanceState.ts"
 import type { GroupName, InstanceName, ServiceName } from "../domain/Names.ts"
+import * as Overrides from "../domain/Overrides.ts"
 import * as Rollout from "../domain/Rollout.ts"
 import type { Deadlines, Saved } from "../domain/Saved.ts"
+import type { StoreFailed } from "../layers/Errors.ts"
 import type { InstanceLog } from "../layers/Logs.ts"
 import { ActorLost } from "./Errors.ts"
 import * as InstanceParts from "./InstanceParts.ts"
@@ -95,6 +97,11 @@ export type Message =
     readonly group: GroupName | null
     readonly reply: Deferred.Deferred<void, ActorLost>
   }
+  | {
+    readonly _tag: "Override"
+    readonly change: Overrides.Change
+    readonly reply: Deferred.Deferred<void, ActorLost | StoreFailed>
+  }
   | { readonly _tag: "Defect"; readonly cause: Cause.Cause<never> }
 
 /**
@@ -112,6 +119,9 @@ export interface InstanceMemory {
   state: InstanceState
   /** The runs that are to follow the one of `state`, or were followed by it. */
   beside: Rollout.Beside
+  /** What the file says of the service, and a person of this instance; `parts` have both. */
+  service: ServiceConfig
+  overrides: Overrides.Overrides
   parts: InstanceParts.InstanceParts
   /** What there is of all runs. */
   runs: ReadonlyArray<InstanceRun>
@@ -153,6 +163,7 @@ const noRuns: ReadonlyArray<InstanceRun> = []
  * @category constructors
  */
 export const make = Effect.fnUntraced(function*(options: Options, scope: Scope.Scope) {
+  const overrides = options.saved?.overrides ?? Overrides.none
   const memory: InstanceMemory = {
     options,
     scope,
@@ -160,7 +171,14 @@ export const make = Effect.fnUntraced(function*(options: Options, scope: Scope.S
     waiters: new Set(),
     state: options.saved?.state ?? initial,
     beside: besideOf(options.saved),
-    parts: yield* InstanceParts.build(options.config, options.group, options.services, scope),
+    service: options.config,
+    overrides,
+    parts: yield* InstanceParts.build(
+      Overrides.apply(options.config, overrides),
+      options.group,
+      options.services,
+      scope
+    ),
     runs: noRuns,
     log: null,
     deadlines: options.saved?.deadlines ?? none,
@@ -187,6 +205,7 @@ const bury = (memory: InstanceMemory) =>
     // What waits for room comes in when there is some.
     for (let left = yield* memory.mailbox.clear; left.length > 0; left = yield* memory.mailbox.clear) {
       for (const message of left) {
+        if (message._tag === "Override") yield* Deferred.fail(message.reply, error)
         if (message._tag === "Reconfigure") yield* Deferred.fail(message.reply, error)
         if (message._tag === "Event" && message.waiter !== null) yield* Deferred.fail(message.waiter.reply, error)
       }

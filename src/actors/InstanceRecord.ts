@@ -11,6 +11,7 @@ import * as Struct from "effect/Struct"
 import type { ServiceConfig } from "../domain/Config.ts"
 import type { InstanceState } from "../domain/InstanceState.ts"
 import { type InstanceId, InstanceName, instanceName, parts } from "../domain/Names.ts"
+import * as Overrides from "../domain/Overrides.ts"
 import { alone } from "../domain/Rollout.ts"
 import { revive, Saved, type SavedRun } from "../domain/Saved.ts"
 import { Store } from "../layers/Store.ts"
@@ -50,7 +51,7 @@ export const write = (
   memory: InstanceMemory,
   state: InstanceState
 ): Effect.Effect<void> => {
-  const { beside, deadlines, options: { name }, parts: { config }, restarts, runs } = memory
+  const { beside, deadlines, options: { name }, overrides, parts: { config }, restarts, runs } = memory
   const run = runOf(memory, state.incarnation)
   const saved: Saved = {
     session: store.session,
@@ -59,6 +60,7 @@ export const write = (
     ...(beside === alone
       ? {}
       : { beside: { ...beside, runs: runs.filter((other) => other !== run).map(savedRun) } }),
+    ...(overrides === Overrides.none ? {} : { overrides }),
     deadlines,
     restarts,
     isListed: config.instances.includes(parts(name).id)

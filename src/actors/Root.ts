@@ -23,6 +23,7 @@ import { Logs } from "../layers/Logs.ts"
 import { Metrics } from "../layers/Metrics.ts"
 import { Store } from "../layers/Store.ts"
 import { Usage } from "../layers/Usage.ts"
+import * as Deployments from "./Deployments.ts"
 import type { ActorLost } from "./Errors.ts"
 import { DataLeft, NoSuchInstance, NoSuchService, NotReady, NotRunning, ReloadRefused, ShuttingDown } from "./Errors.ts"
 import type * as Instance from "./Instance.ts"
@@ -140,14 +141,19 @@ export const layerStopped = (
           return yield* ask(yield* find(name), verb, { _tag: "Person", verb: word })
         })
 
-      const spawn = Effect.fn("Tenement.spawn")((service: ServiceName, id: InstanceId) =>
+      const obtain = (service: ServiceName, id: InstanceId) =>
         Effect.gen(function*() {
           const instance = yield* reshaping.withPermits(1)(Effect.zipRight(open, tree.obtain(service, id)))
-          if (Option.isNone(instance)) {
-            const names = [...(yield* tree.config).services.keys()]
-            return yield* new NoSuchService({ service, nearest: nearest(service, names) })
+          if (Option.isSome(instance)) {
+            return instance.value
           }
-          return yield* ask(instance.value, "Start", { _tag: "Person", verb: "spawn" })
+          const names = [...(yield* tree.config).services.keys()]
+          return yield* new NoSuchService({ service, nearest: nearest(service, names) })
+        })
+
+      const spawn = Effect.fn("Tenement.spawn")((service: ServiceName, id: InstanceId) =>
+        Effect.gen(function*() {
+          return yield* ask(yield* obtain(service, id), "Start", { _tag: "Person", verb: "spawn" })
           // The one that was found was being removed: then there shall be another.
         }).pipe(Effect.retry({
           times: 3,
@@ -175,6 +181,14 @@ export const layerStopped = (
         const deleted = yield* Effect.all([logs.remove(name), InstanceDir.remove(settings, name)], { mode: "either" })
         const problems = Arr.getLefts(deleted).map(({ message }) => message)
         if (Arr.isNonEmptyArray(problems)) return yield* new DataLeft({ instance: name, problems })
+      })
+
+      const deployments = Deployments.make({
+        tree,
+        remove,
+        find: (name) => Effect.zipRight(open, find(name)),
+        ask: (instance, verb, word) => ask(instance, verb, { _tag: "Person", verb: word }),
+        obtain
       })
 
       const reload = Effect.fn("Tenement.reload")(
@@ -246,8 +260,10 @@ export const layerStopped = (
           Effect.flatMap(tree.find(name), (found) =>
             Option.isNone(found) ?
               Effect.void :
-              Effect.flatMap(found.value.backend, ({ run }) =>
-                run === null ? Effect.void : OpenRequests.touch(run.requests)))
+              Effect.flatMap(
+                found.value.backend,
+                ({ run }) => run === null ? Effect.void : OpenRequests.touch(run.requests)
+              ))
 
       yield* notice("info", `supervisor started with ${config.file}`)
       const shutdown = yield* Effect.cached(Effect.gen(function*() {
@@ -267,6 +283,7 @@ export const layerStopped = (
         start: change("Start", "start"),
         stop: change("Stop", "stop"),
         restart: change("Restart", "restart"),
+        ...deployments,
         remove,
         probe,
         logs: (query) =>

@@ -44,6 +44,20 @@ import type { Traffic } from "./Traffic.ts"
 export type ChangeFailed = NoSuchInstance | NotReady | Busy | ActorLost | ShuttingDown | StoreFailed
 
 /**
+ * A version to be brought up as an instance of a service: `argv` in the place of the file's command, `null` for that one;
+ * `share` is its weight beside the others, `null` to have all traffic and the others stopped.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Deployment {
+  readonly service: ServiceName
+  readonly id: InstanceId
+  readonly argv: ReadonlyArray<string> | null
+  readonly share: number | null
+}
+
+/**
  * Every change waits for its outcome; interrupting the wait does not take the change back.
  *
  * @since 0.1.0
@@ -58,6 +72,18 @@ export class Tenement extends Context.Tag("tenement/actors/Tenement")<Tenement, 
   readonly start: (name: InstanceName) => Effect.Effect<Outcome, ChangeFailed>
   readonly stop: (name: InstanceName) => Effect.Effect<Outcome, ChangeFailed>
   readonly restart: (name: InstanceName) => Effect.Effect<Outcome, ChangeFailed>
+  /**
+   * Starts a version next to the others, and moves traffic when it is ready. One that does not get ready is removed, or is
+   * as it was before if there was one of that name.
+   */
+  readonly deploy: (deployment: Deployment) => Effect.Effect<Outcome, ConfigInvalid | NoSuchService | ChangeFailed>
+  /**
+   * Moves all traffic of its service to one instance, which is started if need be. The others are drained and stopped,
+   * unless they are to be kept.
+   */
+  readonly route: (name: InstanceName, options: { readonly keep: boolean }) => Effect.Effect<Outcome, ChangeFailed>
+  /** Sets an instance's share of its service's traffic, `null` for the file's, and gives what it is then. */
+  readonly weigh: (name: InstanceName, weight: number | null) => Effect.Effect<number, ChangeFailed>
   /** Stops and forgets; with `data` also deletes the instance's logs and folder. */
   readonly remove: (
     name: InstanceName,

@@ -15,6 +15,7 @@ import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import * as Refusals from "../actors/Errors.ts"
 import * as ConfigErrors from "../config/Errors.ts"
+import { service as Rules } from "../domain/ConfigRules.ts"
 import * as DomainErrors from "../domain/Errors.ts"
 import { InstanceId, InstanceName, ServiceName } from "../domain/Names.ts"
 import * as Views from "../domain/Views.ts"
@@ -110,6 +111,31 @@ export const Spawn = Schema.Struct({ service: ServiceName, id: Schema.optional(I
   parseOptions: { onExcessProperty: "error" }
 })
 
+/**
+ * What `POST /api/deploy` takes: the words of a command in the place of the file's, and a weight beside the others in the
+ * place of all traffic.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const Deploy = Schema.Struct({
+  service: ServiceName,
+  id: InstanceId,
+  command: Schema.optional(Schema.Array(Schema.String).pipe(Schema.minItems(1), Schema.maxItems(1000))),
+  share: Schema.optional(Rules.weight)
+}).annotations({ identifier: "Deploy", parseOptions: { onExcessProperty: "error" } })
+
+/**
+ * What `PUT /api/instances/{name}/weight` takes; `null` is as the file says.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const Weigh = Schema.Struct({ weight: Schema.NullOr(Rules.weight) }).annotations({
+  identifier: "Weigh",
+  parseOptions: { onExcessProperty: "error" }
+})
+
 const ByName = Schema.Struct({ name: InstanceName })
 
 // The body is a stream, which HttpApi cannot describe: its schema says "nothing", so that the derived client leaves the
@@ -168,6 +194,18 @@ const instances = HttpApiGroup.make("instances")
       .addError(NoSuchInstance).addError(NotReady)
   )
   .add(
+    HttpApiEndpoint.post("route", "/:name/route").setPath(ByName).setUrlParams(Queries.Route).addSuccess(Views.Outcome)
+      .addError(NoSuchInstance).addError(NotReady)
+      .annotateContext(describing(
+        "Moves all traffic of the service to the instance, which is started if need be; the others are drained and stopped"
+      ))
+  )
+  .add(
+    HttpApiEndpoint.put("weigh", "/:name/weight").setPath(ByName).setPayload(Weigh).addSuccess(Weigh)
+      .addError(NoSuchInstance).addError(NotReady)
+      .annotateContext(describing("Sets the instance's share of the traffic of its service"))
+  )
+  .add(
     HttpApiEndpoint.post("probe", "/:name/probe").setPath(ByName).addSuccess(Views.ProbeReport)
       .addError(NoSuchInstance).addError(NotRunning)
   )
@@ -187,6 +225,14 @@ const tree = HttpApiGroup.make("tree")
   .add(
     HttpApiEndpoint.get("events", "/events").setUrlParams(Queries.Selection).addSuccess(EventStream)
       .annotateContext(streaming("Event"))
+  )
+  .add(
+    HttpApiEndpoint.post("deploy", "/deploy").setPayload(Deploy).addSuccess(Views.Outcome)
+      .addError(ConfigInvalid).addError(NoSuchService).addError(NoSuchInstance).addError(NotReady)
+      .addError(Busy).addError(ActorLost).addError(ShuttingDown).addError(StoreFailed)
+      .annotateContext(describing(
+        "Starts a version next to the others and moves traffic to it when it is ready; one that is not is removed"
+      ))
   )
   .add(HttpApiEndpoint.get("tree", "/tree").addSuccess(Views.TreeNode))
   .add(HttpApiEndpoint.get("config", "/config").addSuccess(ConfigView))

@@ -13,7 +13,9 @@ import { GroupName, InstanceName, ServiceName } from "./Names.ts"
  * @since 0.1.0
  * @category models
  */
-export const Verb = Schema.Literal("spawn", "start", "stop", "restart", "rm").annotations({ identifier: "Verb" })
+export const Verb = Schema.Literal("spawn", "start", "stop", "restart", "rm", "deploy", "route").annotations({
+  identifier: "Verb"
+})
 /** @since 0.1.0 */
 export type Verb = typeof Verb.Type
 

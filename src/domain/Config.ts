@@ -120,6 +120,8 @@ export interface ServiceConfig extends Limits {
   readonly group: string | null
   /** The public path, a template. */
   readonly socket: string
+  /** The public path of an instance that has another one than `socket` gives it. */
+  readonly publicPath?: string
   /** Whether the file names the socket itself, which makes it the sign of readiness. */
   readonly socketDeclared: boolean
   /** Permission bits given to the socket when the instance is ready. */

@@ -9,6 +9,7 @@ import { ExitReason, ExitStatus } from "./Exit.ts"
 import type { InstanceState, Phase } from "./InstanceState.ts"
 import { type Instant, plus } from "./Instant.ts"
 import { ServiceName } from "./Names.ts"
+import { Overrides } from "./Overrides.ts"
 
 const At: Schema.Schema<Instant> = Schema.Struct({ mono: Schema.Number, wall: Schema.Number })
 
@@ -122,6 +123,8 @@ export const Saved = Schema.Struct({
     failure: Schema.NullOr(Schema.String),
     runs: Schema.Array(SavedRun)
   })),
+  /** What a person has said of it; left out where the file says all. */
+  overrides: Schema.optional(Overrides),
   /** When timers end, by task, on the monotonic clock of who wrote it. */
   deadlines: Schema.Record({ key: Schema.String, value: Schema.Number }),
   /** Automatic restarts, by how the run before ended. */

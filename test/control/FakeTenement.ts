@@ -126,6 +126,13 @@ export const make = Effect.gen(function*() {
     start: (name) => to(name, "running"),
     stop: (name) => to(name, "stopped"),
     restart: (name) => to(name, "running"),
+    deploy: ({ id, service }) =>
+      Effect.suspend(() => {
+        states.set(instanceName(service, id), "stopped")
+        return to(instanceName(service, id), "running")
+      }),
+    route: (name) => to(name, "running"),
+    weigh: (name, weight) => Effect.as(known(name), weight ?? 100),
     remove: (name) => Effect.map(known(name), () => void states.delete(name)),
     probe: (name) =>
       Effect.flatMap(known(name), ({ state }) =>
