@@ -24,13 +24,14 @@ import { Logs } from "../layers/Logs.ts"
 import { Metrics } from "../layers/Metrics.ts"
 import type { Survivor } from "../layers/Process.ts"
 import { Sockets } from "../layers/Sockets.ts"
-import type { Store } from "../layers/Store.ts"
+import { Store } from "../layers/Store.ts"
 import { close } from "./Close.ts"
 import * as Drain from "./Drain.ts"
 import * as Guard from "./Guard.ts"
 import * as HealthLoop from "./HealthLoop.ts"
 import { dropRun, type InstanceMemory, runOf, settle, type Task, taskOf, tasksOf, tell } from "./InstanceMemory.ts"
 import type * as InstanceParts from "./InstanceParts.ts"
+import * as InstanceRecord from "./InstanceRecord.ts"
 import * as InstanceRun from "./InstanceRun.ts"
 import * as PublicSocket from "./PublicSocket.ts"
 import { ReadinessRegistry } from "./ReadinessRegistry.ts"
@@ -160,8 +161,9 @@ export const performer = (memory: InstanceMemory, tasks: Tasks<Task>, context: C
         const log = memory.log ?? (yield* Scope.extend(logs.open(name), memory.scope))
         memory.log = log
         const { config, isolation, readiness } = memory.parts
+        const announce = InstanceRecord.announce(Context.get(context, Store), name)
         const isBeside = memory.runs.some(({ isBeside }) => !isBeside)
-        const options = { name, incarnation, isBeside, config, settings, readiness, isolation, log }
+        const options = { name, incarnation, isBeside, config, settings, readiness, isolation, log, announce }
         const run = yield* InstanceRun.launch(options, memory.scope)
         memory.runs = [...memory.runs, run]
         // Of a file that was reloaded meanwhile.

@@ -14,6 +14,7 @@ import { type InstanceId, InstanceName, instanceName, parts } from "../domain/Na
 import * as Overrides from "../domain/Overrides.ts"
 import { alone } from "../domain/Rollout.ts"
 import { revive, Saved, type SavedRun } from "../domain/Saved.ts"
+import type { Identity } from "../layers/Process.ts"
 import { Store } from "../layers/Store.ts"
 import { type InstanceMemory, runOf } from "./InstanceMemory.ts"
 import type { InstanceRun } from "./InstanceRun.ts"
@@ -24,6 +25,7 @@ const limitKeys = ["memoryLimitBytes", "cpuShares", "cpuLimit", "pidsLimit"] as 
 
 const instanceKey = (name: InstanceName | ""): string => `instance ${name}`
 const removedKey = (name: InstanceName | ""): string => `removed ${name}`
+const launchKey = (name: InstanceName | ""): string => `launch ${name}`
 const stoppedKey = "stopped all"
 
 const savedRun = (
@@ -69,6 +71,16 @@ export const write = (
 }
 
 /**
+ * Writes down a process before its program runs: should the supervisor die before it can say more of it, the next one
+ * ends it (`Takeover.clear`). It stays written until the next launch.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const announce = (store: StoreService, name: InstanceName) => ({ pid, startTime }: Identity) =>
+  store.put(launchKey(name), { boot: store.session.boot, pid, startTime } satisfies Launch)
+
+/**
  * A person has removed it: it is not made again because a file lists it. On the disk once this is done; if it cannot be,
  * nothing has changed.
  *
@@ -96,7 +108,8 @@ export const unremove = (name: InstanceName) => Effect.flatMap(Store, (store) =>
  * @since 0.1.0
  * @category combinators
  */
-export const forget = (name: InstanceName) => Effect.flatMap(Store, (store) => store.remove(instanceKey(name)))
+export const forget = (name: InstanceName) =>
+  Effect.flatMap(Store, (store) => Effect.zipRight(store.remove(instanceKey(name)), store.remove(launchKey(name))))
 
 /**
  * Everything was stopped in order: whoever comes next starts it.
@@ -115,6 +128,8 @@ export const stoppedAll = Effect.flatMap(Store, (store) => store.put(stoppedKey,
 export interface Inheritance {
   readonly instances: ReadonlyMap<InstanceName, Saved>
   readonly removed: ReadonlySet<InstanceName>
+  /** The process that was started last of each. */
+  readonly launched: ReadonlyMap<InstanceName, Identity>
 }
 
 /**
@@ -123,7 +138,7 @@ export interface Inheritance {
  * @since 0.1.0
  * @category constants
  */
-export const nothing: Inheritance = { instances: new Map(), removed: new Set() }
+export const nothing: Inheritance = { instances: new Map(), removed: new Set(), launched: new Map() }
 
 /**
  * What is left of it for a service: the instances that it had and still has, and those that its file lists and nobody has
@@ -142,7 +157,11 @@ export const of = ({ instances, removed }: Inheritance, { instances: listed, nam
   return { inherited, listed: listed.filter((id) => !removed.has(instanceName(name, id))) }
 }
 
+const Launch = Schema.Struct({ boot: Schema.String, pid: Schema.Int, startTime: Schema.String })
+type Launch = typeof Launch.Type
+
 const decode = Schema.decodeUnknownEither(Saved)
+const isLaunch = Schema.is(Launch)
 const isName = Schema.is(InstanceName)
 
 /**
@@ -163,5 +182,12 @@ export const read: Effect.Effect<Inheritance, never, Store> = Effect.gen(functio
     else yield* Effect.logError(`what was written down of ${name} cannot be read, and is left out`)
   }
   const removed = [...(yield* store.take(removedKey(""))).keys()].map((key) => key.slice(removedKey("").length))
-  return { instances, removed: new Set(removed.filter(isName)) }
+  const launched = new Map<InstanceName, Identity>()
+  for (const [key, launch] of yield* store.take(launchKey(""))) {
+    const name = key.slice(launchKey("").length)
+    // Nothing outlives the machine's end.
+    const canBeThere = isLaunch(launch) && launch.boot === store.session.boot && !wereStopped
+    if (isName(name) && canBeThere) launched.set(name, launch)
+  }
+  return { instances, removed: new Set(removed.filter(isName)), launched }
 })

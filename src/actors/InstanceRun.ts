@@ -22,7 +22,7 @@ import { Launcher, type Process } from "../layers/Launcher.ts"
 import * as Leftovers from "../layers/Leftovers.ts"
 import type { InstanceLog } from "../layers/Logs.ts"
 import * as Passage from "../layers/Passage.ts"
-import type { Wrapper } from "../layers/Process.ts"
+import type { Identity, Wrapper } from "../layers/Process.ts"
 import type { Readiness } from "../layers/Readiness.ts"
 import { Sockets } from "../layers/Sockets.ts"
 import * as ConfigDigest from "./ConfigDigest.ts"
@@ -90,6 +90,8 @@ export interface RunOptions {
   readonly readiness: typeof Readiness.Service
   readonly isolation: typeof Isolation.Service
   readonly log: InstanceLog
+  /** Writes down the process before the program runs. */
+  readonly announce: (process: Identity) => Effect.Effect<void>
 }
 
 /** The words of templates, those included that only this run has. */
@@ -203,7 +205,8 @@ const acquire = Effect.fnUntraced(function*(options: RunOptions, scope: Scope.Cl
       group: config.group,
       stdout,
       stderr,
-      cgroup
+      cgroup,
+      announce: options.announce
     }
     yield* Passage.check(plain, { endpoint, instanceDir: Places.instanceDir(settings, service, id) })
     const spec = yield* Scope.extend(isolation.prepare(plain, endpoint), scope)

@@ -6,14 +6,21 @@
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
+import type { Settings } from "../domain/Config.ts"
 import { ExitReason } from "../domain/Exit.ts"
 import { type InstanceState, isSettled } from "../domain/InstanceState.ts"
+import { type InstanceName, parts } from "../domain/Names.ts"
+import * as Places from "../domain/Places.ts"
 import type { Saved, SavedRun } from "../domain/Saved.ts"
+import { Cgroups } from "../layers/Cgroups.ts"
+import { Launcher } from "../layers/Launcher.ts"
 import { Logs } from "../layers/Logs.ts"
 import { Metrics } from "../layers/Metrics.ts"
+import type { Identity } from "../layers/Process.ts"
 import * as ConfigDigest from "./ConfigDigest.ts"
 import * as InstanceCommands from "./InstanceCommands.ts"
 import { type InstanceMemory, runOf, tell } from "./InstanceMemory.ts"
+import type { Inheritance } from "./InstanceRecord.ts"
 import * as InstanceRun from "./InstanceRun.ts"
 
 const isReason = Schema.is(ExitReason)
@@ -39,6 +46,35 @@ export const runsOf = ({ beside, run, state }: Saved): ReadonlyArray<SavedRun> =
   const states = [...beside.retiring, ...(beside.successor === null ? [] : [beside.successor])].filter(hasRun)
   return [...own, ...beside.runs.filter((other) => states.some(({ incarnation }) => incarnation === other.incarnation))]
 }
+
+/** As many at once: most are gone already, and all share what it costs to look. */
+const clearedAtOnce = 1000
+
+/**
+ * For before anything is started: a launch that was cut short has left processes that are no run's. Where there are cgroups
+ * they are in one; where there are none, they are of the session of a process that was written down before its program ran.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const clear = Effect.fn("Takeover.clear")(function*({ instances, launched }: Inheritance, settings: Settings) {
+  const { sweep } = yield* Cgroups
+  const { adopt } = yield* Launcher
+  const kept = [...instances].flatMap(([instance, saved]) => runsOf(saved).map((run) => ({ instance, run })))
+  yield* sweep(kept.map(({ instance, run: { incarnation, isBeside } }) => ({
+    instance,
+    beside: isBeside ? incarnation : null
+  })))
+  const known = new Set(kept.map(({ run: { pid, startTime } }) => `${pid} ${startTime}`))
+  const cutShort = [...launched].filter(([, { pid, startTime }]) => !known.has(`${pid} ${startTime}`))
+  yield* Effect.forEach(cutShort, ([name, identity]) => {
+    const { id, service } = parts(name)
+    const instanceDir = Places.instanceDir(settings, service, id)
+    return Effect.scoped(
+      Effect.flatMap(adopt({ ...identity, wrapper: null, cgroup: null, instanceDir }), ({ killTree }) => killTree)
+    )
+  }, { concurrency: clearedAtOnce, discard: true })
+})
 
 const openLog = ({ options: { name }, scope }: InstanceMemory) =>
   Effect.flatMap(Logs, (logs) => Scope.extend(logs.open(name), scope)).pipe(

@@ -14,7 +14,6 @@ import { unlimited } from "../domain/Intensity.ts"
 import { type GroupName, type InstanceId, type InstanceName, parts, type ServiceName } from "../domain/Names.ts"
 import type { TreeNode } from "../domain/Views.ts"
 import { bounded } from "../internal/bounded.ts"
-import { Cgroups } from "../layers/Cgroups.ts"
 import * as Leftovers from "../layers/Leftovers.ts"
 import { Sockets } from "../layers/Sockets.ts"
 import { adopt } from "./Adopt.ts"
@@ -105,21 +104,6 @@ export const make = Effect.fn("Tree.make")(function*(options: {
   /** Who gets the name of one that is being ended begins after its end. */
   const orphansGone = Effect.suspend(() => bounded(Fiber.awaitAll(orphans.splice(0)), orphanTimeMs))
 
-  /** A launch that was cut short has left processes that nobody has written down. */
-  const clear = ({ instances }: InstanceRecord.Inheritance) =>
-    Effect.flatMap(
-      Cgroups,
-      ({ sweep }) =>
-        sweep(
-          [...instances].flatMap(([instance, saved]) =>
-            Takeover.runsOf(saved).map(({ incarnation, isBeside }) => ({
-              instance,
-              beside: isBeside ? incarnation : null
-            }))
-          )
-        )
-    )
-
   /** What is in nobody's hands now is brought to its end, and cleared away. */
   const leave = ({ instances, removed }: InstanceRecord.Inheritance) =>
     Effect.gen(function*() {
@@ -176,7 +160,7 @@ export const make = Effect.fn("Tree.make")(function*(options: {
       if (isUp) return
       isUp = true
       const inheritance = yield* InstanceRecord.read
-      yield* clear(inheritance)
+      yield* Takeover.clear(inheritance, config.settings)
       for (const service of config.services.values()) yield* branches.addService(service, inheritance)
       yield* leave(inheritance)
       for (const group of config.groups.values()) yield* branches.addGroup(group, { startMembers: true })

@@ -258,7 +258,9 @@ export class Machine {
     const behaviour = this.of(parts(spec.instance).service)
     return Effect.acquireRelease(
       Effect.suspend(() => {
-        if (!behaviour.failsToLaunch) return Effect.succeed(this.start(spec))
+        if (!behaviour.failsToLaunch) {
+          return Effect.tap(Effect.sync(() => this.start(spec)), (process) => spec.announce?.(process) ?? Effect.void)
+        }
         return Effect.fail(
           new LaunchFailed({ instance: spec.instance, code: "ENOENT", what: "no such command", advice: "Make one." })
         )
