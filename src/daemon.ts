@@ -74,7 +74,10 @@ const reloadOnHangup = ({ load }: Options, manager: ServiceManager.ServiceManage
   )
 
 /** The API under the tree's `system`: it comes up before any service, and a defect in it restarts it. */
-const serveApi = (options: Options): Effect.Effect<Server.Server["Type"], ListenFailed, Tenement> =>
+const serveApi = (
+  options: Options,
+  ready: Effect.Effect<void>
+): Effect.Effect<Server.Server["Type"], ListenFailed, Tenement> =>
   Effect.gen(function*() {
     const { settings } = options.config
     const { attach } = yield* Tenement
@@ -88,6 +91,7 @@ const serveApi = (options: Options): Effect.Effect<Server.Server["Type"], Listen
         domain: settings.domain,
         dataDir: settings.dataDir,
         version: options.version,
+        ready,
         front
       }))).pipe(
         Layer.provide(Layer.succeed(ConfigSource, { load: options.load })),
@@ -133,11 +137,12 @@ export const serve = Effect.fn("daemon.serve")(
     yield* Lock.hold(config.settings.dataDir)
     const context = yield* Layer.build(Embed.layerStopped(config))
     return yield* Effect.gen(function*() {
-      const served = yield* serveApi(options)
+      const isUp = yield* Effect.makeLatch(false)
+      const served = yield* serveApi(options, isUp.await)
       const { boot } = yield* Tenement
       const manager = yield* ServiceManager.attend(process.env)
       yield* Effect.forkScoped(reloadOnHangup(options, manager))
-      yield* boot
+      yield* Effect.ensuring(boot, isUp.open)
       yield* manager.ready
       const web = served.listen === null ? "" : ` and http://${served.listen.host}:${served.listen.port}`
       yield* Effect.logInfo(`tenement ${version} serves ${config.file} on ${served.socket}${web}`)

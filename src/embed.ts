@@ -232,9 +232,17 @@ const machineOver = (settings: Settings) =>
     Layer.provideMerge(Usage.layer, Cgroups.auto({ dataDir: settings.dataDir, root: settings.cgroupRoot })),
     Sockets.layer(settings),
     Connections.layer,
-    Logs.layer({ dataDir: settings.dataDir, maxBytes: settings.logMaxBytes, keep: settings.logKeep }),
+    Layer.provideMerge(
+      Layer.unwrapEffect(Effect.map(Metrics.Metrics, ({ linesLost }) =>
+        Logs.layer({
+          dataDir: settings.dataDir,
+          maxBytes: settings.logMaxBytes,
+          keep: settings.logKeep,
+          lost: linesLost
+        }))),
+      Metrics.layer
+    ),
     Events.layer,
-    Metrics.layer,
     Notify.layer,
     Levels.layer(settings),
     ReadinessRegistry.layer,

@@ -95,6 +95,14 @@ export const remove = (name: InstanceName) =>
     ))
 
 /**
+ * It was made again, and could not be kept: as before, it is not made because a file lists it.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const stayRemoved = (name: InstanceName) => Effect.flatMap(Store, (store) => store.put(removedKey(name), true))
+
+/**
  * It is wanted again, or no file lists it any more.
  *
  * @since 0.1.0

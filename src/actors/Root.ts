@@ -65,6 +65,7 @@ export const layerStopped = (
       let shuttingDown = false
 
       const removed = (name: InstanceName) => Effect.provideService(InstanceRecord.remove(name), Store, store)
+      const stayRemoved = (name: InstanceName) => Effect.provideService(InstanceRecord.stayRemoved(name), Store, store)
 
       const notice = (level: "info" | "warning" | "error", message: string) =>
         events.publish({ _tag: "Notice", level, subject: "supervisor", message })
@@ -151,14 +152,33 @@ export const layerStopped = (
           return yield* new NoSuchService({ service, nearest: nearest(service, names) })
         })
 
+      /** An instance that was made for a wish which could not be kept is gone again. */
+      const unmake = (instance: Instance.Instance) =>
+        reshaping.withPermits(1)(Effect.gen(function*() {
+          const { name, state: { phase, wanted } } = yield* instance.snapshot
+          if (phase._tag !== "Stopped" || wanted !== "unasked") {
+            return
+          }
+          yield* tree.forget(name)
+          const { id, service } = parts(name)
+          // One that the file lists and that was not there had been removed.
+          const isListed = (yield* tree.config).services.get(service)?.instances.includes(id) ?? false
+          if (isListed) {
+            yield* stayRemoved(name)
+          }
+        }))
+
       const spawn = Effect.fn("Tenement.spawn")((service: ServiceName, id: InstanceId) =>
         Effect.gen(function*() {
-          return yield* ask(yield* obtain(service, id), "Start", { _tag: "Person", verb: "spawn" })
+          const instance = yield* obtain(service, id)
+          return yield* ask(instance, "Start", { _tag: "Person", verb: "spawn" }).pipe(
+            Effect.tapErrorTag("StoreFailed", () =>
+              unmake(instance))
+          )
           // The one that was found was being removed: then there shall be another.
         }).pipe(Effect.retry({
           times: 3,
-          while: ({ _tag }) =>
-            _tag === "NoSuchInstance"
+          while: ({ _tag }) => _tag === "NoSuchInstance"
         }))
       )
 
@@ -203,6 +223,8 @@ export const layerStopped = (
             }
             const changes = Reload.changes(diff)
             if (dryRun) return { changes, problems: Effect.succeed([]) }
+            // Of what it begins nothing could be kept while the disk is full.
+            yield* Effect.zipRight(store.put("reload", next.file), store.flushed)
             yield* notice("info", `reloading ${next.file}: ${changes.length} changes`)
             return { changes, problems: yield* tree.adopt(next, diff) }
           })

@@ -115,7 +115,7 @@ export class Tenement extends Context.Tag("tenement/actors/Tenement")<Tenement, 
   readonly reload: (
     next: TenementConfig,
     options: { readonly dryRun: boolean }
-  ) => Effect.Effect<ReloadPlan, ConfigInvalid | ReloadRefused | ShuttingDown>
+  ) => Effect.Effect<ReloadPlan, ConfigInvalid | ReloadRefused | ShuttingDown | StoreFailed>
   readonly traffic: Traffic
   /** The Prometheus exposition text. */
   readonly metrics: Effect.Effect<{ readonly contentType: string; readonly body: string }>

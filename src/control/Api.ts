@@ -239,6 +239,7 @@ const tree = HttpApiGroup.make("tree")
   .add(
     HttpApiEndpoint.post("reload", "/reload").setUrlParams(Queries.Reload).addSuccess(Views.ReloadPlan)
       .addError(ConfigInvalid).addError(ConfigNotFound).addError(ReloadRefused).addError(ShuttingDown)
+      .addError(StoreFailed)
   )
   .add(HttpApiEndpoint.get("openapi", "/openapi.json").addSuccess(Schema.Unknown))
   .prefix("/api")

@@ -40,6 +40,8 @@ export interface Options {
   /** Where the tokens are. */
   readonly dataDir: string
   readonly version: string
+  /** Done when the tree has come up: before that it knows of nothing. At once, if not given. */
+  readonly ready?: Effect.Effect<void>
   /** Who gets the requests over TCP first, and hands on those that are the API's. */
   readonly front?: Front
 }
@@ -167,7 +169,10 @@ export const layer = (options: Options): Layer.Layer<Server, Listeners.ListenFai
     Layer.provide(HttpApiBuilder.api(Api)),
     Layer.provide(Handlers.layer(options.version)),
     Layer.provide(
-      Middleware.layer(["localhost", options.domain, ...(options.listen === null ? [] : [options.listen.host])])
+      Middleware.layer(
+        ["localhost", options.domain, ...(options.listen === null ? [] : [options.listen.host])],
+        options.ready ?? Effect.void
+      )
     ),
     Layer.provide([
       Access.layer(options.dataDir),

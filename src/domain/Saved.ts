@@ -159,12 +159,24 @@ const laterPhase = (phase: Phase, ms: number): Phase => {
   }
 }
 
-const laterState = (state: InstanceState, ms: number): InstanceState => ({
-  ...state,
-  phase: laterPhase(state.phase, ms),
-  history: state.history.map((at) => at + ms),
-  lastEnd: state.lastEnd === null ? null : { ...state.lastEnd, at: later(state.lastEnd.at, ms) }
-})
+/**
+ * Times of restarts, on the clock of today. With the machine its clock began anew, and nothing before is in any window.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const since = (history: ReadonlyArray<number>, then: Session, now: Session): ReadonlyArray<number> =>
+  then.boot === now.boot ? history.map((at) => at + now.origin - then.origin) : []
+
+const today = (state: InstanceState, then: Session, now: Session): InstanceState => {
+  const behindMs = now.origin - then.origin
+  return {
+    ...state,
+    phase: laterPhase(state.phase, behindMs),
+    history: since(state.history, then, now),
+    lastEnd: state.lastEnd === null ? null : { ...state.lastEnd, at: later(state.lastEnd.at, behindMs) }
+  }
+}
 
 /** What was up, or on its way, is to be started anew; what a person stopped, or what gave up, stays as it is. */
 const afterTheEnd = (phase: Phase): Phase =>
@@ -181,7 +193,7 @@ export const revive = (saved: Saved, now: Session, stoppedAll: boolean): Saved =
   const { beside, deadlines, run, session, state } = saved
   const isSameBoot = session.boot === now.boot
   const behindMs = now.origin - session.origin
-  const known = laterState(state, behindMs)
+  const known = today(state, session, now)
   const isOver = !isSameBoot || stoppedAll
   return {
     ...saved,
@@ -190,8 +202,8 @@ export const revive = (saved: Saved, now: Session, stoppedAll: boolean): Saved =
     run: isOver ? null : run,
     beside: isOver || beside === undefined ? undefined : {
       ...beside,
-      successor: beside.successor === null ? null : laterState(beside.successor, behindMs),
-      retiring: beside.retiring.map((state) => laterState(state, behindMs))
+      successor: beside.successor === null ? null : today(beside.successor, session, now),
+      retiring: beside.retiring.map((state) => today(state, session, now))
     },
     deadlines: isOver
       ? {}

@@ -91,6 +91,8 @@ export interface LogsOptions {
   readonly dataDir: string
   readonly maxBytes: number
   readonly keep: number
+  /** Told of lines that could not be written. */
+  readonly lost?: (instance: InstanceName, lines: number) => Effect.Effect<void>
 }
 
 // No service has a name with a dot. An instance's own folder will not do: its user could put a link in a log's place.
@@ -121,6 +123,7 @@ export const layer = (options: LogsOptions): Layer.Layer<Logs> =>
         clock: yield* Effect.clock,
         maxBytes: options.maxBytes,
         keep: options.keep,
+        lost: options.lost ?? (() => Effect.void),
         run: yield* FiberSet.makeRuntime<never, void, never>(),
         makeFifos: Fifo.makeMaker(),
         written: (instance) => {

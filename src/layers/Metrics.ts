@@ -56,6 +56,8 @@ export class Metrics extends Context.Tag("tenement/layers/Metrics")<Metrics, {
   readonly restarted: (instance: InstanceName, reason: ExitReason, times?: number) => Effect.Effect<void>
   /** A health probe took so many seconds. */
   readonly probed: (service: ServiceName, seconds: number) => Effect.Effect<void>
+  /** So many lines of what an instance printed could not be kept. */
+  readonly linesLost: (instance: InstanceName, lines: number) => Effect.Effect<void>
   /** The kernel ended the instance for memory. */
   readonly oomKilled: (instance: InstanceName) => Effect.Effect<void>
   /** A request was answered, by an instance or in its stead. */
@@ -155,6 +157,12 @@ export const layer: Layer.Layer<Metrics> = Layer.sync(Metrics, () => {
     labelNames: ["service", "instance"],
     registers
   })
+  const linesLost = new Counter({
+    name: "tenement_log_lines_lost_total",
+    help: "Lines that an instance printed and that could not be written to its log.",
+    labelNames: ["service", "instance"],
+    registers
+  })
   const probes = new Histogram({
     name: "tenement_health_check_seconds",
     help: "How long health probes took.",
@@ -187,6 +195,7 @@ export const layer: Layer.Layer<Metrics> = Layer.sync(Metrics, () => {
     restarted: (instance, reason, times = 1) =>
       Effect.sync(() => restarts.inc({ ...instanceLabels(instance), reason }, times)),
     probed: (service, seconds) => Effect.sync(() => probes.observe({ service }, seconds)),
+    linesLost: (instance, lines) => Effect.sync(() => linesLost.inc(instanceLabels(instance), lines)),
     oomKilled: (instance) => Effect.sync(() => oomKills.inc(instanceLabels(instance))),
     answered: ({ code, instance, seconds, service }) =>
       Effect.sync(() => {
@@ -200,6 +209,7 @@ export const layer: Layer.Layer<Metrics> = Layer.sync(Metrics, () => {
         for (const reason of ExitReason.literals) restarts.remove({ ...labels, reason })
         for (const code of codeClasses) requests.remove({ ...labels, code })
         oomKills.remove(labels)
+        linesLost.remove(labels)
         cpu.delete(instance)
       }),
     render: Effect.fn("Metrics.render")(function*(instances, cpuSeconds) {

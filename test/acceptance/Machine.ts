@@ -11,6 +11,7 @@ import * as Either from "effect/Either"
 import * as ExecutionStrategy from "effect/ExecutionStrategy"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
+import { execFileSync } from "node:child_process"
 import * as fs from "node:fs"
 import type * as Views from "../../src/domain/Views.ts"
 import { eventually } from "./Eventually.ts"
@@ -154,6 +155,8 @@ const bareDescriptors = Effect.runSync(Effect.cached(Effect.scoped(
 /** `before` is done in the folder before the supervisor is started. */
 export interface Options extends Site.RunOptions {
   readonly before?: (root: string) => void
+  /** Gives `data_dir` a file system of its own, as large as this (`4m`). Takes root. */
+  readonly volume?: string
   /** How many descriptors the supervisor has for good beyond those that any has. */
   readonly extraDescriptors?: number
 }
@@ -164,11 +167,22 @@ export interface Mortal extends Machine {
   readonly kill: (meanwhile?: Effect.Effect<unknown>) => Effect.Effect<Mortal>
 }
 
+const volume = (folder: string, size: string) =>
+  Effect.acquireRelease(
+    Effect.sync(() => {
+      fs.mkdirSync(folder, { mode: 0o700 })
+      execFileSync("mount", ["-t", "tmpfs", "-o", `size=${size},mode=0700`, "tmpfs", folder])
+    }),
+    // At once, whatever a test that failed has left in it.
+    () => Effect.sync(() => execFileSync("umount", ["--lazy", folder]))
+  )
+
 /** A machine for one test, and the sweep after it: of the last supervisor that it had. */
 export const make = (file: Site.File, options: Options = {}): Effect.Effect<Mortal, never, Scope.Scope> =>
   Effect.gen(function*() {
     const bare = yield* bareDescriptors
     const site = yield* Site.make(file)
+    if (options.volume !== undefined) yield* volume(site.dataDir, options.volume)
     options.before?.(site.root)
     const latest: { machine: Mortal | null } = { machine: null }
     // Open until after the sweep.

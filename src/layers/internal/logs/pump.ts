@@ -25,6 +25,7 @@ export interface Shared {
   readonly clock: Clock.Clock
   readonly maxBytes: number
   readonly keep: number
+  readonly lost: (instance: InstanceName, lines: number) => Effect.Effect<void>
   /** Runs a write. */
   readonly run: (effect: Effect.Effect<void>) => Fiber.RuntimeFiber<void>
   readonly makeFifos: (paths: ReadonlyArray<string>) => Effect.Effect<void, ToolFailed>
@@ -154,6 +155,10 @@ export class Pump {
       }
       this.writing = false
     })
+  }
+
+  lost(lines: number): Effect.Effect<void> {
+    return this.shared.lost(this.instance, lines)
   }
 
   /** The record that stands for lines that could not be written. */

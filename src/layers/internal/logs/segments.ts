@@ -52,9 +52,11 @@ export interface AppenderOptions {
   readonly keep: number
 }
 
-/** Words the record that stands for lines that could not be written. */
 export interface Remarks {
+  /** Words the record that stands for lines that could not be written. */
   remark(lost: number, problem: string): Buffer
+  /** Hears of lines that could not be written, at once. */
+  lost(lines: number): Effect.Effect<void>
 }
 
 /** Writes a log. One call at a time. */
@@ -91,9 +93,10 @@ export class Appender {
       }).pipe(
         Effect.catchAll((error) => {
           const unwritten = batch.subarray(Math.max(written, report === null ? 0 : report.length))
-          this.lost += countLines(unwritten)
+          const lines = countLines(unwritten)
+          this.lost += lines
           this.problem = error.code
-          return this.release(true)
+          return Effect.zipRight(this.remarks.lost(lines), this.release(true))
         })
       )
     })
