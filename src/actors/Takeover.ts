@@ -4,14 +4,16 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
+import * as Record from "effect/Record"
 import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import type { Settings } from "../domain/Config.ts"
 import { ExitReason } from "../domain/Exit.ts"
 import { type InstanceState, isSettled } from "../domain/InstanceState.ts"
+import type { Instant } from "../domain/Instant.ts"
 import { type InstanceName, parts } from "../domain/Names.ts"
 import * as Places from "../domain/Places.ts"
-import type { Saved, SavedRun } from "../domain/Saved.ts"
+import type { Deadlines, Saved, SavedRun } from "../domain/Saved.ts"
 import { Cgroups } from "../layers/Cgroups.ts"
 import { Launcher } from "../layers/Launcher.ts"
 import { Logs } from "../layers/Logs.ts"
@@ -22,6 +24,7 @@ import * as InstanceCommands from "./InstanceCommands.ts"
 import { type InstanceMemory, runOf, tell } from "./InstanceMemory.ts"
 import type { Inheritance } from "./InstanceRecord.ts"
 import * as InstanceRun from "./InstanceRun.ts"
+import { now } from "./Now.ts"
 
 const isReason = Schema.is(ExitReason)
 
@@ -76,6 +79,13 @@ export const clear = Effect.fn("Takeover.clear")(function*({ instances, launched
   }, { concurrency: clearedAtOnce, discard: true })
 })
 
+/** How long it takes at most until it is known of an instance that it got ready while nobody looked. */
+const noticeMs = 5000
+
+/** A time that was over while nobody looked is over when there was time to look. */
+const noticing = (deadlines: Deadlines, { mono }: Instant): Deadlines =>
+  Record.map(deadlines, (at, task) => task.startsWith("startup ") ? Math.max(at, mono + noticeMs) : at)
+
 const openLog = ({ options: { name }, scope }: InstanceMemory) =>
   Effect.flatMap(Logs, (logs) => Scope.extend(logs.open(name), scope)).pipe(
     Effect.catchAll((error) => Effect.as(Effect.logWarning(error.message), null))
@@ -104,6 +114,7 @@ export const takeOver = Effect.fnUntraced(function*(memory: InstanceMemory, save
   const log = yield* openLog(memory)
   memory.log = log
   const { config, readiness } = memory.parts
+  memory.deadlines = noticing(memory.deadlines, yield* now)
   // Oldest first: what the newest prints is what the log goes on with.
   memory.runs = yield* Effect.forEach(
     [...runs].sort((a, b) => a.incarnation - b.incarnation),

@@ -166,6 +166,38 @@ describe("a supervisor that is killed", () => {
     }), 60_000)
 
   it.scopedLive(
+    "and what got ready meanwhile is ready, also when its time to do so is over",
+    () =>
+      Effect.gen(function*() {
+        const brief = { startup_timeout: 6, readiness: "notify" }
+        const machine = yield* make({
+          service: {
+            asked: Fx.service(
+              { socket: "{data_dir}/{name}-{id}.sock", health: "/health", startup_timeout: 6 },
+              "await=go serve=200"
+            ),
+            says: Fx.service(brief, "await=go notify"),
+            "says-apart": Fx.service({ ...brief, isolation: "namespace" }, "await=go notify"),
+            "says-late": Fx.service({ ...brief, startup_timeout: 60, isolation: "namespace" }, "await=later notify")
+          }
+        })
+        const names = ["asked", "says", "says-apart", "says-late"]
+        for (const name of names) yield* machine.untilTruth("it is there", name, (all) => all.length > 0)
+        for (const name of names) yield* machine.until(name, ({ pid }) => pid !== null)
+        const before = yield* machine.list
+        const next = yield* machine.kill(Effect.zipRight(machine.touch("go"), Effect.sleep("7 seconds")))
+        for (const name of ["asked", "says", "says-apart"]) {
+          const { pid } = yield* next.until(name, ({ state }) => state === "healthy" || state === "running")
+          assert.strictEqual(pid, before.find(({ service }) => service === name)!.pid, name)
+        }
+        yield* next.touch("later")
+        const late = yield* next.until("says-late", "running")
+        assert.strictEqual(late.pid, before.find(({ service }) => service === "says-late")!.pid)
+      }),
+    60_000
+  )
+
+  it.scopedLive(
     "in the middle of a stop leaves it to the next one, which keeps to its deadline",
     () =>
       Effect.gen(function*() {
