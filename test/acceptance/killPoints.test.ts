@@ -9,6 +9,7 @@ import * as Cgroup from "./Cgroup.ts"
 import { eventually } from "./Eventually.ts"
 import * as Fx from "./Fx.ts"
 import * as Http from "./Http.ts"
+import * as KillPoints from "./KillPoints.ts"
 import { type Machine, make, type Options } from "./Machine.ts"
 import * as Proc from "./Proc.ts"
 import { rootWith } from "./Requirement.ts"
@@ -27,17 +28,7 @@ const calls = {
   connect: "connect"
 }
 
-const range = (first: number, last: number) => Array.from({ length: last - first + 1 }, (_, index) => first + index)
-
-/**
- * All of them take hours; by default a few of each. `TENEMENT_KILL_POINTS=all`, or a part of them as `200-400`, is how the
- * figures in the docs came about.
- */
-const points = ((asked: string) => {
-  if (asked === "all") return range(1, 100_000)
-  const [, first, last] = /^(\d+)-(\d+)$/.exec(asked) ?? []
-  return first === undefined ? [1, 2, 4, 9, 23, 60, 150, 400, 1000] : range(Number(first), Number(last))
-})(process.env["TENEMENT_KILL_POINTS"] ?? "")
+const points = KillPoints.orSome([1, 2, 4, 9, 23, 60, 150, 400, 1000])
 
 const sync = "fsync,fdatasync"
 
