@@ -137,7 +137,8 @@ const dieAt = (place: Place, names: string, count: number) =>
     const { asked, intent } = yield* Effect.scoped(
       Effect.zipRight(arm(machine.supervisor.pid, names, count), perform(machine))
     )
-    if (Proc.isAlive(machine.supervisor.pid)) return false
+    // Whose answer broke off is dying, if not dead yet.
+    if (asked === null && Proc.isAlive(machine.supervisor.pid)) return false
     const next = yield* machine.kill()
     const all = yield* eventually("it has settled", next.list, (all) => all.every(({ state }) => isSettled(state)))
     const running = yield* eventually(
