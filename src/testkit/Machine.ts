@@ -34,6 +34,7 @@ import { Levels } from "../layers/Levels.ts"
 import { Logs } from "../layers/Logs.ts"
 import * as Metrics from "../layers/Metrics.ts"
 import { Notify } from "../layers/Notify.ts"
+import type { Identity } from "../layers/Process.ts"
 import { Readiness } from "../layers/Readiness.ts"
 import * as RestartPolicy from "../layers/RestartPolicy.ts"
 import { Sockets } from "../layers/Sockets.ts"
@@ -120,6 +121,8 @@ export interface Options {
   readonly later?: (ms: number, happen: () => void) => void
   /** Looks at each launch; what it gives is a violation. */
   readonly mayStart?: (instance: InstanceName) => string | null
+  /** Whether processes are found by their cgroup, too; they are, if not given. */
+  readonly hasCgroups?: boolean
   /** Hears every event that the supervisor publishes. */
   readonly hear?: (event: Events.NewEvent) => void
 }
@@ -128,6 +131,20 @@ interface Own {
   readonly exited: Deferred.Deferred<ExitStatus>
   readonly gone: Deferred.Deferred<void>
 }
+
+/** The way to a program, of which the supervisor died before it let it go on. */
+const neverRan = ({ pid, startTime }: Identity): Process => ({
+  pid,
+  programPid: Effect.succeed(null),
+  startTime,
+  exited: Effect.succeed(unknown),
+  signal: () => Effect.void,
+  hasStragglers: Effect.succeed(false),
+  signalTree: () => Effect.void,
+  treeGone: Effect.void,
+  killTree: Effect.void,
+  survivors: Effect.succeed([])
+})
 
 /**
  * @since 0.1.0
@@ -229,19 +246,18 @@ export class Machine {
     }
   }
 
-  private start({ incarnation, instance }: LaunchSpec): Process {
+  private start({ incarnation, instance }: LaunchSpec, { pid, startTime }: Identity): Process {
     if (this.children.some((child) => child.instance === instance && (child.alive || child.strays))) {
       this.violations.push(`a second ${instance} was started`)
     }
     const problem = this.options.mayStart?.(instance) ?? null
     if (problem !== null) this.violations.push(problem)
     const own: Own = { exited: Deferred.unsafeMake(FiberId.none), gone: Deferred.unsafeMake(FiberId.none) }
-    const pid = this.nextPid++
     const child: Child = {
       instance,
       incarnation,
       pid,
-      startTime: String(pid),
+      startTime,
       alive: true,
       strays: false,
       status: null,
@@ -259,7 +275,13 @@ export class Machine {
     return Effect.acquireRelease(
       Effect.suspend(() => {
         if (!behaviour.failsToLaunch) {
-          return Effect.tap(Effect.sync(() => this.start(spec)), (process) => spec.announce?.(process) ?? Effect.void)
+          const pid = this.nextPid++
+          const identity = { pid, startTime: String(pid) }
+          // A program does not run before it was announced, and never if the supervisor dies meanwhile.
+          return Effect.zipRight(
+            spec.announce?.(identity) ?? Effect.void,
+            Effect.sync(() => this.start(spec, identity))
+          )
         }
         return Effect.fail(
           new LaunchFailed({ instance: spec.instance, code: "ENOENT", what: "no such command", advice: "Make one." })
@@ -274,7 +296,8 @@ export class Machine {
       const found = this.children.find((child) => child.pid === pid && child.startTime === startTime)
       const known = found === undefined ? undefined : this.own.get(found)
       if (found === undefined || known === undefined) {
-        return yield* Effect.dieMessage(`pid ${pid} was never started, and is taken over`)
+        if (pid >= this.nextPid) return yield* Effect.dieMessage(`pid ${pid} was never started, and is taken over`)
+        return neverRan({ pid, startTime })
       }
       // Another one's child: nobody tells how it ended.
       const exited = yield* Deferred.make<ExitStatus>()
@@ -289,8 +312,9 @@ export class Machine {
     })
   }
 
-  /** What a launch that was cut short has left, as cgroups tell it, is ended. */
+  /** What a launch that was cut short has left, as cgroups tell it where there are some, is ended. */
   private sweep(kept: ReadonlyArray<Cgroups.Place>): void {
+    if (this.options.hasCgroups === false) return
     const names = new Set(kept.map(({ instance }) => instance))
     for (const child of this.children) if (!names.has(child.instance)) this.kill(child)
   }

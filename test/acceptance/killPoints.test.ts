@@ -156,7 +156,7 @@ const dieAt = (place: Place, names: string, count: number) =>
 
 const requirement = rootWith("strace")
 
-const walks: ReadonlyArray<readonly [Place, Partial<typeof calls>]> = [
+const walks: ReadonlyArray<readonly [Place, Readonly<Record<string, string>>]> = [
   [usual, calls],
   [{ ...usual, options: oneThread }, { sync }],
   [withoutCgroups, { write: calls.write, open: calls.open, start: calls.start }]

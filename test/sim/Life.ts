@@ -40,6 +40,7 @@ class Life {
     const { hear, mayStart } = this.invariants
     this.tree = new SimulatedTree(plan.variants[0], {
       seed: plan.seed,
+      hasCgroups: plan.seed % 2 === 1,
       mayStart,
       hear: (event) => {
         this.note(JSON.stringify(event))

@@ -115,8 +115,14 @@ const mutants: ReadonlyArray<Mutant> = [
   {
     name: "a launch that was cut short is not cleared away",
     file: "src/actors/Tree.ts",
-    find: "yield* clear(inheritance)",
+    find: "yield* Takeover.clear(inheritance, config.settings)",
     replace: ""
+  },
+  {
+    name: "a process is not written down before its program runs",
+    file: "src/actors/InstanceRun.ts",
+    find: "announce: options.announce",
+    replace: "announce: () => Effect.void"
   },
   {
     name: "what no file has any more goes on",
