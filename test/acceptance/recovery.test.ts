@@ -7,7 +7,6 @@ import * as Fx from "./Fx.ts"
 import * as Http from "./Http.ts"
 import { type InstanceView, type Machine, make } from "./Machine.ts"
 import * as Proc from "./Proc.ts"
-import { rootWith } from "./Requirement.ts"
 
 /** What of an instance must be the same before and after. */
 const lasting = ({ lastExit, name, nextStartAt, pid, restarts, startedAt, state, weight }: InstanceView) => ({
@@ -40,25 +39,6 @@ const seriesOf = (machine: Machine) =>
 const answers = (view: InstanceView) =>
   Effect.map(Effect.orDie(Http.request(view.socket!, "/")), ({ status }) => status)
 
-/** It cannot write down what happens to it outside of its sandbox, and so is not the usual one. */
-const boxed: Fx.Table = {
-  command: [
-    "perl",
-    "-e",
-    `use Socket; socket(my $door, AF_UNIX, SOCK_STREAM, 0); bind($door, sockaddr_un($ENV{SOCKET_PATH})) or die $!;
-    listen($door, 9); while (1) { accept(my $one, $door) or next; sysread $one, my $asked, 4096; syswrite $one, "HTTP/1.0 200 OK\r\n\r\n" }`
-  ],
-  isolation: "sandbox",
-  health: "/health",
-  health_interval: "200 millis",
-  startup_timeout: 600,
-  // What PATH names is shown to it.
-  env: { PATH: "/usr/bin:/bin" },
-  instances: ["a", "b"]
-}
-
-const sandbox = rootWith("runsc")
-
 /** Prints a number every millisecond, and then stays. */
 const counting = (upTo: number): Fx.Table => ({
   command: "perl",
@@ -73,16 +53,15 @@ const counting = (upTo: number): Fx.Table => ({
 const kept = (text: string) => text.split("\n").slice(0, -1).map((line) => Number(line.split(" ").at(-1)))
 
 describe("a supervisor that is killed", () => {
-  it.scopedLive(`touches nothing, and the next one goes on where it was${sandbox.told}`, () =>
+  it.scopedLive("touches nothing, and the next one goes on where it was", () =>
     Effect.gen(function*() {
       const web = { socket: "{data_dir}/{name}-{id}.sock", health: "/health", health_interval: "200 millis" }
       const slow = { backoff_base_ms: 60_000, backoff_max_ms: 60_000, backoff_jitter: 0 }
-      const many = Array.from({ length: 12 }, (_, index) => `n${index}`)
+      const many = Array.from({ length: 14 }, (_, index) => `n${index}`)
       const machine = yield* make({
         service: {
           many: Fx.service({ ...web, instances: many }, "serve=200"),
           "many-apart": Fx.service({ ...web, isolation: "namespace", instances: many.slice(0, 8) }, "serve=200"),
-          ...(sandbox.isSkipped ? {} : { boxed }),
           plain: Fx.service({ ...web, ...(Cgroup.canLimit ? { pids_limit: 64 } : {}) }, "serve=200"),
           apart: Fx.service({ ...web, isolation: "namespace" }, "serve=200"),
           sick: Fx.service({ ...web, ...Fx.eager, stable_after: 600 }, "die=KILL", "exit=3", "serve=200"),
@@ -98,8 +77,7 @@ describe("a supervisor that is killed", () => {
         "apart",
         "sick",
         ...many.map((id) => `many:${id}`),
-        ...many.slice(0, 8).map((id) => `many-apart:${id}`),
-        ...(sandbox.isSkipped ? [] : ["boxed:a", "boxed:b"])
+        ...many.slice(0, 8).map((id) => `many-apart:${id}`)
       ]
       for (const name of serving) yield* machine.until(name, "healthy")
       yield* machine.until("waiting", ({ nextStartAt, state }) => state === "backoff" && nextStartAt !== null)
