@@ -15,6 +15,7 @@ import * as ConfigDigest from "./ConfigDigest.ts"
 import * as InstanceCommands from "./InstanceCommands.ts"
 import { type InstanceMemory, runOf, tell } from "./InstanceMemory.ts"
 import * as InstanceRun from "./InstanceRun.ts"
+import * as Wakes from "./Wakes.ts"
 
 const isReason = Schema.is(ExitReason)
 
@@ -63,6 +64,7 @@ export const takeOver = Effect.fnUntraced(function*(memory: InstanceMemory, save
   if (state.wanted === "stopped" && !isSettled(state)) {
     yield* tell(memory, { _tag: "Stop", cause: { _tag: "Person", verb: "stop" } }, null)
   }
+  if (Wakes.sleepsInVain(memory)) yield* tell(memory, Wakes.forGood, null)
   const runs = runsOf(saved)
   if (runs.length === 0) return
   const log = yield* openLog(memory)
