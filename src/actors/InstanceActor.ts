@@ -17,6 +17,7 @@ import * as Rollout from "../domain/Rollout.ts"
 import type { Deadlines } from "../domain/Saved.ts"
 import { Store } from "../layers/Store.ts"
 import { close } from "./Close.ts"
+import * as Idleness from "./Idleness.ts"
 import * as InstanceCommands from "./InstanceCommands.ts"
 import { type InstanceMemory, lost, type Message, post, runOf, settle, type Task, taskOf } from "./InstanceMemory.ts"
 import * as InstanceParts from "./InstanceParts.ts"
@@ -25,6 +26,7 @@ import * as InstanceRun from "./InstanceRun.ts"
 import { now } from "./Now.ts"
 import { ReadinessRegistry } from "./ReadinessRegistry.ts"
 import * as Tasks from "./Tasks.ts"
+import * as Wakes from "./Wakes.ts"
 
 /** What the state does not say, and whoever comes after this supervisor has to know. */
 const note = (memory: InstanceMemory, commands: ReadonlyArray<Command>, at: Instant): void => {
@@ -64,18 +66,25 @@ export const start = (memory: InstanceMemory, context: Context.Context<InstanceC
     const registry = Context.get(context, ReadinessRegistry)
     const store = Context.get(context, Store)
     const tasks = yield* Tasks.make<Task>((cause) => post(memory, { _tag: "Defect", cause }))
+    const wake = Wakes.wake(memory)
     const perform = InstanceCommands.performer(memory, tasks, context)
 
     /** Written down before anything is done about it: whoever comes after this supervisor knows at least as much. */
     const apply = (event: InstanceEvent) =>
       Effect.suspend(() => {
-        const { beside, commands, main } = Rollout.decide(memory.parts.policy, livesOf(memory), event)
+        const { policy } = memory.parts
+        // Who was idle when this was told is not any more. Nobody can come between this look and the new state.
+        if (event._tag === "Idle") {
+          const run = runOf(memory, event.incarnation)
+          if (run === null || !Idleness.isIdle(run, policy.idleTimeoutMs, event.at)) return Effect.void
+        }
+        const { beside, commands, main } = Rollout.decide(policy, livesOf(memory), event)
         if (main === memory.state && beside === memory.beside && commands.length === 0) return Effect.void
         memory.state = main
         memory.beside = beside
         note(memory, commands, event.at)
         return InstanceRecord.write(store, memory, main).pipe(
-          Effect.zipRight(registry.tell(name, main)),
+          Effect.zipRight(registry.tell(name, main, wake)),
           Effect.zipRight(Effect.forEach(commands, perform, { discard: true }))
         )
       })
@@ -119,8 +128,11 @@ export const start = (memory: InstanceMemory, context: Context.Context<InstanceC
         if (memory.state.phase._tag === "Up") {
           // What the old check saw, and what it is looking at, does not count for the new one.
           const { incarnation } = memory.state
-          yield* perform({ _tag: memory.parts.policy.health === null ? "StopProbes" : "StartProbes", incarnation })
+          const { policy } = memory.parts
+          yield* perform({ _tag: policy.health === null ? "StopProbes" : "StartProbes", incarnation })
+          yield* perform({ _tag: policy.idleTimeoutMs === 0 ? "StopWatchingIdle" : "WatchIdle", incarnation })
         }
+        if (Wakes.sleepsInVain(memory)) yield* apply({ ...Wakes.forGood, at: yield* now })
         const run = runOf(memory)
         const isLimited = run === null || (yield* InstanceRun.limit(run, config))
         if (!isLimited) yield* apply({ ...InstanceCommands.relaunch, at: yield* now })

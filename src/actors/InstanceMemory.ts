@@ -11,12 +11,14 @@ import * as Scope from "effect/Scope"
 import type { ServiceConfig, Settings } from "../domain/Config.ts"
 import type { InstanceEvent, Timer } from "../domain/InstanceEvent.ts"
 import { initial, type InstanceState } from "../domain/InstanceState.ts"
+import type { Instant } from "../domain/Instant.ts"
 import type { GroupName, InstanceName, ServiceName } from "../domain/Names.ts"
 import * as Overrides from "../domain/Overrides.ts"
 import * as Rollout from "../domain/Rollout.ts"
 import type { Deadlines, Saved } from "../domain/Saved.ts"
 import type { StoreFailed } from "../layers/Errors.ts"
 import type { InstanceLog } from "../layers/Logs.ts"
+import type { Arrivals } from "./Arrivals.ts"
 import { ActorLost } from "./Errors.ts"
 import * as InstanceParts from "./InstanceParts.ts"
 import type { InstanceRun } from "./InstanceRun.ts"
@@ -40,7 +42,7 @@ export interface Options {
   readonly tellGroup: (delayMs: number) => Effect.Effect<void>
 }
 
-type RunTask = "launch" | "exit" | "readiness" | "probes" | "tree" | "drain" | Exclude<Timer, "backoff">
+type RunTask = "launch" | "exit" | "readiness" | "probes" | "idle" | "tree" | "drain" | Exclude<Timer, "backoff">
 
 /**
  * The tasks of an instance's actor. Those that are about a run are one of a kind for each.
@@ -64,6 +66,7 @@ const runTasks: ReadonlyArray<RunTask> = [
   "exit",
   "readiness",
   "probes",
+  "idle",
   "tree",
   "drain",
   "startup",
@@ -116,6 +119,10 @@ export interface InstanceMemory {
   readonly mailbox: Mailbox.Mailbox<Message>
   /** Callers that wait for an outcome. */
   readonly waiters: Set<Waiter>
+  /** Requests that wait for it; those of the last time, if none do. */
+  arrivals: Arrivals | null
+  /** When it was woken, until it is ready. */
+  wokenAt: Instant | null
   state: InstanceState
   /** The runs that are to follow the one of `state`, or were followed by it. */
   beside: Rollout.Beside
@@ -169,6 +176,8 @@ export const make = Effect.fnUntraced(function*(options: Options, scope: Scope.S
     scope,
     mailbox: yield* Mailbox.make<Message>({ capacity: mailboxCapacity + reserve, strategy: "suspend" }),
     waiters: new Set(),
+    arrivals: null,
+    wokenAt: null,
     state: options.saved?.state ?? initial,
     beside: besideOf(options.saved),
     service: options.config,

@@ -23,6 +23,7 @@ import { Logs } from "../layers/Logs.ts"
 import { Metrics } from "../layers/Metrics.ts"
 import { Store } from "../layers/Store.ts"
 import { Usage } from "../layers/Usage.ts"
+import type { Arrival } from "./Arrivals.ts"
 import * as Deployments from "./Deployments.ts"
 import type { ActorLost } from "./Errors.ts"
 import { DataLeft, NoSuchInstance, NoSuchService, NotReady, NotRunning, ReloadRefused, ShuttingDown } from "./Errors.ts"
@@ -275,6 +276,12 @@ export const layerStopped = (
         )
       })
 
+      const gone = Effect.succeed<Arrival>({
+        _tag: "TurnedAway",
+        reason: "it is not there any more",
+        retryAfterMs: 1000
+      })
+
       /** It is not idle. */
       const seen = (name: InstanceName | null) =>
         name === null ?
@@ -330,6 +337,11 @@ export const layerStopped = (
                 )
             ),
           answered: (request) => Effect.zipRight(metrics.answered(request), seen(request.instance)),
+          arrive: (name) =>
+            Effect.flatMap(
+              Effect.orElseSucceed(Effect.zipRight(open, Effect.map(find(name), ({ arrival }) => arrival)), () => gone),
+              (arrival) => arrival
+            ),
           refused: metrics.refused
         },
         metrics: Effect.flatMap(

@@ -24,6 +24,7 @@ import { type InstanceMemory, runOf, tell } from "./InstanceMemory.ts"
 import type { Inheritance } from "./InstanceRecord.ts"
 import * as InstanceRun from "./InstanceRun.ts"
 import { now } from "./Now.ts"
+import * as Wakes from "./Wakes.ts"
 
 const isReason = Schema.is(ExitReason)
 
@@ -108,6 +109,7 @@ export const takeOver = Effect.fnUntraced(function*(memory: InstanceMemory, save
   if (state.wanted === "stopped" && !isSettled(state)) {
     yield* tell(memory, { _tag: "Stop", cause: { _tag: "Person", verb: "stop" } }, null)
   }
+  if (Wakes.sleepsInVain(memory)) yield* tell(memory, Wakes.forGood, null)
   const runs = runsOf(saved)
   if (runs.length === 0) return
   const log = yield* openLog(memory)

@@ -115,6 +115,7 @@ export const service = (
     pidsLimit: table.pids_limit ?? null,
     restartMode: table.restart_mode,
     drainTimeoutMs: table.drain_timeout,
+    idleTimeoutMs: table.idle_timeout,
     weight: table.weight
   }
 }

@@ -156,6 +156,8 @@ export interface ServiceConfig extends Limits {
   readonly restartMode: RolloutMode
   /** How long a run that was replaced may take to finish what is open on it. */
   readonly drainTimeoutMs: number
+  /** Without use for so long, an instance is put to sleep; 0 is never. */
+  readonly idleTimeoutMs: number
   readonly weight: number
 }
 

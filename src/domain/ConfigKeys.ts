@@ -103,6 +103,7 @@ export const service: ReadonlyArray<Key<ServiceConfig>> = [
     pids_limit: (s) => s.pidsLimit,
     restart_mode: (s) => s.restartMode,
     drain_timeout: (s) => seconds(s.drainTimeoutMs),
+    idle_timeout: (s) => seconds(s.idleTimeoutMs),
     weight: (s) => s.weight
   }),
   ...keysOf<ServiceConfig>("restart", {

@@ -210,6 +210,7 @@ export const service = {
   pidsLimit: orNull(pidsLimit),
   restartMode: literal(RolloutMode),
   drainTimeoutMs: milliseconds(),
+  idleTimeoutMs: milliseconds(),
   weight: int(0, 10_000)
 } satisfies Rules<
   ServiceConfig,

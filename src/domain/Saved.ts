@@ -6,7 +6,7 @@
 import * as Schema from "effect/Schema"
 import { Cause } from "./Cause.ts"
 import { ExitReason, ExitStatus } from "./Exit.ts"
-import type { InstanceState, Phase } from "./InstanceState.ts"
+import { type InstanceState, isAsleep, type Phase } from "./InstanceState.ts"
 import { type Instant, plus } from "./Instant.ts"
 import { ServiceName } from "./Names.ts"
 import { Overrides } from "./Overrides.ts"
@@ -19,7 +19,8 @@ const Next = Schema.Union(
   Schema.TaggedStruct("stop", { cause: Cause }),
   Schema.TaggedStruct("start", { cause: Cause, automatic: Schema.Boolean }),
   Schema.TaggedStruct("retry", { reason: ExitReason, cause: Cause }),
-  Schema.TaggedStruct("fail", { cause: Cause })
+  Schema.TaggedStruct("fail", { cause: Cause }),
+  Schema.TaggedStruct("sleep", { cause: Cause })
 )
 
 const PhaseSchema = Schema.Union(
@@ -36,6 +37,7 @@ const PhaseSchema = Schema.Union(
     next: Next
   }),
   Schema.TaggedStruct("Backoff", { until: Schema.NullOr(At), delayMs: Schema.Number }),
+  Schema.TaggedStruct("Sleeping", {}),
   Schema.TaggedStruct("Completed", {}),
   Schema.TaggedStruct("Failed", { cause: Cause })
 )
@@ -178,9 +180,9 @@ const today = (state: InstanceState, then: Session, now: Session): InstanceState
   }
 }
 
-/** What was up, or on its way, is to be started anew; what a person stopped, or what gave up, stays as it is. */
-const afterTheEnd = (phase: Phase): Phase =>
-  phase._tag === "Failed" || phase._tag === "Stopped" ? phase : { _tag: "Stopped" }
+/** What was up, or on its way, is to be started anew; what a person stopped, what gave up, and what sleeps stays as it is. */
+const afterTheEnd = (state: InstanceState): Phase =>
+  state.phase._tag === "Failed" ? state.phase : isAsleep(state) ? { _tag: "Sleeping" } : { _tag: "Stopped" }
 
 /**
  * What was written down, in the terms of the clock of today (`now`). Where everything was stopped in order, or nothing can
@@ -198,7 +200,7 @@ export const revive = (saved: Saved, now: Session, stoppedAll: boolean): Saved =
   return {
     ...saved,
     session: now,
-    state: isOver ? { ...known, phase: afterTheEnd(known.phase), attempt: 0 } : known,
+    state: isOver ? { ...known, phase: afterTheEnd(known), attempt: 0 } : known,
     run: isOver ? null : run,
     beside: isOver || beside === undefined ? undefined : {
       ...beside,

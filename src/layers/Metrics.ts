@@ -60,6 +60,10 @@ export class Metrics extends Context.Tag("tenement/layers/Metrics")<Metrics, {
   readonly linesLost: (instance: InstanceName, lines: number) => Effect.Effect<void>
   /** The kernel ended the instance for memory. */
   readonly oomKilled: (instance: InstanceName) => Effect.Effect<void>
+  /** Somebody needs the instance, which slept. */
+  readonly waking: (instance: InstanceName) => Effect.Effect<void>
+  /** One that slept can be used, so many seconds after somebody needed it. */
+  readonly woke: (service: ServiceName, seconds: number) => Effect.Effect<void>
   /** A request was answered, by an instance or in its stead. */
   readonly answered: (request: Answered) => Effect.Effect<void>
   /** A request could not be served; `null` where it asked for no service that there is. */
@@ -170,6 +174,19 @@ export const layer: Layer.Layer<Metrics> = Layer.sync(Metrics, () => {
     buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
     registers
   })
+  const wakes = new Counter({
+    name: "tenement_wakes_total",
+    help: "How often a sleeping instance was woken.",
+    labelNames: ["service", "instance"],
+    registers
+  })
+  const wakeTimes = new Histogram({
+    name: "tenement_wake_seconds",
+    help: "How long it took from the need of a sleeping instance until it was ready.",
+    labelNames: ["service"],
+    buckets: [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60],
+    registers
+  })
   const requests = new Counter({
     name: "tenement_requests_total",
     help: "Requests through the gateway, by the class of the answer's status.",
@@ -197,6 +214,8 @@ export const layer: Layer.Layer<Metrics> = Layer.sync(Metrics, () => {
     probed: (service, seconds) => Effect.sync(() => probes.observe({ service }, seconds)),
     linesLost: (instance, lines) => Effect.sync(() => linesLost.inc(instanceLabels(instance), lines)),
     oomKilled: (instance) => Effect.sync(() => oomKills.inc(instanceLabels(instance))),
+    waking: (instance) => Effect.sync(() => wakes.inc(instanceLabels(instance))),
+    woke: (service, seconds) => Effect.sync(() => wakeTimes.observe({ service }, seconds)),
     answered: ({ code, instance, seconds, service }) =>
       Effect.sync(() => {
         requests.inc({ service, instance: instance ?? "", code: `${Math.floor(code / 100)}xx` })
@@ -210,6 +229,7 @@ export const layer: Layer.Layer<Metrics> = Layer.sync(Metrics, () => {
         for (const code of codeClasses) requests.remove({ ...labels, code })
         oomKills.remove(labels)
         linesLost.remove(labels)
+        wakes.remove(labels)
         cpu.delete(instance)
       }),
     render: Effect.fn("Metrics.render")(function*(instances, cpuSeconds) {

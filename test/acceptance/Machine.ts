@@ -53,6 +53,8 @@ export interface Machine extends Site.Site {
   readonly answer: (name: string, answer: string) => Effect.Effect<void>
   /** Makes the file that a service awaits. */
   readonly touch: (name: string) => Effect.Effect<void>
+  /** Deletes it. */
+  readonly remove: (name: string) => Effect.Effect<void>
   /** SIGTERM, and the wait for the end. */
   readonly terminate: Effect.Effect<Site.Exit>
 }
@@ -135,6 +137,7 @@ export const on = (site: Site.Site, supervisor: Site.Running): Machine => {
         fs.renameSync(`${site.root}/answers/.next`, `${site.root}/answers/${full(name)}`)
       }),
     touch: (name) => Effect.sync(() => fs.writeFileSync(`${site.root}/${name}`, "")),
+    remove: (name) => Effect.sync(() => fs.rmSync(`${site.root}/${name}`)),
     terminate: Effect.zipRight(supervisor.signal("SIGTERM"), supervisor.exited)
   }
 }

@@ -53,6 +53,7 @@ export const service = (name: string, options: Partial<ServiceConfig> = {}): Ser
   ...unlimited,
   restartMode: "sequential",
   drainTimeoutMs: 1000,
+  idleTimeoutMs: 0,
   weight: 100,
   ...options
 })

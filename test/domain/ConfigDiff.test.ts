@@ -48,6 +48,7 @@ const api: ServiceConfig = {
   pidsLimit: null,
   restartMode: "sequential",
   drainTimeoutMs: 30_000,
+  idleTimeoutMs: 0,
   weight: 100
 }
 

@@ -58,8 +58,10 @@ const front = (service: (socket: net.Socket, connection: number) => void, patien
             instance: instanceName(web, defaultId),
             state: "running",
             weight: 100,
+            comes: false,
             run: { incarnation: 1, endpoint, requests }
           }]),
+        arrive: () => Effect.never,
         answered: (one) => Effect.sync(() => void answered.push(one)),
         refused: (_, kind) => Effect.sync(() => void refused.push(kind))
       }
