@@ -154,7 +154,7 @@ export const instance = (name: string): InstanceName =>
  * @since 0.1.0
  * @category models
  */
-export type SettingsOptions = Partial<Omit<Settings, "socket" | "listen" | "domain">>
+export type SettingsOptions = Partial<Omit<Settings, "socket" | "listen" | "domain" | "syslog">>
 
 const byName = <N extends string, A extends { readonly name: N }>(table: string, all: ReadonlyArray<A>) => {
   const named = new Map<N, A>()

@@ -291,7 +291,8 @@ export const layerStopped = (
                 )
             ),
           answered: (request) => Effect.zipRight(metrics.answered(request), seen(request.instance)),
-          refused: metrics.refused
+          refused: metrics.refused,
+          logged: metrics.logged
         },
         metrics: Effect.flatMap(
           views,

@@ -20,4 +20,5 @@ export interface Traffic {
   /** Counts it, and takes it as a sign that its instance is in use. */
   readonly answered: (request: Answered) => Effect.Effect<void>
   readonly refused: Metrics["Type"]["refused"]
+  readonly logged: Metrics["Type"]["logged"]
 }

@@ -43,6 +43,15 @@ export interface Answered {
  */
 export type RefusalKind = "no-route" | "not-ready" | "connect" | "broken-off" | "timeout" | "bad-answer" | "client-left"
 
+/**
+ * What was done with a line of nginx's log: counted; or not, since the gateway has counted that request, or no instance
+ * has such an address; or not understood.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type LineOutcome = "counted" | "ignored" | "malformed"
+
 const codeClasses = ["1xx", "2xx", "3xx", "4xx", "5xx"]
 
 /**
@@ -62,6 +71,8 @@ export class Metrics extends Context.Tag("tenement/layers/Metrics")<Metrics, {
   readonly answered: (request: Answered) => Effect.Effect<void>
   /** A request could not be served; `null` where it asked for no service that there is. */
   readonly refused: (service: ServiceName | null, kind: RefusalKind) => Effect.Effect<void>
+  /** A line of nginx's log was heard. */
+  readonly logged: (outcome: LineOutcome) => Effect.Effect<void>
   /** The instance was removed: none of its series is left. */
   readonly forget: (instance: InstanceName) => Effect.Effect<void>
   /** The exposition text. `cpuSeconds` is the CPU time each running instance has used. */
@@ -164,21 +175,27 @@ export const layer: Layer.Layer<Metrics> = Layer.sync(Metrics, () => {
   })
   const requests = new Counter({
     name: "tenement_requests_total",
-    help: "Requests through the gateway, by the class of the answer's status.",
+    help: "Requests, by the class of the answer's status.",
     labelNames: ["service", "instance", "code"],
     registers
   })
   const errors = new Counter({
     name: "tenement_errors_total",
-    help: "Requests through the gateway that no instance answered in full.",
+    help: "Requests that no instance answered in full.",
     labelNames: ["service", "kind"],
     registers
   })
   const latency = new Histogram({
     name: "tenement_request_seconds",
-    help: "How long requests through the gateway took, from their head to the end of the answer.",
+    help: "How long requests took, from their head to the end of the answer.",
     labelNames: ["service"],
     buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60],
+    registers
+  })
+  const lines = new Counter({
+    name: "tenement_access_log_lines_total",
+    help: "Lines of nginx's log, by what was done with them.",
+    labelNames: ["outcome"],
     registers
   })
   const cpu = new Map<InstanceName, CpuTotal>()
@@ -194,6 +211,7 @@ export const layer: Layer.Layer<Metrics> = Layer.sync(Metrics, () => {
         latency.observe({ service }, seconds)
       }),
     refused: (service, kind) => Effect.sync(() => errors.inc({ service: service ?? "", kind })),
+    logged: (outcome) => Effect.sync(() => lines.inc({ outcome })),
     forget: (instance) =>
       Effect.sync(() => {
         const labels = instanceLabels(instance)
