@@ -75,7 +75,7 @@ export const parse = (datagram: Uint8Array): Option.Option<Line> =>
     )
 
 /** The last of several, as nginx lists them: tries after a comma, other locations after a colon. */
-const last = (list: string): string => list.slice(Math.max(list.lastIndexOf(", ") + 2, list.lastIndexOf(" : ") + 3, 0))
+const last = (list: string): string => list.split(/, | : /).at(-1) ?? ""
 
 const happened = (time: string): boolean => /^\d/.test(last(time))
 
