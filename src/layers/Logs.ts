@@ -91,6 +91,8 @@ export interface LogsOptions {
   readonly dataDir: string
   readonly maxBytes: number
   readonly keep: number
+  /** Is told of lines that could not be kept. */
+  readonly onLost?: (instance: InstanceName, lines: number) => Effect.Effect<void>
 }
 
 // No service has a name with a dot. An instance's own folder will not do: its user could put a link in a log's place.
@@ -123,6 +125,7 @@ export const layer = (options: LogsOptions): Layer.Layer<Logs> =>
         keep: options.keep,
         run: yield* FiberSet.makeRuntime<never, void, never>(),
         makeFifos: Fifo.makeMaker(),
+        lost: options.onLost ?? (() => Effect.void),
         written: (instance) => {
           for (const tell of followers) tell(instance)
         },

@@ -67,6 +67,8 @@ export class Metrics extends Context.Tag("tenement/layers/Metrics")<Metrics, {
   readonly probed: (service: ServiceName, seconds: number) => Effect.Effect<void>
   /** The kernel ended the instance for memory. */
   readonly oomKilled: (instance: InstanceName) => Effect.Effect<void>
+  /** Lines that the instance printed could not be kept. */
+  readonly linesLost: (instance: InstanceName, lines: number) => Effect.Effect<void>
   /** A request was answered, by an instance or in its stead. */
   readonly answered: (request: Answered) => Effect.Effect<void>
   /** A request could not be served; `null` where it asked for no service that there is. */
@@ -111,7 +113,14 @@ const advance = (total: CpuTotal | undefined, startedAt: string | null, sample: 
 
 const instanceLabels = (instance: InstanceName) => ({ service: parts(instance).service, instance })
 
-const instanceFamilies = (instances: ReadonlyArray<InstanceView>, cpu: ReadonlyMap<InstanceName, CpuTotal>): string => {
+/** What has happened to each instance. It is told from the first scrape on, as 0: who counts changes sees the first, too. */
+interface Tallies {
+  readonly cpu: ReadonlyMap<InstanceName, CpuTotal>
+  readonly oomKills: ReadonlyMap<InstanceName, number>
+  readonly linesLost: ReadonlyMap<InstanceName, number>
+}
+
+const instanceFamilies = (instances: ReadonlyArray<InstanceView>, { cpu, linesLost, oomKills }: Tallies): string => {
   const labelled = instances.map((view) => [labels(instanceLabels(view.name)), view] as const)
   const gauge = (name: string, help: string, value: (view: InstanceView) => number | null) =>
     family(
@@ -123,16 +132,19 @@ const instanceFamilies = (instances: ReadonlyArray<InstanceView>, cpu: ReadonlyM
         return sample === null ? [] : [[labels, sample] as const]
       })
     )
+  const counter = (name: string, help: string, value: (name: InstanceName) => number) =>
+    family(name, "counter", help, labelled.map(([labels, { name }]) => [labels, value(name)]))
   return gauge("tenement_instance_uptime_seconds", "Time since the running process started.", (v) => v.uptimeSeconds) +
     gauge("tenement_instance_memory_mb", "Memory that the instance uses, in megabytes.", (v) => v.memoryMb) +
-    family(
-      "tenement_instance_cpu_seconds_total",
-      "counter",
-      "CPU time that all runs of the instance used.",
-      labelled.map(([labels, { name }]) => {
-        const total = cpu.get(name)
-        return [labels, total === undefined ? 0 : total.before + total.current]
-      })
+    counter("tenement_instance_cpu_seconds_total", "CPU time that all runs of the instance used.", (name) => {
+      const total = cpu.get(name)
+      return total === undefined ? 0 : total.before + total.current
+    }) +
+    counter("tenement_oom_kills_total", "Runs that the kernel ended for memory.", (name) => oomKills.get(name) ?? 0) +
+    counter(
+      "tenement_log_lines_lost_total",
+      "Lines that the instance printed and that could not be kept.",
+      (name) => linesLost.get(name) ?? 0
     ) +
     family(
       "tenement_instance_state",
@@ -158,12 +170,6 @@ export const layer: Layer.Layer<Metrics> = Layer.sync(Metrics, () => {
     name: "tenement_instance_restarts_total",
     help: "Automatic restarts, by how the run before ended.",
     labelNames: ["service", "instance", "reason"],
-    registers
-  })
-  const oomKills = new Counter({
-    name: "tenement_oom_kills_total",
-    help: "Runs that the kernel ended for memory.",
-    labelNames: ["service", "instance"],
     registers
   })
   const probes = new Histogram({
@@ -199,12 +205,17 @@ export const layer: Layer.Layer<Metrics> = Layer.sync(Metrics, () => {
     registers
   })
   const cpu = new Map<InstanceName, CpuTotal>()
+  const oomKills = new Map<InstanceName, number>()
+  const linesLost = new Map<InstanceName, number>()
+  const add = (to: Map<InstanceName, number>, instance: InstanceName, count: number) =>
+    Effect.sync(() => void to.set(instance, (to.get(instance) ?? 0) + count))
 
   return {
     restarted: (instance, reason, times = 1) =>
       Effect.sync(() => restarts.inc({ ...instanceLabels(instance), reason }, times)),
     probed: (service, seconds) => Effect.sync(() => probes.observe({ service }, seconds)),
-    oomKilled: (instance) => Effect.sync(() => oomKills.inc(instanceLabels(instance))),
+    oomKilled: (instance) => add(oomKills, instance, 1),
+    linesLost: (instance, lines) => add(linesLost, instance, lines),
     answered: ({ code, instance, seconds, service }) =>
       Effect.sync(() => {
         requests.inc({ service, instance: instance ?? "", code: `${Math.floor(code / 100)}xx` })
@@ -217,15 +228,14 @@ export const layer: Layer.Layer<Metrics> = Layer.sync(Metrics, () => {
         const labels = instanceLabels(instance)
         for (const reason of ExitReason.literals) restarts.remove({ ...labels, reason })
         for (const code of codeClasses) requests.remove({ ...labels, code })
-        oomKills.remove(labels)
-        cpu.delete(instance)
+        for (const tally of [cpu, oomKills, linesLost]) tally.delete(instance)
       }),
     render: Effect.fn("Metrics.render")(function*(instances, cpuSeconds) {
       for (const { name, startedAt } of instances) {
         cpu.set(name, advance(cpu.get(name), startedAt, cpuSeconds.get(name)))
       }
       const own = yield* Effect.promise(() => registry.metrics())
-      return { contentType: registry.contentType, body: instanceFamilies(instances, cpu) + own }
+      return { contentType: registry.contentType, body: instanceFamilies(instances, { cpu, oomKills, linesLost }) + own }
     })
   }
 })

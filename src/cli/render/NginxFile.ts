@@ -79,11 +79,10 @@ const upstream = (config: TenementConfig, service: ServiceConfig, id?: InstanceI
   const gateway = gatewayOf(settings)
   // Who is named in full is meant, whatever the share of the service's requests.
   const ids = id !== undefined ? [id] : service.weight === 0 ? [] : service.instances
+  const share = id === undefined ? `weight=${service.weight} ` : ""
   const direct = ids.flatMap((id) => {
     const address = Upstream.addressOf(settings, service, id)
-    return address === null
-      ? []
-      : [`${word(address)} ${id === undefined ? "" : `weight=${service.weight || 1} `}${always}`]
+    return address === null ? [] : [`${word(address)} ${share}${always}`]
   })
   const last = gateway === null ? [] : [direct.length === 0 ? gateway : `${gateway} backup ${always}`]
   return { name: Upstream.nameOf(service.name, id), servers: [...direct, ...last] }

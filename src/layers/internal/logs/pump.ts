@@ -28,6 +28,8 @@ export interface Shared {
   /** Runs a write. */
   readonly run: (effect: Effect.Effect<void>) => Fiber.RuntimeFiber<void>
   readonly makeFifos: (paths: ReadonlyArray<string>) => Effect.Effect<void, ToolFailed>
+  /** Lines could not be kept. */
+  readonly lost: (instance: InstanceName, lines: number) => Effect.Effect<void>
   /** Something new can be read. */
   readonly written: (instance: InstanceName) => void
   /** One for all: libuv fills it and hands it over in one go. */
@@ -159,6 +161,10 @@ export class Pump {
   /** The record that stands for lines that could not be written. */
   remark(lost: number, problem: string): Buffer {
     return Record.encode(this.stamp("stderr"), "L", `[tenement: ${lost} lines were lost here: ${problem}]`)
+  }
+
+  lose(lines: number): Effect.Effect<void> {
+    return this.shared.lost(this.instance, lines)
   }
 
   private resume(): void {

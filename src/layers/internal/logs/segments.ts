@@ -55,6 +55,8 @@ export interface AppenderOptions {
 /** Words the record that stands for lines that could not be written. */
 export interface Remarks {
   remark(lost: number, problem: string): Buffer
+  /** So many more are lost. */
+  lose(lines: number): Effect.Effect<void>
 }
 
 /** Writes a log. One call at a time. */
@@ -91,9 +93,10 @@ export class Appender {
       }).pipe(
         Effect.catchAll((error) => {
           const unwritten = batch.subarray(Math.max(written, report === null ? 0 : report.length))
-          this.lost += countLines(unwritten)
+          const lines = countLines(unwritten)
+          this.lost += lines
           this.problem = error.code
-          return this.release(true)
+          return Effect.zipRight(this.remarks.lose(lines), this.release(true))
         })
       )
     })

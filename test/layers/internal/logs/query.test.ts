@@ -50,7 +50,8 @@ class Written implements Query.Extent {
     this.instance = InstanceName.make(instance)
     Fs.mkdirSync(directory, { recursive: true })
     this.appender = new Appender(directory, options, {
-      remark: (lost, problem) => Record.encode(this.stamp("stderr"), "L", `${lost} ${problem}`)
+      remark: (lost, problem) => Record.encode(this.stamp("stderr"), "L", `${lost} ${problem}`),
+      lose: () => Effect.void
     })
     this.source = { directory, written: () => this.until }
   }
