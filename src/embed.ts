@@ -227,8 +227,10 @@ export const machine = (settings: Settings): Layer.Layer<Machine, StoreFailed | 
   Layer.provideMerge(machineOver(settings), Store.layer(settings.dataDir))
 
 const logs = ({ dataDir, logKeep, logMaxBytes }: Settings) =>
-  Layer.unwrapEffect(Effect.map(Metrics.Metrics, ({ linesLost }) =>
-    Logs.layer({ dataDir, maxBytes: logMaxBytes, keep: logKeep, onLost: linesLost })))
+  Layer.unwrapEffect(
+    Effect.map(Metrics.Metrics, ({ linesLost }) =>
+      Logs.layer({ dataDir, maxBytes: logMaxBytes, keep: logKeep, onLost: linesLost }))
+  )
 
 const machineOver = (settings: Settings) =>
   Layer.mergeAll(

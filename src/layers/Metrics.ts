@@ -235,7 +235,10 @@ export const layer: Layer.Layer<Metrics> = Layer.sync(Metrics, () => {
         cpu.set(name, advance(cpu.get(name), startedAt, cpuSeconds.get(name)))
       }
       const own = yield* Effect.promise(() => registry.metrics())
-      return { contentType: registry.contentType, body: instanceFamilies(instances, { cpu, oomKills, linesLost }) + own }
+      return {
+        contentType: registry.contentType,
+        body: instanceFamilies(instances, { cpu, oomKills, linesLost }) + own
+      }
     })
   }
 })

@@ -4,15 +4,21 @@ import * as dgram from "node:dgram"
 import * as fs from "node:fs"
 import * as net from "node:net"
 import * as path from "node:path"
+import * as NginxFile from "../../src/cli/render/NginxFile.ts"
+import type { ServiceConfig, TenementConfig } from "../../src/domain/Config.ts"
+import { ServiceName } from "../../src/domain/Names.ts"
+import * as Routing from "../../src/domain/Routing.ts"
+import * as Upstream from "../../src/domain/Upstream.ts"
+import * as Embed from "../../src/embed.ts"
 import { eventually } from "./Eventually.ts"
 import * as Fx from "./Fx.ts"
 import * as Http from "./Http.ts"
 import { type Machine, make } from "./Machine.ts"
 import * as Nginx from "./Nginx.ts"
-import { rootWith } from "./Requirement.ts"
+import * as Requirement from "./Requirement.ts"
 import type * as Site from "./Site.ts"
 
-const { isSkipped, told } = rootWith("nginx")
+const { isSkipped, told } = Requirement.programs("nginx")
 
 const script = path.resolve(import.meta.dirname, "../fixtures/upstream.mjs")
 
@@ -79,7 +85,9 @@ const counted = (machine: Machine, series: Readonly<Record<string, number>>) =>
     const seen = Effect.map(metrics(machine), (text) =>
       Object.fromEntries(Object.keys(series).map((name) => [name, sample(text, name)])))
     yield* eventually("all is counted", seen, (seen) =>
-      Object.entries(series).every(([name, value]) => (seen[name] ?? 0) >= value))
+      Object.entries(series).every(([name, value]) =>
+        (seen[name] ?? 0) >= value
+      ))
     assert.deepStrictEqual(yield* seen, series)
   })
 
@@ -213,6 +221,138 @@ describe.skipIf(isSkipped)(`nginx${told}`, () => {
         "tenement_access_log_lines_total{outcome=\"ignored\"}": 5,
         "tenement_access_log_lines_total{outcome=\"malformed\"}": 0
       })
+    }))
+
+  it.scopedLive("an nginx file of one's own is counted by two lines more", () =>
+    Effect.gen(function*() {
+      const { machine, syslog } = yield* front({
+        service: {
+          api: upstream({ socket: "{data_dir}/api.sock" }),
+          worker: upstream({ socket: "{data_dir}/worker.sock" })
+        }
+      })
+      const port = yield* Nginx.freePort
+      const format = (yield* machine.cli("nginx")).stdout.split("\n").find((line) => line.startsWith("log_format"))
+      yield* Nginx.serve(`
+        ${format}
+        access_log syslog:server=127.0.0.1:${syslog},nohostname,tag=tenement tenement;
+        upstream api { server unix:${machine.dataDir}/api.sock; }
+        upstream worker { server unix:${machine.dataDir}/worker.sock; }
+        server {
+          listen 127.0.0.1:${port};
+          server_name api.example.com;
+          location /api/ { proxy_pass http://api; }
+          location /jobs/ { proxy_pass http://worker; }
+        }
+        server {
+          listen 127.0.0.1:${port};
+          server_name worker.example.com;
+          location / { proxy_pass http://worker; }
+        }`)
+      const name = (host: string, path: string) =>
+        Effect.map(Effect.orDie(Http.request(port, path, { headers: { host } })), ({ json }) => (json as Head).name)
+      assert.strictEqual(yield* name("api.example.com", "/api/x"), "api:default")
+      assert.strictEqual(yield* name("api.example.com", "/jobs/x"), "worker:default")
+      assert.strictEqual(yield* name("worker.example.com", "/"), "worker:default")
+      yield* counted(machine, {
+        "tenement_requests_total{service=\"api\",instance=\"api:default\",code=\"2xx\"}": 1,
+        "tenement_requests_total{service=\"worker\",instance=\"worker:default\",code=\"2xx\"}": 2
+      })
+    }))
+
+  it.scopedLive("decides as the gateway does, whatever the host and the path", () =>
+    Effect.gen(function*() {
+      const service = (name: string, more: Partial<ServiceConfig> = {}) => ({
+        ...Embed.service({ name, command: "x", instances: ["default", "blue"] }),
+        ...more
+      })
+      const names = ["web", "api", "a-b", `long-${"x".repeat(50)}`]
+      const made = Embed.config({
+        services: names.map((name) => service(name, { socket: `/tmp/o d"d;$x{{}}\\ü-${name}-{id}` }))
+      })
+      const [web, api, dashed] = names.map((name) => ServiceName.make(name))
+      const config: TenementConfig = {
+        ...made,
+        file: "/etc/odd\nname; }",
+        settings: {
+          ...made.settings,
+          domain: "Example.test",
+          listen: { host: "127.0.0.1", port: 8000 },
+          syslog: { host: "127.0.0.1", port: 5514 }
+        },
+        routing: {
+          default: web!,
+          subdomain: { shop: web!, "blue.api": dashed!, "x.y": api! },
+          path: { "/v1": api!, "/v1/deep/": dashed!, "/v1.0": dashed!, "/a^b]\\e\"f$g{": api!, "/%2e": api! }
+        }
+      }
+      const port = yield* Nginx.freePort
+      const { text } = NginxFile.make(config, [`127.0.0.1:${port}`])
+      assert.strictEqual(yield* Nginx.objections(text), "")
+      // What it would pass on to whom is told instead.
+      yield* Nginx.serve(text.replaceAll("proxy_pass http://$tenement_upstream;", "return 200 $tenement_upstream;"))
+
+      const table = Routing.make({
+        domain: "example.test",
+        own: ["localhost"],
+        services: config.services.keys(),
+        routing: config.routing
+      })
+      const expected = (host: string, path: string): string => {
+        const target = table(host, path)
+        switch (target._tag) {
+          case "Service":
+            return Upstream.nameOf(target.service)
+          case "Instance": {
+            const { id, service } = target
+            return ["default", "blue"].includes(id) ? Upstream.nameOf(service, id) : Upstream.gateway
+          }
+          default:
+            return target._tag
+        }
+      }
+      const hosts = names.flatMap((
+        name
+      ) => [`${name}.example.test`, `blue.${name}.example.test`, `green.${name}.example.test`])
+      const all = [
+        ...hosts,
+        "shop.example.test",
+        "x.y.example.test",
+        "SHOP.Example.test:81",
+        "nobody.example.test",
+        "example.test",
+        "other.test",
+        "_._.example.test",
+        "a.b.c.example.test"
+      ]
+      const paths = [
+        "/",
+        "/v1",
+        "/v1/",
+        "/v1?x",
+        "/v10",
+        "/v1.0",
+        "/v1x0",
+        "/v1/deep",
+        "/v1/deep/x",
+        "/v1/deeper",
+        "/x/../v1",
+        "//v1",
+        "/a^b]\\e\"f$g{",
+        "/a^b]\\e\"f$g{/x",
+        "/%2e",
+        "/%2E",
+        "/%76%31",
+        "/?/v1",
+        "/V1"
+      ]
+      for (const host of all) {
+        for (const path of paths) {
+          const { status, text } = yield* Effect.orDie(Http.request(port, path, { headers: { host } }))
+          if (status === 400) continue
+          assert.strictEqual(text, expected(host, path), `${host} ${path}`)
+        }
+      }
     }))
 
   it.scopedLive("datagrams from anybody end nothing and make no series", () =>

@@ -28,8 +28,12 @@ describe("a line of nginx's log", () => {
   })
 
   it("is nothing else, whatever comes", () => {
-    FC.assert(FC.property(FC.oneof(FC.uint8Array({ maxLength: 300 }), FC.string().map(bytes), FC.json().map(bytes)), (any) =>
-      assert.isTrue(Option.isNone(AccessLog.parse(any)))))
+    FC.assert(
+      FC.property(
+        FC.oneof(FC.uint8Array({ maxLength: 300 }), FC.string().map(bytes), FC.json().map(bytes)),
+        (any) => assert.isTrue(Option.isNone(AccessLog.parse(any)))
+      )
+    )
     FC.assert(FC.property(FC.object(), (any) => assert.isTrue(Option.isNone(AccessLog.parse(datagram(any))))))
     assert.isTrue(Option.isNone(AccessLog.parse(datagram({ ...good, bytes: "1".repeat(9000) }))))
     for (const key of Object.keys(good)) {
@@ -39,21 +43,37 @@ describe("a line of nginx's log", () => {
   })
 
   const served = (line: Partial<AccessLog.Line>) =>
-    Option.map(AccessLog.served({ ...good, ...line }), ({ address, code, kind, seconds }) => ({ address, code, kind, seconds }))
+    Option.map(
+      AccessLog.served({ ...good, ...line }),
+      ({ address, code, kind, seconds }) => ({ address, code, kind, seconds })
+    )
 
   it.each<readonly [string, Partial<AccessLog.Line>, number, AccessLog.Served["kind"]]>([
     ["an answer", {}, 200, null],
     ["an answer that is an error", { status: "502" }, 502, null],
-    ["a second try", { upstream: "unix:/a, unix:/run/web.sock", connected: "-, 0.000", answered: "-, 0.001" }, 200, null],
-    ["another location", { upstream: "unix:/a : unix:/run/web.sock", connected: "0.000 : -", answered: "0.000 : -", status: "502" }, 502, "connect"],
+    [
+      "a second try",
+      { upstream: "unix:/a, unix:/run/web.sock", connected: "-, 0.000", answered: "-, 0.001" },
+      200,
+      null
+    ],
+    [
+      "another location",
+      { upstream: "unix:/a : unix:/run/web.sock", connected: "0.000 : -", answered: "0.000 : -", status: "502" },
+      502,
+      "connect"
+    ],
     ["no connection", { status: "502", connected: "-", answered: "-" }, 502, "connect"],
     ["no answer", { status: "502", answered: "-" }, 502, "broken-off"],
     ["no answer in time", { status: "504", answered: "-" }, 504, "timeout"],
     ["a client that left", { status: "499", answered: "-" }, 499, "client-left"],
     ["what is not HTTP", { status: "009" }, 502, "bad-answer"],
     ["nginx's own answer", { status: "413", answered: "-" }, 413, null]
-  ])("%s", (_, line, code, kind) =>
-    assert.deepStrictEqual(served(line), Option.some({ address: "unix:/run/web.sock", code, kind, seconds: 0.012 })))
+  ])(
+    "%s",
+    (_, line, code, kind) =>
+      assert.deepStrictEqual(served(line), Option.some({ address: "unix:/run/web.sock", code, kind, seconds: 0.012 }))
+  )
 
   it("of an upgrade, only the time until it was agreed to counts", () =>
     assert.strictEqual(Option.getOrThrow(served({ status: "101", seconds: "86400.000" })).seconds, 0.01))

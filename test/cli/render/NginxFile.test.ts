@@ -75,7 +75,10 @@ describe("the nginx file", () => {
   it("tells tenement of requests where the file asks for it", () => {
     const syslog = { host: "127.0.0.1", port: 5514 }
     const asked = print([{ name: "a", command: "x" }], { syslog }).text
-    assert.match(asked, /^access_log syslog:server=127\.0\.0\.1:5514,nohostname,tag=tenement tenement if=\$tenement_logged;$/m)
+    assert.match(
+      asked,
+      /^access_log syslog:server=127\.0\.0\.1:5514,nohostname,tag=tenement tenement if=\$tenement_logged;$/m
+    )
     assert.notInclude(print([{ name: "a", command: "x" }]).text, "access_log")
   })
 
@@ -90,12 +93,19 @@ describe("the nginx file", () => {
       assert.strictEqual(skeleton(text), skeleton(bare.text))
     })))
 
-  it.each(["80", "127.0.0.1:8080", "[::]:443 ssl", "*:81", "443 ssl", "example.com:80"])("listens on %s", (text) =>
-    assert.isTrue(NginxFile.isListen(text)))
+  it.each(["80", "127.0.0.1:8080", "[::]:443 ssl", "*:81", "443 ssl", "example.com:80"])(
+    "listens on %s",
+    (text) => assert.isTrue(NginxFile.isListen(text))
+  )
 
-  it.each(["", "0", "80;", "80 default_server", "unix:/x", "80\n", "a b:80", "127.0.0.1", "80 ssl;"])("not on %j", (text) =>
-    assert.isFalse(NginxFile.isListen(text)))
+  it.each(["", "0", "80;", "80 default_server", "unix:/x", "80\n", "a b:80", "127.0.0.1", "80 ssl;"])(
+    "not on %j",
+    (text) => assert.isFalse(NginxFile.isListen(text))
+  )
 
   it("leaves ids to the names that the file lists", () =>
-    assert.include(print([{ name: "a", command: "x", instances: [InstanceId.make("b")] }]).text, "b.a.example.com tenement-a.b;"))
+    assert.include(
+      print([{ name: "a", command: "x", instances: [InstanceId.make("b")] }]).text,
+      "b.a.example.com tenement-a.b;"
+    ))
 })
