@@ -227,8 +227,8 @@ describe.skipIf(isSkipped)(`nginx${told}`, () => {
     Effect.gen(function*() {
       const { machine, syslog } = yield* front({
         service: {
-          api: upstream({ socket: "{data_dir}/api.sock" }),
-          worker: upstream({ socket: "{data_dir}/worker.sock" })
+          api: upstream({ socket: "{data_dir}/../api.sock" }),
+          worker: upstream({ socket: "{data_dir}/../worker.sock" })
         }
       })
       const port = yield* Nginx.freePort
@@ -236,8 +236,8 @@ describe.skipIf(isSkipped)(`nginx${told}`, () => {
       yield* Nginx.serve(`
         ${format}
         access_log syslog:server=127.0.0.1:${syslog},nohostname,tag=tenement tenement;
-        upstream api { server unix:${machine.dataDir}/api.sock; }
-        upstream worker { server unix:${machine.dataDir}/worker.sock; }
+        upstream api { server unix:${machine.dataDir}/../api.sock; }
+        upstream worker { server unix:${machine.dataDir}/../worker.sock; }
         server {
           listen 127.0.0.1:${port};
           server_name api.example.com;
