@@ -67,8 +67,8 @@ const main = async () => {
   }
   if (!fs.existsSync(tenement)) throw new Error("tenement is not built: npm run build")
   const app = fs.mkdtempSync(path.join(os.tmpdir(), "tenement-monitoring-"))
-  let interrupted = false
-  for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => interrupted = true)
+  const person = { isWaiting: true }
+  for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => person.isWaiting = false)
   try {
     const [listen, web] = [await freePort(), await freePort()]
     const copy = (name, change = (text) => text) =>
@@ -120,7 +120,7 @@ const main = async () => {
     for (const { metric } of alerts) console.log(`  ${metric.alertname}: ${metric.exported_instance ?? metric.service}`)
     if (stay) {
       console.log(`\nhttp://localhost:${web}/alerts shows the rules. Ctrl-C ends it.`)
-      while (!interrupted) {
+      while (person.isWaiting) {
         await get(listen, "/", "shop.localhost")
         await sleep(100)
       }

@@ -167,10 +167,10 @@ describe.skipIf(isSkipped)(`nginx${told}`, () => {
         }
       })
       const log = `${nginx.prefix}/off_site.log`
-      let isOver = false
+      const test = { isOver: false }
       const seen = new Set<string>()
       const load = Effect.gen(function*() {
-        while (!isOver) {
+        while (!test.isOver) {
           const { json, status, text } = yield* ask("web.example.test", "/")
           assert.strictEqual(status, 200, text)
           seen.add((json as Head).name)
@@ -182,7 +182,7 @@ describe.skipIf(isSkipped)(`nginx${told}`, () => {
         seen.clear()
         yield* eventually("both serve", Effect.sync(() => seen.size), (size) => size === 2)
       }
-      isOver = true
+      test.isOver = true
       yield* loads
       assert.isAbove(fs.readFileSync(log, "utf8").split("\n").length, 10, "the other log goes on")
 
@@ -227,8 +227,8 @@ describe.skipIf(isSkipped)(`nginx${told}`, () => {
     Effect.gen(function*() {
       const { machine, syslog } = yield* front({
         service: {
-          api: upstream({ socket: "{data_dir}/../api.sock" }),
-          worker: upstream({ socket: "{data_dir}/../worker.sock" })
+          api: upstream(),
+          worker: upstream()
         }
       })
       const port = yield* Nginx.freePort
@@ -236,8 +236,8 @@ describe.skipIf(isSkipped)(`nginx${told}`, () => {
       yield* Nginx.serve(`
         ${format}
         access_log syslog:server=127.0.0.1:${syslog},nohostname,tag=tenement tenement;
-        upstream api { server unix:${machine.dataDir}/../api.sock; }
-        upstream worker { server unix:${machine.dataDir}/../worker.sock; }
+        upstream api { server unix:${(yield* machine.view("api")).socket}; }
+        upstream worker { server unix:${(yield* machine.view("worker")).socket}; }
         server {
           listen 127.0.0.1:${port};
           server_name api.example.com;
