@@ -7,6 +7,7 @@ import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { Tenement } from "./actors/Tenement.ts"
 import { ConfigSource } from "./control/ConfigSource.ts"
@@ -15,6 +16,7 @@ import * as Server from "./control/Server.ts"
 import type { TenementConfig } from "./domain/Config.ts"
 import * as Embed from "./embed.ts"
 import * as Gateway from "./gateway/Gateway.ts"
+import * as Syslog from "./gateway/Syslog.ts"
 import * as Heap from "./layers/Heap.ts"
 import * as Launcher from "./layers/Launcher.ts"
 import * as Lock from "./layers/Lock.ts"
@@ -73,16 +75,30 @@ const reloadOnHangup = ({ load }: Options, manager: ServiceManager.ServiceManage
         ))
   )
 
-/** The API under the tree's `system`: it comes up before any service, and a defect in it restarts it. */
+/** An actor of the supervisor's own, under the tree's `system`; gives what it has opened, or why it could not. */
+const attached = <A, E>(id: string, open: Effect.Effect<A, E, Scope.Scope>): Effect.Effect<A, E, Tenement> =>
+  Effect.gen(function*() {
+    const { attach } = yield* Tenement
+    const opened = yield* Deferred.make<A, E>()
+    yield* attach({
+      id,
+      start: open.pipe(
+        Effect.flatMap((built) => Deferred.succeed(opened, built)),
+        Effect.tapErrorCause((cause) => Deferred.failCause(opened, cause)),
+        Effect.as(Effect.never)
+      )
+    })
+    return yield* Deferred.await(opened)
+  })
+
+/** The API: it comes up before any service, and a defect in it restarts it. */
 const serveApi = (
   options: Options,
   ready: Effect.Effect<void>
 ): Effect.Effect<Server.Server["Type"], ListenFailed, Tenement> =>
   Effect.gen(function*() {
     const { settings } = options.config
-    const { attach } = yield* Tenement
     const context = yield* Effect.context<Tenement>()
-    const opened = yield* Deferred.make<Server.Server["Type"], ListenFailed>()
     const own = ["localhost", ...(settings.listen === null ? [] : [settings.listen.host])]
     const server = Layer.unwrapScoped(Effect.map(Gateway.make({ own }), (front) =>
       Server.layer({
@@ -97,16 +113,19 @@ const serveApi = (
         Layer.provide(Layer.succeed(ConfigSource, { load: options.load })),
         Layer.provide(Layer.succeedContext(context))
       )
-    yield* attach({
-      id: "control",
-      start: Layer.build(Layer.fresh(server)).pipe(
-        Effect.flatMap((built) => Deferred.succeed(opened, Context.get(built, Server.Server))),
-        Effect.tapErrorCause((cause) => Deferred.failCause(opened, cause)),
-        Effect.as(Effect.never)
-      )
-    })
-    return yield* Deferred.await(opened)
+    return yield* attached("control", Effect.map(Layer.build(Layer.fresh(server)), Context.get(Server.Server)))
   })
+
+/** What nginx tells of the requests that it serves straight from the sockets, where the file asks for it. */
+const hearNginx = ({ config }: Options): Effect.Effect<void, Syslog.SyslogFailed, Tenement> => {
+  const { syslog } = config.settings
+  return syslog === null
+    ? Effect.void
+    : Effect.flatMap(
+      Effect.context<Tenement>(),
+      (context) => attached("syslog", Effect.mapInputContext(Syslog.listen(syslog), Context.merge(context)))
+    )
+}
 
 /** The end of everything, which fails if something is left. */
 const ended = ({ shutdown }: Context.Tag.Service<Tenement>) =>
@@ -139,6 +158,7 @@ export const serve = Effect.fn("daemon.serve")(
     return yield* Effect.gen(function*() {
       const isUp = yield* Effect.makeLatch(false)
       const served = yield* serveApi(options, isUp.await)
+      yield* hearNginx(options)
       const { boot } = yield* Tenement
       const manager = yield* ServiceManager.attend(process.env)
       yield* Effect.forkScoped(reloadOnHangup(options, manager))

@@ -342,7 +342,8 @@ export const layerStopped = (
               Effect.orElseSucceed(Effect.zipRight(open, Effect.map(find(name), ({ arrival }) => arrival)), () => gone),
               (arrival) => arrival
             ),
-          refused: metrics.refused
+          refused: metrics.refused,
+          logged: metrics.logged
         },
         metrics: Effect.flatMap(
           views,

@@ -23,4 +23,5 @@ export interface Traffic {
   /** Waits until the instance serves, within bounds; if it sleeps, it wakes. This alone takes time. */
   readonly arrive: (instance: InstanceName) => Effect.Effect<Arrival>
   readonly refused: Metrics["Type"]["refused"]
+  readonly logged: Metrics["Type"]["logged"]
 }

@@ -31,6 +31,7 @@ import * as Help from "./Help.ts"
 import { init } from "./init.ts"
 import { install } from "./install.ts"
 import { logs } from "./logs.ts"
+import { nginx } from "./nginx.ts"
 import { conclude } from "./Outcome.ts"
 import { ps } from "./ps.ts"
 import { reload } from "./reload.ts"
@@ -82,6 +83,7 @@ const commands = [
   doctor,
   reload,
   Token.token,
+  nginx,
   install
 ] as const
 

@@ -36,6 +36,7 @@ export const settings = (
     runDir: path(table.run_dir) ?? Host.runDir(socket),
     listen: table.listen,
     domain: table.domain,
+    syslog: table.syslog,
     startConcurrency: table.start_concurrency ?? 2 * host.cores,
     cgroupRoot: table.cgroup_root ?? null,
     logMaxBytes: Math.round(table.log_max_mb * 1024 ** 2),

@@ -90,6 +90,8 @@ export interface Settings {
   readonly runDir: string
   readonly listen: { readonly host: string; readonly port: number } | null
   readonly domain: string
+  /** Where nginx tells what it served, by datagrams; on loopback. */
+  readonly syslog: { readonly host: string; readonly port: number } | null
   readonly startConcurrency: number
   /** Where instances get their cgroups; `null` is the supervisor's own cgroup. */
   readonly cgroupRoot: string | null

@@ -91,8 +91,8 @@ export interface LogsOptions {
   readonly dataDir: string
   readonly maxBytes: number
   readonly keep: number
-  /** Told of lines that could not be written. */
-  readonly lost?: (instance: InstanceName, lines: number) => Effect.Effect<void>
+  /** Is told of lines that could not be kept. */
+  readonly onLost?: (instance: InstanceName, lines: number) => Effect.Effect<void>
 }
 
 // No service has a name with a dot. An instance's own folder will not do: its user could put a link in a log's place.
@@ -123,9 +123,9 @@ export const layer = (options: LogsOptions): Layer.Layer<Logs> =>
         clock: yield* Effect.clock,
         maxBytes: options.maxBytes,
         keep: options.keep,
-        lost: options.lost ?? (() => Effect.void),
         run: yield* FiberSet.makeRuntime<never, void, never>(),
         makeFifos: Fifo.makeMaker(),
+        lost: options.onLost ?? (() => Effect.void),
         written: (instance) => {
           for (const tell of followers) tell(instance)
         },

@@ -85,6 +85,7 @@ export const config = (
     runDir: `${folder}/run`,
     listen: null,
     domain: "localhost",
+    syslog: null,
     startConcurrency: 4,
     cgroupRoot: null,
     logMaxBytes: 1_000_000,

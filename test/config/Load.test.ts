@@ -220,6 +220,7 @@ describe("Load.load fills in", () => {
         runDir: "/run/tenement-services",
         listen: { host: "127.0.0.1", port: 8000 },
         domain: "localhost",
+        syslog: null,
         startConcurrency: 4,
         cgroupRoot: null,
         logMaxBytes: 10 * 1024 * 1024,

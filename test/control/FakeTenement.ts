@@ -74,6 +74,7 @@ export const config: TenementConfig = {
     runDir: "/run/tenement-services",
     listen: null,
     domain: "localhost",
+    syslog: null,
     startConcurrency: 2,
     cgroupRoot: null,
     logMaxBytes: 10 * 1024 ** 2,
@@ -175,7 +176,8 @@ export const make = Effect.gen(function*() {
       backends: () => Effect.succeed([]),
       arrive: () => Effect.never,
       answered: () => Effect.void,
-      refused: () => Effect.void
+      refused: () => Effect.void,
+      logged: () => Effect.void
     },
     metrics: Effect.succeed({ contentType: "text/plain; version=0.0.4; charset=utf-8", body: "up 1\n" })
   })

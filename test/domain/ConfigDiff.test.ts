@@ -77,6 +77,7 @@ const settings: TenementConfig["settings"] = {
   runDir: "/run/t",
   listen: null,
   domain: "localhost",
+  syslog: null,
   startConcurrency: 4,
   cgroupRoot: null,
   logMaxBytes: 1024 ** 2,

@@ -53,6 +53,7 @@ const front = (service: (socket: net.Socket, connection: number) => void, patien
         services: new Map([[web, Embed.service({ name: web, command: "web" })]])
       }),
       traffic: {
+        ...tenement.traffic,
         backends: () =>
           Effect.succeed([{
             instance: instanceName(web, defaultId),
