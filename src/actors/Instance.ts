@@ -77,6 +77,8 @@ export interface Instance {
   readonly backend: Effect.Effect<Backend>
   /** Tells of what nothing else would: what the kernel killed of it for memory. */
   readonly look: Effect.Effect<void>
+  /** Another supervisor takes over: it is written down as it is, and its actor does nothing more. */
+  readonly leave: Effect.Effect<void>
 }
 
 /**
@@ -180,7 +182,11 @@ export const make = Effect.fnUntraced(
         waitingFor: memory.missing
       })),
       backend: Effect.sync(() => backendOf(memory)),
-      look: InstanceCommands.lookAtMemory(memory, context)
+      look: InstanceCommands.lookAtMemory(memory, context),
+      leave: Effect.gen(function*() {
+        const reply = yield* Deferred.make<void>()
+        if (yield* memory.mailbox.offer({ _tag: "Leave", reply })) yield* Deferred.await(reply)
+      })
     }
     return instance
   }

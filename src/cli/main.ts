@@ -41,6 +41,7 @@ import { ofProcess, print, Session } from "./Session.ts"
 import { spawn } from "./spawn.ts"
 import * as Token from "./token.ts"
 import { tree } from "./tree.ts"
+import { upgrade } from "./upgrade.ts"
 import { weight } from "./weight.ts"
 import { why } from "./why.ts"
 
@@ -81,6 +82,7 @@ const commands = [
   Config.config,
   doctor,
   reload,
+  upgrade,
   Token.token,
   install
 ] as const

@@ -170,6 +170,7 @@ export const make = Effect.gen(function*() {
     reload: (next, { dryRun }) => Effect.succeed({ file: next.file, changes: [], applied: !dryRun, problems: [] }),
     boot: Effect.void,
     shutdown: Effect.succeed([]),
+    leave: () => Effect.void,
     attach: () => Effect.void,
     traffic: { backends: () => Effect.succeed([]), answered: () => Effect.void, refused: () => Effect.void },
     metrics: Effect.succeed({ contentType: "text/plain; version=0.0.4; charset=utf-8", body: "up 1\n" })
