@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Logger from "effect/Logger"
 import manifest from "../../package.json" with { type: "json" }
 import * as Configuration from "./Configuration.ts"
-import { connect } from "./Connect.ts"
+import { makeWay } from "./MakeWay.ts"
 import * as Palette from "./render/Palette.ts"
 import { Session } from "./Session.ts"
 
@@ -21,11 +21,6 @@ const logging = Effect.map(Session, ({ err, globals }) =>
       ? Logger.withConsoleError(Logger.logfmtLogger)
       : Logger.prettyLogger({ stderr: true, colors: err.palette !== Palette.plain })
   ))
-
-/** Asks the one that runs to end and to leave its instances; where none runs, there is nobody to ask. */
-const askToLeave = Effect.scoped(Effect.flatMap(connect, ({ tree }) => tree.leave({}))).pipe(
-  Effect.catchTag("NoSupervisor", () => Effect.void)
-)
 
 /** Whoever started this one to take its place waits to hear. */
 const refuse = ({ message }: { readonly message: string }) =>
@@ -46,7 +41,7 @@ export const serving = Effect.fnUntraced(function*({ handover }: { readonly hand
   const daemon = yield* Effect.promise(() => import("../daemon.ts"))
   const layer = yield* logging
   // Not if it was this one that was started to take over.
-  if (handover && process.send === undefined) yield* askToLeave
+  if (handover && process.send === undefined) yield* makeWay(config.settings.socket)
   yield* Effect.sync(() => {
     // To be told to end is how a supervisor is meant to end.
     process.exitCode = 0
