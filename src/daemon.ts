@@ -178,8 +178,7 @@ export const serve = Effect.fn("daemon.serve")(
         settings,
         version,
         manager,
-        doors: () => server()?.doors ?? [],
-        endStreams: Effect.suspend(() => server()?.endStreams ?? Effect.void),
+        server: () => server(),
         unlock: Scope.close(locked, Exit.void)
       })
       // Requests that wait at inherited doors are answered by instances that have been taken over.

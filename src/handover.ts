@@ -17,9 +17,10 @@ import type * as Net from "node:net"
 import * as InstanceRecord from "./actors/InstanceRecord.ts"
 import { Tenement } from "./actors/Tenement.ts"
 import type { Succession, Upgrade } from "./control/Api.ts"
-import type { Door, DoorName } from "./control/Door.ts"
+import type { DoorName } from "./control/Door.ts"
 import { NotReplaced } from "./control/Errors.ts"
 import type { Refused, Replacement } from "./control/Replacement.ts"
+import type { Server } from "./control/Server.ts"
 import type { Settings } from "./domain/Config.ts"
 import { bounded } from "./internal/bounded.ts"
 import * as LauncherSuccessor from "./layers/LauncherSuccessor.ts"
@@ -83,9 +84,8 @@ export interface Options {
   readonly settings: Settings
   readonly version: string
   readonly manager: ServiceManager
-  /** Of the server that there is at the moment. */
-  readonly doors: () => ReadonlyArray<Door>
-  readonly endStreams: Effect.Effect<void>
+  /** The server that there is at the moment. */
+  readonly server: () => typeof Server.Service | null
   /** Lets go of the lock. */
   readonly unlock: Effect.Effect<void>
 }
@@ -117,11 +117,12 @@ class Connections {
  * @category constructors
  */
 export const make = Effect.fn("handover.make")(function*(
-  { doors, endStreams, manager, settings, unlock, version }: Options
+  { manager, server, settings, unlock, version }: Options
 ): Effect.fn.Return<typeof Replacement.Service, never, Tenement | Scope.Scope> {
   const tenement = yield* Tenement
   const scope = yield* Effect.scope
   const one = yield* Effect.makeSemaphore(1)
+  const doors = () => server()?.doors ?? []
 
   /** Nothing is undone from here on: what this process has belongs to another. */
   const exit = (code: number) => Effect.sync(() => process.exit(code))
@@ -172,7 +173,7 @@ export const make = Effect.fn("handover.make")(function*(
   const rest = (connections: Connections) =>
     tenement.leave(Effect.suspend(() => {
       for (const door of doors()) door.hold(connections.keep(door.name))
-      return endStreams
+      return server()?.endStreams ?? Effect.void
     })).pipe(Effect.zipRight(unlock))
 
   type Candidate = Effect.Effect.Success<ReturnType<typeof prepared>>
@@ -251,6 +252,7 @@ export const make = Effect.fn("handover.make")(function*(
       const connections = new Connections()
       yield* rest(connections)
       yield* closeDoors
+      yield* server()?.removeSocket ?? Effect.void
       connections.close()
       yield* Effect.logInfo("this supervisor ends, and leaves its instances to the next one")
       yield* Deferred.succeed(result, undefined)

@@ -108,7 +108,7 @@ const bind = (server: Net.Server, path: string) =>
 /**
  * Opens the control socket, or goes on with the one that an earlier supervisor has opened: mode 0600 from its first moment whatever the umask, in a folder that is made 0700 if there
  * is none. For root, the folder must be one where nobody else can exchange it. A socket that nobody listens on any more is replaced; anything else in its place is left alone. When the
- * scope closes the socket is taken away, if it is still ours.
+ * scope closes the socket is taken away, if it is still ours; what this gives does so before.
  *
  * @since 0.1.0
  * @category constructors
@@ -124,12 +124,12 @@ export const openSocket = Effect.fn("Listeners.openSocket")(function*(
       listen(server, { fd: inherited }, failed("socket", path)),
       attempt(path, () => Fs.lstatSync(path))
     )
-  yield* Effect.addFinalizer(() =>
-    Effect.sync(() => {
-      const found = Fs.lstatSync(path, { throwIfNoEntry: false })
-      if (found?.dev === dev && found.ino === ino) Fs.unlinkSync(path)
-    })
-  )
+  const remove = Effect.sync(() => {
+    const found = Fs.lstatSync(path, { throwIfNoEntry: false })
+    if (found?.dev === dev && found.ino === ino) Fs.unlinkSync(path)
+  })
+  yield* Effect.addFinalizer(() => remove)
+  return remove
 })
 
 const openAnew = Effect.fnUntraced(function*(server: Net.Server, path: string) {

@@ -68,6 +68,8 @@ export class Server extends Context.Tag("tenement/control/Server")<Server, {
   readonly socket: string
   readonly listen: { readonly host: string; readonly port: number } | null
   readonly doors: ReadonlyArray<Door.Door>
+  /** Takes the control socket's path away: nobody is to be found there. */
+  readonly removeSocket: Effect.Effect<void>
   /** Ends streams that have no end of their own: another supervisor goes on with them. */
   readonly endStreams: Effect.Effect<void>
 }>() {}
@@ -150,7 +152,7 @@ const make = (options: Options) =>
     const inherited = (door: Door.DoorName) => options.inherited?.get(door) ?? null
     const local = yield* makeServer(trusting, yield* over("socket"))
     const control = Door.of("control", local)
-    yield* Listeners.openSocket(local, options.socket, inherited("control"))
+    const removeSocket = yield* Listeners.openSocket(local, options.socket, inherited("control"))
     const own = yield* over("tcp")
     const front = options.front?.(own)
     const remote = front === undefined
@@ -168,6 +170,7 @@ const make = (options: Options) =>
       socket: options.socket,
       listen,
       doors: listen === null ? [control] : [control, door],
+      removeSocket,
       endStreams: Deferred.fail(closing, new HandedOver())
     })
   })
