@@ -166,6 +166,8 @@ export interface Mortal extends Machine {
   readonly upgrade: (...words: ReadonlyArray<string>) => Effect.Effect<Mortal>
   /** The same machine with the supervisor that is in charge now, whoever started it. */
   readonly succeeded: Effect.Effect<Mortal>
+  /** Another `serve`, with these words, which comes to be in charge beside or after this one. */
+  readonly followedBy: (...words: ReadonlyArray<string>) => Effect.Effect<Mortal>
 }
 
 /** A supervisor that another one has started: how it ended is not ours to know, only that it did. */
@@ -210,7 +212,19 @@ export const make = (file: Site.File, options: Options = {}): Effect.Effect<Mort
             yield* gone
             return next
           }),
-        succeeded
+        succeeded,
+        followedBy: (...words) =>
+          Effect.gen(function*() {
+            yield* Scope.extend(site.run(["serve", ...words, "--config", site.file], options), scope)
+            yield* eventually(
+              "another one answers",
+              Effect.either(Http.request(site.socket, "/health")),
+              (answer) =>
+                Either.isRight(answer) &&
+                (answer.right.json as { readonly pid: number } | undefined)?.pid !== supervisor.pid
+            )
+            return yield* succeeded
+          })
       }
       latest.machine = machine
       return machine

@@ -249,28 +249,14 @@ describe("serve --handover", () => {
       const machine = yield* make({ service: { web: Fx.service(web, "serve=200"), count: counting(2000) } })
       yield* machine.until("web", "healthy")
       const before = identities(yield* machine.list)
-      const start = Effect.zipRight(
-        machine.run(["serve", "--handover", "--config", machine.file]),
-        Effect.suspend(() =>
-          eventually(
-            "another answers",
-            Effect.either(Http.request(machine.socket, "/health")),
-            (answer) =>
-              Either.isRight(answer) &&
-              (answer.right.json as { readonly pid: number } | undefined)?.pid !== machine.supervisor.pid
-          )
-        )
-      )
-      yield* start
+      const next = yield* machine.followedBy("--handover")
       assert.deepStrictEqual(yield* machine.supervisor.exited, { code: 0, signal: null })
-      const next = yield* machine.succeeded
       assert.deepStrictEqual(identities(yield* next.list), before)
       yield* next.supervisor.signal("SIGUSR2")
       yield* next.supervisor.exited
       assert.isTrue(before.every((identity) => Proc.isAlive(Number(identity.split("@")[0]))), "they go on")
       assert.isFalse(fs.existsSync(machine.socket), "nobody can be asked")
-      yield* start
-      const last = yield* machine.succeeded
+      const last = yield* next.followedBy("--handover")
       assert.deepStrictEqual(identities(yield* last.list), before)
       yield* eventually("all is read", numbersOf(last), (all) => all.at(-1) === 2000)
       assert.deepStrictEqual(yield* numbersOf(last), Array.from({ length: 2000 }, (_, index) => index + 1))
