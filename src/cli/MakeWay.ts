@@ -30,7 +30,8 @@ export const makeWay = (socket: string): Effect.Effect<void, Refused> =>
       response.on("data", (text: string) => body += text)
       response.once("end", () =>
         response.statusCode === 200 ? resume(Effect.void) : refused(String(JSON.parse(messageIn(body)))))
-      response.once("error", (error) => refused(codeOf(error)))
+      response.once("error", (error) =>
+        refused(codeOf(error)))
     })
     request.once("error", (error) => nobody.has(codeOf(error)) ? resume(Effect.void) : refused(codeOf(error)))
     request.end()

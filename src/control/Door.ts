@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as FiberId from "effect/FiberId"
 import type * as Http from "node:http"
-import type * as Net from "node:net"
+import * as Net from "node:net"
 
 /**
  * @since 0.1.0
@@ -107,6 +107,7 @@ export const of = (name: DoorName, server: Http.Server): Door => {
       server.emit("connection", connection)
     },
     emptied: Deferred.await(emptied),
-    close: () => void server.close()
+    // An HTTP server would also close connections on which a request may be coming at this very moment.
+    close: () => void Net.Server.prototype.close.call(server)
   }
 }

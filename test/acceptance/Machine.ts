@@ -196,7 +196,10 @@ export const make = (file: Site.File, options: Options = {}): Effect.Effect<Mort
       const succeeded = Effect.gen(function*() {
         const { json } = yield* Effect.orDie(Http.request(site.socket, "/health"))
         const { pid } = json as { readonly pid: number }
-        yield* Scope.addFinalizer(scope, Effect.sync(() => Proc.isAlive(pid) ? process.kill(pid, "SIGKILL") : undefined))
+        yield* Scope.addFinalizer(
+          scope,
+          Effect.sync(() => Proc.isAlive(pid) ? process.kill(pid, "SIGKILL") : undefined)
+        )
         return mortal(foreign(pid, supervisor))
       })
       const machine: Mortal = {

@@ -170,14 +170,18 @@ describe("an upgrade", () => {
         assert.deepStrictEqual(yield* restartsOf(next), counts)
         current = next
       }
-      for (const { end } of loops) assert.deepStrictEqual(yield* end, [])
+      assert.deepStrictEqual(yield* Effect.forEach(loops, ({ end }) => end), [[], [], [], []])
 
       // What happens from now on is noticed as ever.
       yield* current.touch("go")
       yield* current.touch("tell")
       yield* current.until("starting", "healthy")
       yield* current.until("told", "running")
-      assert.include(JSON.stringify((yield* current.describe("sick")).history), "BackoffElapsed", "what led here is told")
+      assert.include(
+        JSON.stringify((yield* current.describe("sick")).history),
+        "BackoffElapsed",
+        "what led here is told"
+      )
       yield* eventually(
         "it is through",
         Effect.sync(() => fs.existsSync(`${current.dataDir}/count/default/done`)),
@@ -244,21 +248,25 @@ describe("an upgrade", () => {
 })
 
 describe("serve --handover", () => {
-  it.scopedLive("serves where nobody does, and else takes the place of who does, which may also leave by itself", () =>
-    Effect.gen(function*() {
-      const machine = yield* make({ service: { web: Fx.service(web, "serve=200"), count: counting(2000) } })
-      yield* machine.until("web", "healthy")
-      const before = identities(yield* machine.list)
-      const next = yield* machine.followedBy("--handover")
-      assert.deepStrictEqual(yield* machine.supervisor.exited, { code: 0, signal: null })
-      assert.deepStrictEqual(identities(yield* next.list), before)
-      yield* next.supervisor.signal("SIGUSR2")
-      yield* next.supervisor.exited
-      assert.isTrue(before.every((identity) => Proc.isAlive(Number(identity.split("@")[0]))), "they go on")
-      assert.isFalse(fs.existsSync(machine.socket), "nobody can be asked")
-      const last = yield* next.followedBy("--handover")
-      assert.deepStrictEqual(identities(yield* last.list), before)
-      yield* eventually("all is read", numbersOf(last), (all) => all.at(-1) === 2000)
-      assert.deepStrictEqual(yield* numbersOf(last), Array.from({ length: 2000 }, (_, index) => index + 1))
-    }), 120_000)
+  it.scopedLive(
+    "serves where nobody does, and else takes the place of who does, which may also leave by itself",
+    () =>
+      Effect.gen(function*() {
+        const machine = yield* make({ service: { web: Fx.service(web, "serve=200"), count: counting(2000) } })
+        yield* machine.until("web", "healthy")
+        const before = identities(yield* machine.list)
+        const next = yield* machine.followedBy("--handover")
+        assert.deepStrictEqual(yield* machine.supervisor.exited, { code: 0, signal: null })
+        assert.deepStrictEqual(identities(yield* next.list), before)
+        yield* next.supervisor.signal("SIGUSR2")
+        yield* next.supervisor.exited
+        assert.isTrue(before.every((identity) => Proc.isAlive(Number(identity.split("@")[0]))), "they go on")
+        assert.isFalse(fs.existsSync(machine.socket), "nobody can be asked")
+        const last = yield* next.followedBy("--handover")
+        assert.deepStrictEqual(identities(yield* last.list), before)
+        yield* eventually("all is read", numbersOf(last), (all) => all.at(-1) === 2000)
+        assert.deepStrictEqual(yield* numbersOf(last), Array.from({ length: 2000 }, (_, index) => index + 1))
+      }),
+    120_000
+  )
 })
