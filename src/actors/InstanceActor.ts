@@ -18,7 +18,17 @@ import type { Deadlines } from "../domain/Saved.ts"
 import { Store } from "../layers/Store.ts"
 import { close } from "./Close.ts"
 import * as InstanceCommands from "./InstanceCommands.ts"
-import { type InstanceMemory, lost, type Message, post, runOf, settle, type Task, taskOf, turnAway } from "./InstanceMemory.ts"
+import {
+  type InstanceMemory,
+  lost,
+  type Message,
+  post,
+  runOf,
+  settle,
+  type Task,
+  taskOf,
+  turnAway
+} from "./InstanceMemory.ts"
 import * as InstanceParts from "./InstanceParts.ts"
 import * as InstanceRecord from "./InstanceRecord.ts"
 import * as InstanceRun from "./InstanceRun.ts"

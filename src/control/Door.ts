@@ -48,6 +48,7 @@ export interface Door {
 /** @internal */
 export const of = (name: DoorName, server: Http.Server): Door => {
   const connections = new Set<Net.Socket>()
+  const kept = new Set<Net.Socket>()
   const emptied = Deferred.unsafeMake<void>(FiberId.none)
   let keep: ((connection: Net.Socket) => void) | null = null
 
@@ -62,22 +63,25 @@ export const of = (name: DoorName, server: Http.Server): Door => {
 
   /** Node knows on which no request is under way, and has one thing to do with them. Of fresh ones it says nothing. */
   const idle = (): ReadonlyArray<Net.Socket> => {
-    const found = [...connections].filter(({ bytesRead }) => bytesRead === 0)
-    for (const connection of connections) {
+    const found = new Set([...connections].filter(({ bytesRead }) => bytesRead === 0))
+    // Those that are kept already are idle, too, until they are passed on.
+    const all = [...connections, ...kept]
+    for (const connection of all) {
       connection.destroy = () => {
-        if (!found.includes(connection)) found.push(connection)
+        if (connections.has(connection)) found.add(connection)
         return connection
       }
     }
     server.closeIdleConnections()
-    for (const connection of connections) delete (connection as Partial<Net.Socket>).destroy
-    return found
+    for (const connection of all) delete (connection as Partial<Net.Socket>).destroy
+    return [...found]
   }
 
   const sweep = () => {
     for (const connection of idle()) {
       connection.pause()
       connection.setTimeout(0)
+      kept.add(connection)
       keep?.(connection)
       forget(connection)
     }
