@@ -41,7 +41,7 @@ const topOf = (
  * The cgroup of the unit that this process runs in. With `DelegateSubgroup=supervisor` systemd starts it in one below, so
  * that the unit's own holds no process, and may have limited ones in it whenever the unit is started.
  */
-const unitOf = (own: string): string => /\.service\/supervisor$/.test(own) ? Path.dirname(own) : own
+const unitOf = (own: string): string => own.endsWith(".service/supervisor") ? Path.dirname(own) : own
 
 /** From the folder below `mount` down to `path`. */
 const steps = (mount: string, path: string): ReadonlyArray<string> =>
