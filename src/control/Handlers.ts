@@ -187,7 +187,8 @@ const tree = HttpApiBuilder.group(Api, "tree", (handlers) =>
           tenement.reload(next, { dryRun: urlParams.dryRun ?? false })))
       .handleRaw("upgrade", () =>
         Effect.zipRight(overSocket, Effect.flatMap(upgradeBody, replacement.upgrade)))
-      .handle("leave", () => Effect.zipRight(overSocket, Effect.as(replacement.leave, { pid: process.pid })))
+      .handle("leave", () =>
+        Effect.zipRight(overSocket, Effect.as(replacement.leave, { pid: process.pid })))
       .handle("openapi", () => Effect.sync(() => OpenApi.fromApi(Api)))
   }))
 
