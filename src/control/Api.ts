@@ -259,7 +259,7 @@ const tree = HttpApiGroup.make("tree")
   .add(
     HttpApiEndpoint.post("deploy", "/deploy").setPayload(Deploy).addSuccess(Views.Outcome)
       .addError(ConfigInvalid).addError(NoSuchService).addError(NoSuchInstance).addError(NotReady)
-      .addError(Busy).addError(ActorLost).addError(ShuttingDown).addError(StoreFailed)
+      .addError(Busy).addError(ActorLost).addError(ShuttingDown).addError(HandedOver).addError(StoreFailed)
       .annotateContext(describing(
         "Starts a version next to the others and moves traffic to it when it is ready; one that is not is removed"
       ))
