@@ -81,6 +81,8 @@ export interface Instance {
   readonly arrival: Effect.Effect<Arrivals.Arrival>
   /** Tells of what nothing else would: what the kernel killed of it for memory. */
   readonly look: Effect.Effect<void>
+  /** Another supervisor takes over: it is written down as it is, and its actor does nothing more. */
+  readonly leave: Effect.Effect<void>
 }
 
 /**
@@ -185,7 +187,11 @@ export const make = Effect.fnUntraced(
       })),
       backend: Effect.sync(() => backendOf(memory)),
       arrival: Arrivals.wait(memory),
-      look: InstanceCommands.lookAtMemory(memory, context)
+      look: InstanceCommands.lookAtMemory(memory, context),
+      leave: Effect.gen(function*() {
+        const reply = yield* Deferred.make<void>()
+        if (yield* memory.mailbox.offer({ _tag: "Leave", reply })) yield* Deferred.await(reply)
+      })
     }
     return instance
   }

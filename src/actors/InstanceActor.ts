@@ -19,12 +19,23 @@ import { Store } from "../layers/Store.ts"
 import { close } from "./Close.ts"
 import * as Idleness from "./Idleness.ts"
 import * as InstanceCommands from "./InstanceCommands.ts"
-import { type InstanceMemory, lost, type Message, post, runOf, settle, type Task, taskOf } from "./InstanceMemory.ts"
+import {
+  type InstanceMemory,
+  lost,
+  type Message,
+  post,
+  runOf,
+  settle,
+  type Task,
+  taskOf,
+  turnAway
+} from "./InstanceMemory.ts"
 import * as InstanceParts from "./InstanceParts.ts"
 import * as InstanceRecord from "./InstanceRecord.ts"
 import * as InstanceRun from "./InstanceRun.ts"
 import { now } from "./Now.ts"
 import { ReadinessRegistry } from "./ReadinessRegistry.ts"
+import type { Ticket } from "./Tasks.ts"
 import * as Tasks from "./Tasks.ts"
 import * as Wakes from "./Wakes.ts"
 
@@ -162,6 +173,42 @@ export const start = (memory: InstanceMemory, context: Context.Context<InstanceC
         yield* Deferred.succeed(reply, undefined)
       }).pipe(Effect.onError(() => Deferred.fail(reply, lost(memory))))
 
+    /** What the tasks told at the very end still happened; what is to be done about it is for whoever comes next. */
+    const lastWord = (message: Message, wasCurrent: (ticket: Ticket<Task>) => boolean) =>
+      Effect.suspend(() => {
+        if (message._tag !== "Event" || message.waiter !== null) return turnAway(memory, [message])
+        const { event, ticket } = message
+        // A launch that had not begun was called off for the others' sake, not for its own.
+        const { beside: { retiring, successor }, main } = livesOf(memory)
+        const isCalledOff = event._tag === "LaunchAborted" && [main, successor, ...retiring].some((life) =>
+          life?.incarnation === event.incarnation && life.phase._tag === "Launching"
+        )
+        if (isCalledOff || (ticket !== null && !wasCurrent(ticket))) return Effect.void
+        const next = Rollout.decide(memory.parts.policy, livesOf(memory), event)
+        memory.state = next.main
+        memory.beside = next.beside
+        note(memory, next.commands, event.at)
+        return Effect.forEach(next.commands.filter(({ _tag }) => _tag === "Publish"), perform, { discard: true })
+      })
+
+    const onLeave = ({ reply }: Of<"Leave">) =>
+      Effect.gen(function*() {
+        memory.left = true
+        memory.closed = true
+        const wasCurrent = yield* tasks.end
+        yield* Effect.forEach(yield* memory.mailbox.clear, (message) => lastWord(message, wasCurrent), {
+          discard: true
+        })
+        const unfinished = memory.log === null ? undefined : yield* memory.log.leave
+        yield* InstanceRecord.write(store, memory, memory.state, unfinished)
+        for (const waiter of memory.waiters) yield* Deferred.fail(waiter.reply, lost(memory))
+        memory.waiters.clear()
+      }).pipe(
+        Effect.uninterruptible,
+        Effect.ensuring(Deferred.succeed(reply, undefined)),
+        Effect.zipRight(Effect.never)
+      )
+
     const handle = (message: Message): Effect.Effect<unknown> => {
       switch (message._tag) {
         case "Event":
@@ -172,6 +219,8 @@ export const start = (memory: InstanceMemory, context: Context.Context<InstanceC
           return onReconfigure(message)
         case "Defect":
           return Effect.failCause(message.cause)
+        case "Leave":
+          return onLeave(message)
       }
     }
 
@@ -184,5 +233,7 @@ export const start = (memory: InstanceMemory, context: Context.Context<InstanceC
           { discard: true }
         )
     )
+    // A defect in the midst of leaving makes it nobody's again.
+    if (memory.left) return Effect.never
     return Effect.zipRight(goOn, Effect.forever(Effect.flatMap(Effect.orDie(memory.mailbox.take), handle)))
   })

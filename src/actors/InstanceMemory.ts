@@ -106,6 +106,8 @@ export type Message =
     readonly reply: Deferred.Deferred<void, ActorLost | StoreFailed>
   }
   | { readonly _tag: "Defect"; readonly cause: Cause.Cause<never> }
+  /** Another supervisor takes over: the actor writes down where it is and does nothing more. */
+  | { readonly _tag: "Leave"; readonly reply: Deferred.Deferred<void> }
 
 /**
  * Written by the actor and its tasks alone.
@@ -143,6 +145,8 @@ export interface InstanceMemory {
   down: ReadonlyArray<ServiceName>
   /** Nobody will take anything from the mailbox any more. */
   closed: boolean
+  /** Another supervisor has it. */
+  left: boolean
 }
 
 /**
@@ -194,7 +198,8 @@ export const make = Effect.fnUntraced(function*(options: Options, scope: Scope.S
     restarts: options.saved?.restarts ?? none,
     missing: [],
     down: [],
-    closed: false
+    closed: false,
+    left: false
   }
   // By hand: `Effect.addFinalizer` keeps the fiber's whole state with each.
   yield* Scope.addFinalizer(scope, bury(memory))
@@ -207,18 +212,31 @@ const besideOf = (saved: Saved | null): Rollout.Beside => {
   return { failure, retiring, successor }
 }
 
+/**
+ * Whoever has asked for something is told that it is not to be had here any more.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const turnAway = (memory: InstanceMemory, messages: Iterable<Message>): Effect.Effect<void> =>
+  Effect.gen(function*() {
+    const error = lost(memory)
+    for (const message of messages) {
+      if (message._tag === "Reconfigure") yield* Deferred.fail(message.reply, error)
+      if (message._tag === "Override") yield* Deferred.fail(message.reply, error)
+      if (message._tag === "Event" && message.waiter !== null) yield* Deferred.fail(message.waiter.reply, error)
+      if (message._tag === "Leave") yield* Deferred.succeed(message.reply, undefined)
+    }
+  })
+
 const bury = (memory: InstanceMemory) =>
   Effect.gen(function*() {
     memory.closed = true
-    const error = lost(memory)
     // What waits for room comes in when there is some.
     for (let left = yield* memory.mailbox.clear; left.length > 0; left = yield* memory.mailbox.clear) {
-      for (const message of left) {
-        if (message._tag === "Override") yield* Deferred.fail(message.reply, error)
-        if (message._tag === "Reconfigure") yield* Deferred.fail(message.reply, error)
-        if (message._tag === "Event" && message.waiter !== null) yield* Deferred.fail(message.waiter.reply, error)
-      }
+      yield* turnAway(memory, left)
     }
+    const error = lost(memory)
     yield* Effect.forEach(memory.waiters, ({ reply }) => Deferred.fail(reply, error), { discard: true })
     yield* memory.mailbox.shutdown
   })

@@ -35,7 +35,9 @@ const isReason = Schema.is(ExitReason)
  * @category combinators
  */
 export const hasRun = ({ phase }: InstanceState): boolean =>
-  phase._tag === "Starting" || phase._tag === "Up" || (phase._tag === "Ending" && phase.run !== null)
+  // A supervisor that made way may have launched it and not come to say so.
+  phase._tag === "Launching" || phase._tag === "Starting" || phase._tag === "Up" ||
+  (phase._tag === "Ending" && phase.run !== null)
 
 /**
  * All runs of it that there are, or were until a moment ago: the one that serves, and those beside it.
@@ -119,7 +121,10 @@ export const takeOver = Effect.fnUntraced(function*(memory: InstanceMemory, save
   // Oldest first: what the newest prints is what the log goes on with.
   memory.runs = yield* Effect.forEach(
     [...runs].sort((a, b) => a.incarnation - b.incarnation),
-    (run) => InstanceRun.adopt({ name, settings, readiness, log }, run, memory.scope)
+    (run, index) => {
+      const unfinished = index === runs.length - 1 ? saved.unfinished : undefined
+      return InstanceRun.adopt({ name, settings, readiness, log, unfinished }, run, memory.scope)
+    }
   )
   const adopted = runOf(memory)
   if (adopted === null) return

@@ -42,6 +42,7 @@ import { ofProcess, print, Session } from "./Session.ts"
 import { spawn } from "./spawn.ts"
 import * as Token from "./token.ts"
 import { tree } from "./tree.ts"
+import { upgrade } from "./upgrade.ts"
 import { weight } from "./weight.ts"
 import { why } from "./why.ts"
 
@@ -82,6 +83,7 @@ const commands = [
   Config.config,
   doctor,
   reload,
+  upgrade,
   Token.token,
   nginx,
   install

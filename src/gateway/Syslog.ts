@@ -42,7 +42,8 @@ const gatherMs = 1000
 const open = ({ host, port }: { readonly host: string; readonly port: number }) =>
   Effect.acquireRelease(
     Effect.async<Dgram.Socket, SyslogFailed>((resume) => {
-      const socket = Dgram.createSocket(host.includes(":") ? "udp6" : "udp4")
+      // The supervisor before this one may listen still, for as long as it finishes what is under way.
+      const socket = Dgram.createSocket({ type: host.includes(":") ? "udp6" : "udp4", reuseAddr: true })
       const onError = (error: Error) => resume(new SyslogFailed({ where: `${host}:${port}`, code: codeOf(error) }))
       socket.once("error", onError)
       socket.bind({ address: host, port, exclusive: true }, () => {

@@ -417,7 +417,8 @@ export class Machine {
             Effect.succeed({
               begin: () => Effect.succeed({ stdout: 1, stderr: 2 }),
               resume: () => Effect.void,
-              end: Effect.void
+              end: Effect.void,
+              leave: Effect.succeed({})
             }),
           read: () => Stream.empty,
           last: () => Effect.succeed([]),

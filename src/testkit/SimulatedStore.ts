@@ -35,6 +35,7 @@ export class SimulatedStore {
 
   /** As a supervisor finds it that starts now. */
   open(): Context.Tag.Service<Store> {
+    let isSealed = false
     const found = new Map([...this.live].map(([key, value]) => [key, JSON.parse(value) as unknown]))
     return {
       session: { boot: String(this.boots), origin: 0 },
@@ -44,8 +45,11 @@ export class SimulatedStore {
           for (const key of taken.keys()) found.delete(key)
           return taken
         }),
-      put: (key, value) => Effect.sync(() => void this.live.set(key, JSON.stringify(value))),
-      remove: (key) => Effect.sync(() => void this.live.delete(key)),
+      put: (key, value) => Effect.sync(() => isSealed ? undefined : void this.live.set(key, JSON.stringify(value))),
+      remove: (key) => Effect.sync(() => isSealed ? undefined : void this.live.delete(key)),
+      seal: Effect.sync(() => {
+        isSealed = true
+      }),
       flushed: Effect.suspend(() => {
         const written = new Map(this.live)
         const number = ++this.begun

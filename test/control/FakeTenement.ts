@@ -171,6 +171,7 @@ export const make = Effect.gen(function*() {
     reload: (next, { dryRun }) => Effect.succeed({ file: next.file, changes: [], applied: !dryRun, problems: [] }),
     boot: Effect.void,
     shutdown: Effect.succeed([]),
+    leave: () => Effect.void,
     attach: () => Effect.void,
     traffic: {
       backends: () => Effect.succeed([]),
