@@ -40,10 +40,12 @@ export class ReadinessRegistry extends Context.Tag("tenement/actors/ReadinessReg
 const standingOf = (state: InstanceState): Standing => isReady(state) ? "ready" : isSettled(state) ? "down" : "coming"
 
 /**
+ * Nobody is known yet.
+ *
  * @since 0.1.0
- * @category layers
+ * @category constructors
  */
-export const layer: Layer.Layer<ReadinessRegistry> = Layer.sync(ReadinessRegistry, () => {
+export const make = (): Context.Tag.Service<ReadinessRegistry> => {
   const services = new Map<ServiceName, Map<InstanceName, Standing>>()
   let changed = Deferred.unsafeMake<void>(FiberId.none)
 
@@ -86,4 +88,10 @@ export const layer: Layer.Layer<ReadinessRegistry> = Layer.sync(ReadinessRegistr
         }
       })
   }
-})
+}
+
+/**
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer: Layer.Layer<ReadinessRegistry> = Layer.sync(ReadinessRegistry, make)
