@@ -146,6 +146,7 @@ export class Machine {
   /** The supervisor is gone, and with it what only it knew. */
   loseSupervisor(): void {
     this.store.close()
+    this.processes.disown()
     this.sockets.clear()
     this.logs.clear()
   }

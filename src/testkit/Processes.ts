@@ -78,6 +78,8 @@ export class Processes {
   private readonly options: Options
   private readonly of: (service: string) => Behaviour
   private readonly own = new WeakMap<Child, Own>()
+  /** What the present supervisor has started or taken over. */
+  private readonly owned = new Set<Child>()
   private started = 0
 
   constructor(of: (service: string) => Behaviour, options: Options) {
@@ -106,6 +108,11 @@ export class Processes {
       child.alive = false
       child.strays = false
     }
+  }
+
+  /** The supervisor is another one, and knows none of them. */
+  disown(): void {
+    this.owned.clear()
   }
 
   /** The main process ends. */
@@ -193,6 +200,7 @@ export class Processes {
     }
     this.own.set(child, own)
     this.children.push(child)
+    this.owned.add(child)
     this.trace.push(`start ${instance}`)
     const { endsAtOnce } = this.behaviour(child)
     if (endsAtOnce !== null) this.end(child, endsAtOnce)
@@ -233,7 +241,20 @@ export class Processes {
           Effect.zipRight(Deferred.await(known.exited), Deferred.succeed(exited, unknown))
         ))
       } else yield* Deferred.succeed(exited, unknown)
-      const process = this.handle(found, { exited, gone: known.gone })
+      this.owned.add(found)
+      // What was started since that supervisor wrote anything down is found with it, by its cgroup or its environment.
+      const others = () =>
+        this.children.filter((child) =>
+          child.instance === found.instance && this.isThere(child) && !this.owned.has(child)
+        )
+      const process: Process = {
+        ...this.handle(found, { exited, gone: known.gone }),
+        hasStragglers: Effect.sync(() => found.strays || others().length > 0),
+        killTree: Effect.sync(() => {
+          this.kill(found)
+          for (const child of others()) this.finish(child)
+        })
+      }
       yield* Scope.addFinalizer(yield* Effect.scope, process.killTree)
       return process
     })

@@ -10,7 +10,7 @@ import { type Limits, unlimited } from "../domain/Config.ts"
 import { type InstanceName, parts } from "../domain/Names.ts"
 import type { Cgroup, Cgroups, Place } from "../layers/Cgroups.ts"
 import { CgroupFailed } from "../layers/Errors.ts"
-import type { Processes } from "./Processes.ts"
+import type { Child, Processes } from "./Processes.ts"
 import type { Behaviour } from "./Program.ts"
 
 interface Group extends Place {
@@ -18,10 +18,11 @@ interface Group extends Place {
   oomKills: number
 }
 
-const nameOf = ({ incarnation, instance }: Place): string => `${instance} ${incarnation}`
+const nameOf = ({ beside, instance }: Place): string => `${instance} ${beside ?? ""}`
 
-const isAt = ({ incarnation, instance }: Place) => (run: Place): boolean =>
-  run.instance === instance && run.incarnation === incarnation
+/** Whether a process is in there. */
+const isIn = ({ beside, instance }: Place) => (child: Child): boolean =>
+  child.instance === instance && (beside === null || child.incarnation === beside)
 
 const limitsOf = ({ cpuLimit, cpuShares, memoryLimitBytes, pidsLimit }: Limits): Limits => ({
   memoryLimitBytes,
@@ -62,7 +63,7 @@ export class SimulatedCgroups {
     const group = this.newestOf(instance)
     if (group === undefined) return
     group.oomKills++
-    const leader = this.processes.children.find((child) => isAt(group)(child) && child.alive)
+    const leader = this.processes.children.find((child) => isIn(group)(child) && child.alive)
     if (leader === undefined || !isLeader) return
     leader.oomKilled = true
     this.processes.end(leader, { signal: "SIGKILL" })
@@ -93,7 +94,7 @@ export class SimulatedCgroups {
 
   private handle(group: Group): Cgroup {
     const { instance } = group
-    const isMember = isAt(group)
+    const isMember = isIn(group)
     const members = Effect.sync(() =>
       this.processes.children.flatMap((child) => isMember(child) && child.alive ? [child.pid] : [])
     )
@@ -116,14 +117,14 @@ export class SimulatedCgroups {
 
   private readonly make: Context.Tag.Service<Cgroups>["make"] = (place, limits) =>
     Effect.suspend((): Effect.Effect<Cgroup | null, CgroupFailed, Scope.Scope> => {
-      const { incarnation, instance } = place
+      const { beside, instance } = place
       if (this.isBroken(instance)) return this.failure(instance, null, "EBUSY")
       if (!this.exist) {
         const key = Object.keys(unlimited).find((key) => limits[key as keyof Limits] !== null)
         return key === undefined ? Effect.succeed(null) : this.failure(instance, key, "ENOENT")
       }
-      this.swept += this.processes.sweep(isAt(place))
-      const group: Group = { instance, incarnation, limits: limitsOf(limits), oomKills: 0 }
+      this.swept += this.processes.sweep(isIn(place))
+      const group: Group = { instance, beside, limits: limitsOf(limits), oomKills: 0 }
       this.groups.set(nameOf(group), group)
       return this.take(group)
     })
@@ -139,9 +140,9 @@ export class SimulatedCgroups {
       }),
     sweep: (kept) =>
       Effect.sync(() => {
-        const isLeft = (run: Place) => !kept.some((place) => isAt(place)(run))
-        this.swept += this.processes.sweep(isLeft)
-        for (const [name, group] of this.groups) if (isLeft(group)) this.groups.delete(name)
+        this.swept += this.processes.sweep((child) => !kept.some((place) => isIn(place)(child)))
+        const names = new Set(kept.map(nameOf))
+        for (const name of this.groups.keys()) if (!names.has(name)) this.groups.delete(name)
       }),
     of: (instance) => {
       const group = this.newestOf(instance)
