@@ -71,7 +71,7 @@ export const all: ReadonlyArray<Mutant> = [
   {
     name: "a stop is not written down",
     file: actor,
-    find: "return InstanceRecord.write(store, memory, state).pipe(\n          Effect.zipRight(registry",
+    find: "return InstanceRecord.write(store, memory, main).pipe(\n          Effect.zipRight(registry",
     replace: "return Effect.void.pipe(\n          Effect.zipRight(registry"
   },
   {
@@ -102,8 +102,8 @@ export const all: ReadonlyArray<Mutant> = [
   {
     name: "after a crash of the supervisor everything is started anew",
     file: "src/actors/Takeover.ts",
-    find: "if (run === null || !hasRun(state)) return",
-    replace: "if (run === null || hasRun(state)) return"
+    find: "if (runs.length === 0) return",
+    replace: "if (runs.length > 0) return"
   },
   {
     name: "a launch that was cut short is not cleared away",
@@ -154,7 +154,7 @@ export const all: ReadonlyArray<Mutant> = [
     replace: "if (timer === \"stable\" && phase._tag === \"Up\") {",
     also: {
       file: decide,
-      find: ": stay(policy, state, { ...phase, failures }, cause, [{ _tag: \"CancelTimer\", timer: \"stable\" }])",
+      find: ": stay(policy, state, { ...phase, failures }, cause, [{\n      _tag: \"CancelTimer\",\n      incarnation: state.incarnation,\n      timer: \"stable\"\n    }])",
       replace: ": stay(policy, state, { ...phase, failures }, cause, [])"
     }
   },
@@ -186,8 +186,8 @@ export const all: ReadonlyArray<Mutant> = [
   {
     name: "a run has a cgroup without limits",
     file: "src/actors/InstanceRun.ts",
-    find: "Scope.extend(cgroups.make(name, config), scope)",
-    replace: "Scope.extend(cgroups.make(name, unlimited), scope)"
+    find: "cgroups.make({ instance: name, beside: isBeside ? incarnation : null }, config)",
+    replace: "cgroups.make({ instance: name, beside: isBeside ? incarnation : null }, unlimited)"
   },
   {
     name: "a run is not isolated",
