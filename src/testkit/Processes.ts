@@ -210,7 +210,12 @@ export class Processes {
   private fail(spec: LaunchSpec, fault: LaunchFault) {
     return fault === "throws"
       ? Effect.die(new Error("spawn threw"))
-      : new LaunchFailed({ instance: spec.instance, code: fault, what: `command ${spec.argv[0]}`, advice: "Try again." })
+      : new LaunchFailed({
+        instance: spec.instance,
+        code: fault,
+        what: `command ${spec.argv[0]}`,
+        advice: "Try again."
+      })
   }
 
   /** As the launcher's. */

@@ -8,17 +8,20 @@ import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import type { ServiceConfig } from "../domain/Config.ts"
 import * as Backoff from "../layers/Backoff.ts"
+import type { Endpoint } from "../layers/Endpoint.ts"
 import { IsolationUnavailable, Unhealthy } from "../layers/Errors.ts"
 import type { InstanceServices } from "../layers/forService.ts"
 import { HealthCheck } from "../layers/HealthCheck.ts"
 import { Isolation } from "../layers/Isolation.ts"
-import type { Endpoint } from "../layers/Endpoint.ts"
 import type { LaunchSpec } from "../layers/Launcher.ts"
 import { Readiness } from "../layers/Readiness.ts"
 import * as RestartPolicy from "../layers/RestartPolicy.ts"
 import type { Behaviour } from "./Program.ts"
 
-const policyOf = ({ restart }: ServiceConfig, behaviour: Behaviour): Context.Tag.Service<RestartPolicy.RestartPolicy> => ({
+const policyOf = (
+  { restart }: ServiceConfig,
+  behaviour: Behaviour
+): Context.Tag.Service<RestartPolicy.RestartPolicy> => ({
   ...RestartPolicy.services[restart],
   shouldRestart: (end) => {
     if (behaviour.broken === "policy") throw new Error("no opinion")
@@ -85,7 +88,7 @@ const readinessOf = ({ readiness }: ServiceConfig, behaviour: Behaviour): Contex
  * @since 0.1.0
  * @category models
  */
-export interface Observer {
+interface Observer {
   /** A launch was prepared. */
   readonly isolated: (spec: LaunchSpec) => void
   readonly probed: (endpoint: Endpoint) => void

@@ -95,8 +95,12 @@ const lived = (trace: ReadonlyArray<Deed>, stages: ReadonlyArray<Readonly<Record
   Effect.gen(function*() {
     const tenement = yield* Tenement
     const come = (stage: number) =>
-      eventually(`what is told after deed ${stage}`, told(tenement), (histories) =>
-        Object.entries(stages[stage] ?? {}).every(([name, { length }]) => (histories[name]?.length ?? 0) >= length))
+      eventually(
+        `what is told after deed ${stage}`,
+        told(tenement),
+        (histories) =>
+          Object.entries(stages[stage] ?? {}).every(([name, { length }]) => (histories[name]?.length ?? 0) >= length)
+      )
     yield* come(0)
     for (const [index, { name, verb }] of trace.entries()) {
       if (isDeed(verb)) yield* Effect.either(tenement[verb](Embed.instance(name)))

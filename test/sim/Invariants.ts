@@ -150,7 +150,9 @@ export class Invariants {
     const machine = witness.machine()
     const child = machine.children.findLast((one) => one.instance === instance && one.incarnation === incarnation)
     const endedNow = child?.endedAtMs === at && child.signals.length === 0
-    if (tag === "ProbeFailed" && endedNow) witness.reach("an end at the moment of a failed probe, which was heard first")
+    if (tag === "ProbeFailed" && endedNow) {
+      witness.reach("an end at the moment of a failed probe, which was heard first")
+    }
     if (tag === "Exited" && endedNow && machine.probedAt(instance) === at) {
       witness.reach("an end at the moment of a failed probe, and was heard first")
     }

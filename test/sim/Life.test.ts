@@ -40,7 +40,6 @@ describe("simulated lives", () => {
       assert.strictEqual(Life.live(Plan.of(seed)).hash, Life.live(Plan.of(seed)).hash, `seed ${seed}`)
     }
   })
-
 })
 
 describe("a rule of the source that is broken", () => {

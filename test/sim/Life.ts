@@ -20,7 +20,7 @@ export interface Outcome {
   readonly hash: number
 }
 
-export interface Call {
+interface Call {
   readonly name: InstanceName | null
   readonly verb: string
   readonly fiber: Fiber.RuntimeFiber<unknown, unknown>

@@ -3,7 +3,7 @@
  */
 import type { Edit } from "./Bundle.ts"
 
-export interface Mutant extends Edit {
+interface Mutant extends Edit {
   readonly name: string
   /** Where two things guard the same, one without the other is no mutant. */
   readonly also?: Edit
@@ -154,7 +154,8 @@ export const all: ReadonlyArray<Mutant> = [
     replace: "if (timer === \"stable\" && phase._tag === \"Up\") {",
     also: {
       file: decide,
-      find: ": stay(policy, state, { ...phase, failures }, cause, [{\n      _tag: \"CancelTimer\",\n      incarnation: state.incarnation,\n      timer: \"stable\"\n    }])",
+      find:
+        ": stay(policy, state, { ...phase, failures }, cause, [{\n      _tag: \"CancelTimer\",\n      incarnation: state.incarnation,\n      timer: \"stable\"\n    }])",
       replace: ": stay(policy, state, { ...phase, failures }, cause, [])"
     }
   },
@@ -241,7 +242,8 @@ export const all: ReadonlyArray<Mutant> = [
     name: "what has failed is started by the next round",
     file: decide,
     find: "return phase._tag === \"Stopped\" ? beginAgain(policy, state, cause) : step(state)",
-    replace: "return phase._tag === \"Stopped\" || phase._tag === \"Failed\" ? beginAgain(policy, state, cause) : step(state)"
+    replace:
+      "return phase._tag === \"Stopped\" || phase._tag === \"Failed\" ? beginAgain(policy, state, cause) : step(state)"
   },
   {
     name: "an interrupted actor leaves who asked it without an answer",

@@ -9,7 +9,7 @@ import type { Damage } from "../../src/testkit/SimulatedStore.ts"
 import { config, group, on, service } from "../actors/Machine.ts"
 import { Choices } from "./Random.ts"
 
-export type Verb = "start" | "stop" | "restart" | "remove" | "spawn"
+type Verb = "start" | "stop" | "restart" | "remove" | "spawn"
 
 export type Action =
   | { readonly _tag: "ask"; readonly verb: Verb; readonly instance: string }

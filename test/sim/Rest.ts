@@ -47,7 +47,9 @@ const count = ({ invariants, tree, witness }: Life, views: ReadonlyArray<Instanc
       witness.fail(`${name} has ${restarts} restarts, and its counter says ${metrics.restartsOf(name)}`)
     }
     const told = invariants.restarts.countOf(name)
-    if (!witness.isLossy && told !== restarts) witness.fail(`${name} has ${restarts} restarts, and ${told} were told of`)
+    if (!witness.isLossy && told !== restarts) {
+      witness.fail(`${name} has ${restarts} restarts, and ${told} were told of`)
+    }
   }
   const kept = tree.do(Stream.runCollect(tree.tenement.events({ tail: null, sinceMs: null, follow: false })))
   const records = Chunk.toReadonlyArray(kept).slice(-invariants.heard.length)

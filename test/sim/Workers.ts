@@ -4,7 +4,7 @@ import * as os from "node:os"
 import * as readline from "node:readline"
 import type { Line } from "./worker.ts"
 
-export interface Lived {
+interface Lived {
   readonly lived: number
   /** In how many lives something was reached. */
   readonly reached: ReadonlyMap<string, number>
@@ -12,7 +12,7 @@ export interface Lived {
   readonly broken: ReadonlyMap<number, ReadonlyArray<string>>
 }
 
-export interface Options {
+interface Options {
   readonly from: number
   readonly seeds: number
   readonly processes?: number
@@ -36,7 +36,7 @@ export const live = async (program: string, options: Options): Promise<Lived> =>
   const hear = (line: Line) => {
     if ("seed" in line) {
       broken.set(line.seed, line.violations)
-      if (broken.size >= patience) for (const worker of workers) worker.kill("SIGKILL")
+      if (broken.size >= patience) { for (const worker of workers) worker.kill("SIGKILL") }
       return
     }
     lived += line.lived
