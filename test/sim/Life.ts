@@ -1,7 +1,7 @@
 /** One simulated life: a plan carried out on the whole tree, with what must hold looked at after every step. */
 import type * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Fiber from "effect/Fiber"
+import type * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
 import type { InstanceName } from "../../src/domain/Names.ts"
 import { instanceName, parts } from "../../src/domain/Names.ts"

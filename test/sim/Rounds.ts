@@ -33,9 +33,9 @@ export class Rounds {
     const group = [...this.witness.config().groups.values()].find(({ services }) => services.includes(service))
     const since = this.failedAt.get(failed)
     if (group === undefined || group.strategy === "one-for-one" || since === undefined) return
-    const later = group.services.slice(group.services.indexOf(service) + 1)
+    const later = new Set(group.services.slice(group.services.indexOf(service) + 1))
     const left = this.witness.machine().living.find((child) =>
-      later.includes(parts(child.instance).service) && child.startedAtMs < since && !this.asked.has(child.instance)
+      later.has(parts(child.instance).service) && child.startedAtMs < since && !this.asked.has(child.instance)
     )
     if (left !== undefined) {
       this.witness.fail(`a round after the end of ${failed} has ${instance} ${to} while ${left.instance} still runs`)
