@@ -11,7 +11,6 @@ const states = ["stopped", "starting", "running", "healthy", "stopping", "backof
 const often: ReadonlyArray<string> = [
   "given up because of IntensityExceeded",
   "given up because of GroupGaveUp",
-  "the backoff begins anew",
   "the longest delay",
   "stop while running",
   "stop while starting",
@@ -26,7 +25,6 @@ const often: ReadonlyArray<string> = [
   "a round of the group has a member stopping",
   "the supervisor is killed while something is stopping",
   "the supervisor is killed between a launch and its being written down",
-  "the supervisor is killed in the middle of its start",
   "the supervisor is killed in the middle of its end",
   "the power goes while the disk is written",
   "what a launch had left is found",
@@ -48,6 +46,8 @@ const seldom: ReadonlyArray<string> = [
   ...["start", "stop", "restart", "spawn", "remove", "reload"].map((verb) =>
     `the supervisor is killed in the middle of a ${verb}`
   ),
+  "the backoff begins anew",
+  "the supervisor is killed in the middle of its start",
   "stop while degraded",
   "stop while unhealthy",
   "the supervisor is killed while the disk is written",
