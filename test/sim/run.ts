@@ -8,7 +8,7 @@ import * as path from "node:path"
 import { parseArgs } from "node:util"
 import * as Bundle from "./Bundle.ts"
 import * as Coverage from "./Coverage.ts"
-import * as Life from "./Life.ts"
+import * as Lived from "./Lived.ts"
 import * as Plan from "./Plan.ts"
 import * as Workers from "./Workers.ts"
 
@@ -24,15 +24,15 @@ const { values } = parseArgs({
 /** Of a seed that breaks a rule, the steps that matter. */
 const tell = (seed: number, violations: ReadonlyArray<string>): void => {
   const plan = Plan.of(seed)
-  const shorter = Life.shrink(plan)
+  const shorter = Lived.shrink(plan)
   console.log(`seed ${seed}: ${violations.join("\n")}`)
   console.log(`cut down to ${shorter.steps.length} of ${plan.steps.length} steps:`)
-  Life.live(shorter, console.log)
-  console.log(`${Life.live(shorter).violations.join("\n")}\nreplay: npm run sim -- --seed ${seed}`)
+  Lived.live(shorter, console.log)
+  console.log(`${Lived.live(shorter).violations.join("\n")}\nreplay: npm run sim -- --seed ${seed}`)
 }
 
 const one = (seed: number): boolean => {
-  const { violations } = Life.live(Plan.of(seed), console.log)
+  const { violations } = Lived.live(Plan.of(seed), console.log)
   if (violations.length > 0) tell(seed, violations)
   else console.log(`seed ${seed}: nothing went wrong`)
   return violations.length === 0

@@ -1,5 +1,5 @@
 /** `worker FROM COUNT STEP`: lives every STEPth seed, and says as JSON what was reached, and which broke a rule. */
-import * as Life from "./Life.ts"
+import * as Lived from "./Lived.ts"
 import * as Plan from "./Plan.ts"
 
 // Where an error was made is of no interest here, and takes a good part of the time.
@@ -22,7 +22,7 @@ const report = () => {
   reached = {}
 }
 for (let seed = from; seed < from + count; seed += step) {
-  const life = Life.live(Plan.of(seed))
+  const life = Lived.live(Plan.of(seed))
   lived++
   for (const what of life.reached) reached[what] = (reached[what] ?? 0) + 1
   if (life.violations.length > 0) say({ seed, violations: life.violations })

@@ -4,7 +4,7 @@ import * as os from "node:os"
 import * as path from "node:path"
 import * as Bundle from "./Bundle.ts"
 import * as Coverage from "./Coverage.ts"
-import * as Life from "./Life.ts"
+import * as Lived from "./Lived.ts"
 import * as Mutations from "./Mutations.ts"
 import * as Plan from "./Plan.ts"
 import * as Workers from "./Workers.ts"
@@ -37,7 +37,7 @@ describe("simulated lives", () => {
 
   it("are the same whenever a seed is lived again", () => {
     for (const seed of [2, 3, 5, 8, 13]) {
-      assert.strictEqual(Life.live(Plan.of(seed)).hash, Life.live(Plan.of(seed)).hash, `seed ${seed}`)
+      assert.strictEqual(Lived.live(Plan.of(seed)).hash, Lived.live(Plan.of(seed)).hash, `seed ${seed}`)
     }
   })
 })
