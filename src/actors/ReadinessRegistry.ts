@@ -49,10 +49,12 @@ const standingOf = (state: InstanceState): Standing =>
   isReady(state) ? "ready" : state.phase._tag === "Sleeping" ? "asleep" : isSettled(state) ? "down" : "coming"
 
 /**
+ * Nobody is known yet.
+ *
  * @since 0.1.0
- * @category layers
+ * @category constructors
  */
-export const layer: Layer.Layer<ReadinessRegistry> = Layer.sync(ReadinessRegistry, () => {
+export const make = (): Context.Tag.Service<ReadinessRegistry> => {
   const services = new Map<ServiceName, Map<InstanceName, Standing>>()
   const asleep = new Map<InstanceName, Wake>()
   let changed = Deferred.unsafeMake<void>(FiberId.none)
@@ -102,4 +104,10 @@ export const layer: Layer.Layer<ReadinessRegistry> = Layer.sync(ReadinessRegistr
         }
       })
   }
-})
+}
+
+/**
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer: Layer.Layer<ReadinessRegistry> = Layer.sync(ReadinessRegistry, make)

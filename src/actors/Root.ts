@@ -210,7 +210,6 @@ export const layerStopped = (
           }
           yield* removed(name)
           yield* tree.forget(name)
-          yield* Effect.all([events.forget(name), metrics.forget(name)], { discard: true })
         }))
         if (!options.data) return yield* logs.forget(name)
         const { settings } = yield* tree.config

@@ -120,10 +120,16 @@ const onStart = (policy: Policy, state: InstanceState, { cause }: Event<"Start">
 }
 
 /** What the file lists is started; what an earlier supervisor has left goes on as it was left. */
-const onBoot = (policy: Policy, state: InstanceState, cause: Cause): Step =>
-  state.phase._tag === "Stopped" && state.wanted !== "stopped"
-    ? begin(policy, { ...state, wanted: "running" }, cause, [{ _tag: "ResetBackoff" }])
+const onBoot = (policy: Policy, state: InstanceState, cause: Cause): Step => {
+  const { phase } = state
+  if (state.wanted === "stopped") return step(state)
+  const wanted: InstanceState = { ...state, wanted: "running" }
+  if (phase._tag === "Stopped") return begin(policy, wanted, cause, [{ _tag: "ResetBackoff" }])
+  // A shutdown, or a round of the group, that was cut short: nobody but it wanted the stop.
+  return phase._tag === "Ending" && phase.next._tag === "stop"
+    ? replaceNext(policy, forgiven(wanted), phase, { _tag: "start", cause, automatic: false }, cause)
     : step(state)
+}
 
 /** Who sleeps wakes. It is a need and no wish: it starts nobody whom a person has stopped, and lifts no failure. */
 const onWake = (policy: Policy, state: InstanceState, cause: Cause): Step => {
