@@ -111,8 +111,8 @@ export const lookAtMemory = (memory: InstanceMemory, context: Context.Context<Ne
   })
 
 /**
- * Leads the public path that the instance has now to its run, if it had another one before. One that led there already
- * is left: whoever has it next takes it over.
+ * Leads the public path that the instance has now to its run, if it had another one before. The path that all instances
+ * share leads to it still until another has it; one of its own that it needs no longer does not.
  *
  * @since 0.1.0
  * @category combinators
@@ -124,10 +124,14 @@ export const movePublicPath = (memory: InstanceMemory, context: Context.Context<
     const path = Places.publicSocket(settings, config, namesOf(name).id)
     const run = runOf(memory)
     if (run === null || run.endpoint.publicPath === path) return
+    const sockets = Context.get(context, Sockets)
+    const before = { ...run.endpoint }
     run.endpoint.publicPath = path
     if (memory.state.phase._tag !== "Up") return
-    yield* Context.get(context, Sockets).publish({ instance: name, endpoint: run.endpoint, mode: config.socketMode })
+    const isShared = before.publicPath === Places.sharedSocket(settings, config)
+    yield* sockets.publish({ instance: name, endpoint: run.endpoint, mode: config.socketMode })
       .pipe(
+        Effect.zipRight(isShared ? Effect.void : sockets.withdraw(before)),
         Effect.catchAll(({ message }) =>
           Context.get(context, Events).publish({ _tag: "Notice", level: "warning", subject: name, message })
         )

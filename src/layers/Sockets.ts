@@ -48,6 +48,8 @@ export class Sockets extends Context.Tag("tenement/layers/Sockets")<Sockets, {
     readonly endpoint: Endpoint
     readonly mode: number
   }) => Effect.Effect<void, SocketUnusable>
+  /** The public path leads to this run no longer, if it did. */
+  readonly withdraw: (endpoint: Endpoint) => Effect.Effect<void>
   /** Whether the public path leads to this run, as it does once it is published. */
   readonly leads: (endpoint: Endpoint) => Effect.Effect<boolean>
   /** The endpoint of a run that an earlier supervisor started is this one's from now on. */
@@ -204,6 +206,7 @@ export const layer = (options: { readonly runDir: string; readonly dataDir: stri
           if (bound || endpoint.port === null) PublicPath.point(endpoint, mode)
         })
       }),
+      withdraw: Effect.fn("Sockets.withdraw")((endpoint: Endpoint) => Effect.sync(() => PublicPath.unpoint(endpoint))),
       leads: Effect.fn("Sockets.leads")((endpoint: Endpoint) =>
         Effect.sync(() => {
           if (endpoint.port !== null && !Fs.existsSync(endpoint.privatePath)) return true

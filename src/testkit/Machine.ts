@@ -174,6 +174,7 @@ export class Machine {
       this.of(parts(instance).service).actorDies || this.of(instance).actorDies
         ? Effect.die(new Error("a bug"))
         : Effect.void,
+    withdraw: () => Effect.void,
     leads: () => Effect.succeed(true),
     adopt: ({ privatePath }) => Effect.sync(() => void this.sockets.add(privatePath)),
     sweep: Effect.void,

@@ -49,9 +49,10 @@ const forget = (machine: Swept, bare: number) =>
     yield* eventually(
       `the supervisor has its ${bare} descriptors of the start`,
       // Node keeps one of these for all that it watches, from the first on.
-      Effect.sync(() => [...Proc.descriptors(pid).entries()].filter(([, to]) => to !== "anon_inode:inotify")),
-      (descriptors) =>
-        descriptors.length <= bare
+      Effect.sync(() =>
+        [...Proc.descriptors(pid).entries()].filter(([, to]) => to !== "anon_inode:inotify")
+      ),
+      (descriptors) => descriptors.length <= bare
     )
     yield* none("sockets and links of instances", () => special(machine.dataDir))
     assert.deepStrictEqual(yield* machine.terminate, { code: 0, signal: null })
