@@ -227,14 +227,18 @@ export const layerStopped = (
 
       const describe = Effect.fn("Tenement.describe")(function*(name: InstanceName) {
         const instance = yield* find(name)
-        const lines = yield* logs.last(name, lastLines).pipe(
-          Effect.catchAll((error) => Effect.as(notice("warning", error.message), []))
-        )
+        const history = yield* events.history(name)
+        const last = (incarnation?: number) =>
+          logs.last(name, lastLines, incarnation).pipe(
+            Effect.catchAll((error) => Effect.as(notice("warning", error.message), []))
+          )
+        const failed = InstanceViews.failedRun(history)
+        const printed = { lastLines: yield* last(), lastWords: failed === undefined ? [] : yield* last(failed) }
         return InstanceViews.description(
           yield* instance.snapshot,
           yield* viewOf(instance),
-          yield* events.history(name),
-          lines,
+          history,
+          printed,
           yield* now
         )
       })
@@ -294,8 +298,9 @@ export const layerStopped = (
           refused: metrics.refused
         },
         metrics: Effect.flatMap(
-          views,
-          ({ all, used }) => metrics.render(all, new Map([...used].map(([name, { cpuSeconds }]) => [name, cpuSeconds])))
+          Effect.zip(views, logs.lost),
+          ([{ all, used }, lost]) =>
+            metrics.render(all, new Map([...used].map(([name, { cpuSeconds }]) => [name, cpuSeconds])), lost)
         )
       })
     })

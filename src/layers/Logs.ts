@@ -22,14 +22,16 @@ import { unless } from "../internal/errno.ts"
 import { LogsFailed } from "./Errors.ts"
 import { folderName, nameOf } from "./internal/folderName.ts"
 import * as Fifo from "./internal/logs/fifo.ts"
+import * as Filter from "./internal/logs/filter.ts"
 import * as Pump from "./internal/logs/pump.ts"
 import * as Query from "./internal/logs/query.ts"
 import * as Reader from "./internal/logs/reader.ts"
 import { attempt } from "./internal/logs/segments.ts"
 
 /**
- * Which lines to read. `instances` empty means all; `sinceMs` and what follows are milliseconds since 1970; `grep` is
- * matched against the line's text; with `follow` the stream goes on with what comes.
+ * Which lines to read. `instances` empty means all; `sinceMs` is milliseconds since 1970; `grep` is matched against the
+ * line's text; of the instances in `after`, the lines behind the one with that number are read, and `sinceMs` is for the
+ * others; with `follow` the stream goes on with what comes.
  *
  * @since 0.1.0
  * @category models
@@ -39,7 +41,20 @@ export interface LogQuery {
   readonly tail: number | null
   readonly sinceMs: number | null
   readonly grep: RegExp | null
+  readonly after?: ReadonlyMap<InstanceName, number>
   readonly follow: boolean
+}
+
+/**
+ * How many lines of an instance are gone since the supervisor was started: they could not be written, or rotation took
+ * them away.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface LostLines {
+  readonly disk: number
+  readonly rotated: number
 }
 
 /**
@@ -53,8 +68,14 @@ export class Logs extends Context.Tag("tenement/layers/Logs")<Logs, {
   readonly open: (instance: InstanceName) => Effect.Effect<InstanceLog, LogsFailed, Scope.Scope>
   /** Lines in the order of their time. Without `follow` the stream ends. */
   readonly read: (query: LogQuery) => Stream.Stream<LogLine, LogsFailed>
-  /** The newest `count` lines of one instance, oldest first. */
-  readonly last: (instance: InstanceName, count: number) => Effect.Effect<ReadonlyArray<LogLine>, LogsFailed>
+  /** The newest `count` lines of one instance, or of one of its runs, oldest first. */
+  readonly last: (
+    instance: InstanceName,
+    count: number,
+    incarnation?: number
+  ) => Effect.Effect<ReadonlyArray<LogLine>, LogsFailed>
+  /** Of the instances whose logs are open. */
+  readonly lost: Effect.Effect<ReadonlyMap<InstanceName, LostLines>>
   /** An instance is gone: its logs stay, to be read, and what else there was for it goes. */
   readonly forget: (instance: InstanceName) => Effect.Effect<void>
   /** Deletes the logs of an instance that is gone. */
@@ -162,7 +183,10 @@ export const layer = (options: LogsOptions): Layer.Layer<Logs> =>
       )
 
       /** The logs as they are now, with all in them that was said until now. */
-      const extentsOf = Effect.fnUntraced(function*(instances: ReadonlyArray<InstanceName>) {
+      const extentsOf = Effect.fnUntraced(function*(
+        instances: ReadonlyArray<InstanceName>,
+        after?: LogQuery["after"]
+      ) {
         const settled = Effect.forEach(instances, (instance) => pumps.get(instance)?.settled() ?? Effect.void, {
           concurrency: "unbounded",
           discard: true
@@ -172,8 +196,8 @@ export const layer = (options: LogsOptions): Layer.Layer<Logs> =>
           const source = sourceOf(instance)
           const partial = pumps.get(instance)?.partial ?? []
           return Effect.mapBoth(Reader.end(source), {
-            onSuccess: (until): Query.Extent => ({ instance, source, until, partial }),
-            onFailure: Query.explain(instance, source.directory)
+            onSuccess: (until): Query.Extent => ({ instance, source, until, partial, after: after?.get(instance) ?? null }),
+            onFailure: Filter.explain(instance, source.directory)
           })
         }, { concurrency: 16 })
       })
@@ -181,10 +205,11 @@ export const layer = (options: LogsOptions): Layer.Layer<Logs> =>
       const read = (query: LogQuery): Stream.Stream<LogLine, LogsFailed> =>
         Stream.unwrapScoped(Effect.gen(function*() {
           const wanted = new Set(query.instances)
-          const filter: Query.Filter = {
+          const filter: Filter.Filter = {
             tail: query.tail === null ? null : Math.max(0, query.tail),
             since: timestamp(query.sinceMs),
-            grep: query.grep
+            grep: query.grep,
+            incarnation: null
           }
           const news = new Query.News()
           if (query.follow) {
@@ -196,22 +221,22 @@ export const layer = (options: LogsOptions): Layer.Layer<Logs> =>
               () => Effect.sync(() => followers.delete(tell))
             )
           }
-          const extents = yield* extentsOf(wanted.size === 0 ? yield* all : [...wanted])
+          const extents = yield* extentsOf(wanted.size === 0 ? yield* all : [...wanted], query.after)
           if (!query.follow) return Query.history(extents, filter)
           // A line that has not ended is told when it has.
           const past = Query.history(extents.map((extent) => ({ ...extent, partial: [] })), filter)
-          return Stream.concat(past, Query.follow({ news, ends: extents, sourceOf, filter }))
+          return Stream.concat(past, Query.follow({ news, ends: yield* Query.ends(extents), sourceOf, filter }))
         }))
 
       return {
         open,
         read,
-        last: Effect.fn("Logs.last")((instance, count) =>
-          Effect.map(
-            Stream.runCollect(read({ instances: [instance], tail: count, sinceMs: null, grep: null, follow: false })),
-            Chunk.toReadonlyArray
-          )
-        ),
+        last: Effect.fn("Logs.last")(function*(instance, count, incarnation) {
+          const extents = yield* extentsOf([instance])
+          const filter = { tail: count, since: "", grep: null, incarnation: incarnation ?? null }
+          return Chunk.toReadonlyArray(yield* Stream.runCollect(Query.history(extents, filter)))
+        }),
+        lost: Effect.sync(() => new Map([...pumps].map(([instance, { lost }]) => [instance, { ...lost }]))),
         forget: Effect.fn("Logs.forget")((instance) =>
           Effect.sync(() => {
             const directory = directoryOf(instance)

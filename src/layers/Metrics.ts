@@ -20,6 +20,7 @@ import { ExitReason } from "../domain/Exit.ts"
 import { type InstanceName, parts, type ServiceName } from "../domain/Names.ts"
 import { type InstanceView, StateLabel } from "../domain/Views.ts"
 import { family, labels } from "./internal/exposition.ts"
+import type { LostLines } from "./Logs.ts"
 
 /**
  * `code` is the status; 499 where the client left before it had its answer. `instance` is `null` where none was asked.
@@ -64,10 +65,14 @@ export class Metrics extends Context.Tag("tenement/layers/Metrics")<Metrics, {
   readonly refused: (service: ServiceName | null, kind: RefusalKind) => Effect.Effect<void>
   /** The instance was removed: none of its series is left. */
   readonly forget: (instance: InstanceName) => Effect.Effect<void>
-  /** The exposition text. `cpuSeconds` is the CPU time each running instance has used. */
+  /**
+   * The exposition text. `cpuSeconds` is the CPU time each running instance has used, `lostLines` how many lines of its log
+   * are gone.
+   */
   readonly render: (
     instances: ReadonlyArray<InstanceView>,
-    cpuSeconds: ReadonlyMap<InstanceName, number>
+    cpuSeconds: ReadonlyMap<InstanceName, number>,
+    lostLines: ReadonlyMap<InstanceName, LostLines>
   ) => Effect.Effect<{ readonly contentType: string; readonly body: string }>
 }>() {}
 
@@ -100,7 +105,11 @@ const advance = (total: CpuTotal | undefined, startedAt: string | null, sample: 
 
 const instanceLabels = (instance: InstanceName) => ({ service: parts(instance).service, instance })
 
-const instanceFamilies = (instances: ReadonlyArray<InstanceView>, cpu: ReadonlyMap<InstanceName, CpuTotal>): string => {
+const instanceFamilies = (
+  instances: ReadonlyArray<InstanceView>,
+  cpu: ReadonlyMap<InstanceName, CpuTotal>,
+  lostLines: ReadonlyMap<InstanceName, LostLines>
+): string => {
   const labelled = instances.map((view) => [labels(instanceLabels(view.name)), view] as const)
   const gauge = (name: string, help: string, value: (view: InstanceView) => number | null) =>
     family(
@@ -121,6 +130,15 @@ const instanceFamilies = (instances: ReadonlyArray<InstanceView>, cpu: ReadonlyM
       labelled.map(([labels, { name }]) => {
         const total = cpu.get(name)
         return [labels, total === undefined ? 0 : total.before + total.current]
+      })
+    ) +
+    family(
+      "tenement_log_lines_lost_total",
+      "counter",
+      "Lines of the log that are gone: they could not be written, or rotation took them away.",
+      labelled.flatMap(([labels, { name }]) => {
+        const { disk, rotated } = lostLines.get(name) ?? { disk: 0, rotated: 0 }
+        return [[`${labels},reason="disk"`, disk] as const, [`${labels},reason="rotated"`, rotated] as const]
       })
     ) +
     family(
@@ -202,12 +220,12 @@ export const layer: Layer.Layer<Metrics> = Layer.sync(Metrics, () => {
         oomKills.remove(labels)
         cpu.delete(instance)
       }),
-    render: Effect.fn("Metrics.render")(function*(instances, cpuSeconds) {
+    render: Effect.fn("Metrics.render")(function*(instances, cpuSeconds, lostLines) {
       for (const { name, startedAt } of instances) {
         cpu.set(name, advance(cpu.get(name), startedAt, cpuSeconds.get(name)))
       }
       const own = yield* Effect.promise(() => registry.metrics())
-      return { contentType: registry.contentType, body: instanceFamilies(instances, cpu) + own }
+      return { contentType: registry.contentType, body: instanceFamilies(instances, cpu, lostLines) + own }
     })
   }
 })

@@ -395,6 +395,7 @@ export class Machine {
             }),
           read: () => Stream.empty,
           last: () => Effect.succeed([]),
+          lost: Effect.succeed(new Map()),
           forget: () => Effect.void,
           remove: (instance) =>
             this.of(parts(instance).service).logsStay

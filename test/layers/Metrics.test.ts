@@ -88,7 +88,7 @@ const views = FC.uniqueArray(view, { selector: ({ name }) => name })
 const scrape = Effect.fnUntraced(
   function*(instances: ReadonlyArray<InstanceView>, cpu: ReadonlyMap<InstanceName, number> = new Map()) {
     const { render } = yield* Metrics.Metrics
-    const { body, contentType } = yield* render(instances, cpu)
+    const { body, contentType } = yield* render(instances, cpu, new Map())
     assert.match(contentType, /^text\/plain; version=0\.0\.4/)
     return parse(body)
   }
@@ -193,7 +193,7 @@ describe("Metrics", () => {
         yield* metrics.restarted(instance.name, "exited")
         yield* metrics.restarted(instance.name, "oom-killed")
         yield* metrics.oomKilled(instance.name)
-        if (i % 100 === 0) yield* metrics.render([instance], new Map([[instance.name, 5]]))
+        if (i % 100 === 0) yield* metrics.render([instance], new Map([[instance.name, 5]]), new Map())
         yield* metrics.forget(instance.name)
       }
       const { samples: after } = yield* scrape([])

@@ -9,9 +9,11 @@ import { bounded } from "../../../internal/bounded.ts"
 import { codeOf, unless } from "../../../internal/errno.ts"
 import { LogsFailed, type ToolFailed } from "../../Errors.ts"
 import * as Fifo from "./fifo.ts"
-import type { Position } from "./reader.ts"
+import { Appender } from "./appender.ts"
+import * as Reader from "./reader.ts"
 import * as Record from "./record.ts"
-import { Appender } from "./segments.ts"
+import * as Recovery from "./recovery.ts"
+import { Splitter } from "./splitter.ts"
 
 /** What is read and not yet written, of one instance and of all: beyond, nothing more is read from the FIFO. */
 const instanceLimit = 256 * 1024
@@ -19,6 +21,9 @@ const totalLimit = 32 * 1024 * 1024
 
 /** More than a FIFO holds. A run that goes on printing while it is being drained is read later, as everything is. */
 const drainLimit = 2 * 1024 * 1024
+
+/** A clock that is set back by no more does not set the log back. Milliseconds. */
+const clockSlack = 5000
 
 /** What all pumps share. */
 export interface Shared {
@@ -42,7 +47,7 @@ interface Channel {
   readonly path: string
   readonly fd: number
   readonly socket: Net.Socket
-  readonly splitter: Record.Splitter
+  readonly splitter: Splitter
   paused: boolean
 }
 
@@ -53,6 +58,9 @@ export class Pump {
   private readonly appender: Appender
   private readonly channels: Array<Channel> = []
   private incarnation = 0
+  /** The number of the last line, and its time. */
+  private seq = 0
+  private latest = 0
   private pending: Array<Buffer> = []
   private pendingBytes = 0
   private writing = false
@@ -99,12 +107,27 @@ export class Pump {
       }
     } as Net.SocketConstructorOpts)
     socket.on("error", (error) => shared.run(Effect.logError(`${this.instance}: its ${stream} cannot be read`, error)))
-    const channel: Channel = { stream, path, fd, socket, splitter: new Record.Splitter(), paused: true }
+    const channel: Channel = { stream, path, fd, socket, splitter: new Splitter(), paused: true }
     return channel
   }
 
+  /** Goes on with a log that another supervisor wrote. */
+  goOn(past: Recovery.Past): void {
+    this.seq = past.seq
+    this.latest = past.at === "" ? 0 : Date.parse(past.at)
+    for (const [stream, text] of past.open) {
+      this.incarnation = past.incarnation
+      this.channels.find((channel) => channel.stream === stream)?.splitter.restore(text)
+    }
+  }
+
+  /** Opens the file that was written last. If that cannot be done now, the first write tells. */
+  get reopen(): Effect.Effect<void> {
+    return Effect.ignore(this.appender.reopen)
+  }
+
   /** How far the log may be read; `null` before the first write. */
-  get written(): Position | null {
+  get written(): Reader.Position | null {
     const { segment, size } = this.appender
     return segment === 0 ? null : { segment, offset: size }
   }
@@ -114,12 +137,23 @@ export class Pump {
   }
 
   private stamp(stream: Record.StreamName): Record.Stamp {
-    const at = new Date(this.shared.clock.unsafeCurrentTimeMillis()).toISOString()
-    return { at, stream, incarnation: this.incarnation }
+    const now = this.shared.clock.unsafeCurrentTimeMillis()
+    // Times of a log grow, that they can be looked for. A clock that was wrong is believed when it is put right.
+    if (now > this.latest || now < this.latest - clockSlack) this.latest = now
+    return { at: new Date(this.latest).toISOString(), stream, incarnation: this.incarnation }
   }
 
   private accept(channel: Channel, chunk: Buffer): void {
-    this.enqueue(channel.splitter.push(chunk, this.stamp(channel.stream)))
+    const { lines, records } = channel.splitter.push(chunk, this.stamp(channel.stream), this.seq + 1)
+    this.seq += lines
+    const batch = [records]
+    for (const { splitter, stream } of this.channels) {
+      splitter.wrote(records.length)
+      if (splitter.partial === null) continue
+      const open = splitter.save(this.stamp(stream), this.seq + 1)
+      if (open !== null) batch.push(open)
+    }
+    this.enqueue(batch.length === 1 ? records : Buffer.concat(batch))
   }
 
   private enqueue(records: Buffer): void {
@@ -157,8 +191,13 @@ export class Pump {
   }
 
   /** The record that stands for lines that could not be written. */
-  remark(lost: number, problem: string): Buffer {
-    return Record.encode(this.stamp("stderr"), "L", `[tenement: ${lost} lines were lost here: ${problem}]`)
+  remark(lost: number, problem: string, seq: number): Buffer {
+    return Record.encode(this.stamp("stderr"), "L", seq, Record.remark(lost, `were lost here: ${problem}`))
+  }
+
+  /** How many lines are gone. */
+  get lost() {
+    return this.appender.lost
   }
 
   private resume(): void {
@@ -187,14 +226,16 @@ export class Pump {
     if (this.incarnation === 0) return
     this.drain()
     for (const { splitter, stream } of this.channels) {
-      const rest = splitter.end(this.stamp(stream))
-      if (rest !== null) this.enqueue(rest)
+      const rest = splitter.end(this.stamp(stream), this.seq + 1)
+      if (rest === null) continue
+      this.seq++
+      this.enqueue(rest)
     }
   }
 
-  /** What is read from now on was said by this run. */
+  /** What is read from now on was said by this run. What an earlier one had begun to say is ended. */
   begin(incarnation: number): void {
-    this.end()
+    if (incarnation !== this.incarnation) this.end()
     this.incarnation = incarnation
     this.resume()
   }
@@ -228,7 +269,10 @@ export class Pump {
   /** Lines whose end has not come yet. */
   get partial(): ReadonlyArray<Record.LogRecord> {
     return this.channels.flatMap(({ splitter, stream }) =>
-      splitter.partial === null ? [] : [{ ...this.stamp(stream), mark: "E" as const, text: splitter.partial }]
+      splitter.partial === null
+        ? []
+        // It has no number yet: whoever goes on after this one gets it.
+        : [{ ...this.stamp(stream), mark: "E" as const, seq: this.seq, text: splitter.partial }]
     )
   }
 
@@ -263,7 +307,7 @@ export const make = Effect.fnUntraced(function*(instance: InstanceName, director
       ({ code, message }) => failed(instance, directory, code, message)
     )
   }
-  return yield* Effect.try({
+  const pump = yield* Effect.try({
     try: () => {
       const pump = new Pump(instance, directory, shared)
       pump.connect(paths)
@@ -271,4 +315,18 @@ export const make = Effect.fnUntraced(function*(instance: InstanceName, director
     },
     catch: (cause) => failed(instance, directory, codeOf(cause), "its FIFOs cannot be opened")
   })
+  if (made === undefined) yield* goOn(pump, directory)
+  return pump
 })
+
+/** A log that cannot be read is written all the same: it is numbered from 1 then. */
+const goOn = (pump: Pump, directory: string) =>
+  Effect.gen(function*() {
+    const source: Reader.Source = { directory, written: () => pump.written }
+    if ((yield* Reader.end(source)).segment === 0) return
+    // What a torn write left at its end is ended by that.
+    yield* pump.reopen
+    pump.goOn(yield* Recovery.read(directory, yield* Reader.end(source)))
+  }).pipe(
+    Effect.catchAll(({ code, path }) => Effect.logWarning(`${pump.instance}: ${path} cannot be read: ${code}`))
+  )

@@ -1,6 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as FC from "effect/FastCheck"
 import * as Record from "../../../../src/layers/internal/logs/record.ts"
+import * as Recovery from "../../../../src/layers/internal/logs/recovery.ts"
+import { Splitter } from "../../../../src/layers/internal/logs/splitter.ts"
 
 const at = "2026-01-02T03:04:05.678Z"
 const stamp: Record.Stamp = { at, stream: "stdout", incarnation: 7 }
@@ -36,16 +38,19 @@ const records = (written: Buffer): Array<Record.LogRecord> => {
   return found
 }
 
-const split = (chunks: ReadonlyArray<Buffer>) => {
-  const splitter = new Record.Splitter()
+const split = (chunks: ReadonlyArray<Buffer>, from = 1) => {
+  const splitter = new Splitter()
   const written: Array<Buffer> = []
+  let seq = from
   for (const chunk of chunks) {
     // The pump uses one buffer for all it reads.
     const shared = Buffer.from(chunk)
-    written.push(splitter.push(shared, stamp))
+    const cut = splitter.push(shared, stamp, seq)
+    written.push(cut.records)
+    seq += cut.lines
     shared.fill(0)
   }
-  const rest = splitter.end(stamp)
+  const rest = splitter.end(stamp, seq)
   if (rest !== null) written.push(rest)
   return records(Buffer.concat(written))
 }
@@ -82,6 +87,30 @@ describe("Splitter", () => {
     )
   })
 
+  it("numbers them without a gap", () => {
+    FC.assert(FC.property(chunked, FC.constantFrom(1, 7, 95, 998, 999_998), ({ chunks }, from) => {
+      const found = split(chunks, from)
+      assert.deepStrictEqual(found.map(({ seq }) => seq), found.map((_, index) => from + index))
+    }))
+  })
+
+  it("tells another supervisor of a line that has not ended, wherever this one was killed", () => {
+    FC.assert(FC.property(chunked, FC.array(FC.nat(40_000)), ({ chunks }, others) => {
+      const splitter = new Splitter()
+      const written: Array<Buffer> = []
+      let seq = 1
+      for (const [index, chunk] of chunks.entries()) {
+        const { lines, records } = splitter.push(chunk, stamp, seq)
+        seq += lines
+        splitter.wrote(records.length + (others[index] ?? 0))
+        written.push(records, splitter.save(stamp, seq) ?? Buffer.alloc(0))
+        const past = Recovery.parse(Buffer.concat(written))
+        assert.strictEqual(past.seq, seq - 1)
+        assert.deepStrictEqual(past.open, splitter.partial === null ? [] : [["stdout", splitter.partial]])
+      }
+    }))
+  })
+
   it("tells lines that ended from those that go on and those that did not end", () => {
     const marks = (text: string) => split([Buffer.from(text)]).map(({ mark }) => mark).join("")
     const long = "x".repeat(Record.maxText)
@@ -95,12 +124,12 @@ describe("Splitter", () => {
 
 describe("decode", () => {
   it("is undone by nothing but encode", () => {
-    const marks = FC.constantFrom<Record.Mark>("F", "P", "E", "L")
+    const marks = FC.constantFrom<Record.Mark>("F", "P", "E", "L", "B", "C")
     const streams = FC.constantFrom<Record.StreamName>("stdout", "stderr")
-    FC.assert(FC.property(bytes, marks, streams, FC.nat(), (raw, mark, stream, incarnation) => {
+    FC.assert(FC.property(bytes, marks, streams, FC.nat(), FC.nat(), (raw, mark, stream, incarnation, seq) => {
       const text = Buffer.from(raw.filter((byte) => byte !== Record.newline))
-      const written = Record.encode({ at, stream, incarnation }, mark, text)
-      assert.deepStrictEqual(Record.decode(written.subarray(0, -1)), { at, stream, incarnation, mark, text })
+      const written = Record.encode({ at, stream, incarnation }, mark, seq, text)
+      assert.deepStrictEqual(Record.decode(written.subarray(0, -1)), { at, stream, incarnation, mark, seq, text })
     }))
   })
 
@@ -108,8 +137,8 @@ describe("decode", () => {
     FC.assert(FC.property(FC.uint8Array({ maxLength: 80 }), (raw) => {
       assert.isUndefined(Record.decode(Buffer.from(raw)))
     }))
-    const whole = Record.encode(stamp, "F", "text")
-    for (let length = 0; length < at.length + " stdout 7 F ".length; length++) {
+    const whole = Record.encode(stamp, "F", 12, "text")
+    for (let length = 0; length < at.length + " stdout 7 F 12 ".length; length++) {
       assert.isUndefined(Record.decode(whole.subarray(0, length)))
     }
   })
