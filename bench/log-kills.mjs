@@ -89,9 +89,15 @@ try {
   const lines = told()
   const seen = new Set(lines)
   const missing = Array.from({ length: printed }, (_, i) => i + 1).filter((number) => !seen.has(number))
+  const ranges = missing.filter((number, i) => number !== missing[i - 1] + 1)
+    .map((first) => {
+      let last = first
+      while (last < printed && !seen.has(last + 1)) last++
+      return `${first}-${last}`
+    })
   const isOrdered = lines.every((number, i) => i === 0 || number > lines[i - 1])
   console.log(
-    `${kills} kills, ${printed} lines: ${missing.length} lost (${missing.slice(0, 20)}), ` +
+    `${kills} kills, ${printed} lines: ${missing.length} lost (${ranges.slice(0, 20).join(", ")}), ` +
       `${lines.length - seen.size} twice, ${isOrdered ? "in order" : "OUT OF ORDER"}; ` +
       `the longest write took ${(longest * 1000).toFixed(0)} ms`
   )

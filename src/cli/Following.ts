@@ -30,10 +30,12 @@ const isGone = ({ _tag }: Failure): boolean =>
 /** The places that were come to, those of the newest lines first, as far as there is room. */
 const placesOf = (seen: ReadonlyMap<InstanceName, number>): ReadonlyMap<InstanceName, number> => {
   let room = maxPlaces
-  return new Map([...seen].toReversed().filter(([instance, seq]) => {
-    room -= encodeURIComponent(`after=${placeName(instance, seq)}&`).length
-    return room > 0
-  }))
+  return new Map(
+    [...seen].toReversed().filter(([instance, seq]) => {
+      room -= encodeURIComponent(`after=${placeName(instance, seq)}&`).length
+      return room > 0
+    })
+  )
 }
 
 /**
@@ -79,7 +81,9 @@ export const lines = (client: Client["Type"], selection: LogSelection) =>
         : Stream.fail(error)
     // A supervisor that has just come up may not know all instances yet.
     const again: Lines = Stream.suspend(rest).pipe(
-      Stream.retry(Schedule.intersect(untilThere, Schedule.recurWhile((error: Failure) => error._tag === "NoSuchInstance"))),
+      Stream.retry(
+        Schedule.intersect(untilThere, Schedule.recurWhile((error: Failure) => error._tag === "NoSuchInstance"))
+      ),
       Stream.catchAll(goOn)
     )
     return Stream.catchAll(ask(selection), goOn)

@@ -171,8 +171,10 @@ const tree = HttpApiBuilder.group(Api, "tree", (handlers) =>
     const source = yield* ConfigSource
     return handlers
       .handleRaw("logs", ({ urlParams: { after, instance, ...selection } }) =>
-        Effect.flatMap(placesAfter(after ?? [], (name) => name), (places) =>
-          logs(instance ?? [], selection, places, (line) => placeName(line.instance, line.seq))))
+        Effect.flatMap(
+          placesAfter(after ?? [], (name) => name),
+          (places) => logs(instance ?? [], selection, places, (line) => placeName(line.instance, line.seq))
+        ))
       .handleRaw("events", ({ urlParams }) => events(urlParams))
       .handle("tree", () => tenement.tree)
       .handle("config", () => Effect.map(tenement.config, ConfigView.make))

@@ -23,10 +23,12 @@ import { LogsFailed } from "./Errors.ts"
 import { folderName, nameOf } from "./internal/folderName.ts"
 import * as Fifo from "./internal/logs/fifo.ts"
 import * as Filter from "./internal/logs/filter.ts"
+import { IntakeFile } from "./internal/logs/intake.ts"
 import * as Pump from "./internal/logs/pump.ts"
 import * as Query from "./internal/logs/query.ts"
 import * as Reader from "./internal/logs/reader.ts"
 import { attempt } from "./internal/logs/segments.ts"
+import * as LauncherKeeper from "./LauncherKeeper.ts"
 
 /**
  * Which lines to read. `instances` empty means all; `sinceMs` is milliseconds since 1970; `grep` is matched against the
@@ -137,6 +139,7 @@ export const layer = (options: LogsOptions): Layer.Layer<Logs> =>
     Effect.gen(function*() {
       const root = Path.join(options.dataDir, folder)
       const pumps = new Map<InstanceName, Pump.Pump>()
+      const keeper = yield* LauncherKeeper.make(root, (directory) => Object.values(Fifo.pathsOf(directory)))
       const followers = new Set<(instance: InstanceName) => void>()
       const shared: Pump.Shared = {
         clock: yield* Effect.clock,
@@ -144,6 +147,10 @@ export const layer = (options: LogsOptions): Layer.Layer<Logs> =>
         keep: options.keep,
         run: yield* FiberSet.makeRuntime<never, void, never>(),
         makeFifos: Fifo.makeMaker(),
+        intake: yield* Effect.acquireRelease(
+          Effect.sync(() => new IntakeFile(root)),
+          (intake) => Effect.sync(() => intake.close())
+        ),
         written: (instance) => {
           for (const tell of followers) tell(instance)
         },
@@ -166,6 +173,7 @@ export const layer = (options: LogsOptions): Layer.Layer<Logs> =>
           }
         )
         pumps.set(instance, pump)
+        yield* keeper.keep(Object.values(Fifo.pathsOf(directoryOf(instance))))
         const log: InstanceLog = {
           begin: (incarnation) =>
             Effect.suspend(() => {
@@ -196,7 +204,13 @@ export const layer = (options: LogsOptions): Layer.Layer<Logs> =>
           const source = sourceOf(instance)
           const partial = pumps.get(instance)?.partial ?? []
           return Effect.mapBoth(Reader.end(source), {
-            onSuccess: (until): Query.Extent => ({ instance, source, until, partial, after: after?.get(instance) ?? null }),
+            onSuccess: (until): Query.Extent => ({
+              instance,
+              source,
+              until,
+              partial,
+              after: after?.get(instance) ?? null
+            }),
             onFailure: Filter.explain(instance, source.directory)
           })
         }, { concurrency: 16 })

@@ -84,7 +84,12 @@ describe("a flood of one service", () => {
           last?.text === text(count))
         assert.strictEqual(last?.seq, count)
         const all = yield* read(machine, "flood", "after=0&tail=100000")
-        assert.deepStrictEqual(all.map(({ text }) => text), all.map((_, i) => text(count - all.length + 1 + i)))
+        assert.deepStrictEqual(
+          all.map(({ text }) =>
+            text
+          ),
+          all.map((_, i) => text(count - all.length + 1 + i))
+        )
         const [remark] = yield* read(machine, "flood", "after=0&grep=^0000001")
         const rotated = yield* lostOf(machine, "rotated")
         assert.isAbove(rotated, 0)
@@ -107,7 +112,9 @@ describe("a flood of one service", () => {
         if (asked !== undefined) {
           process.stdout.write(
             `${megabytes} MiB, ${count} lines in ${seconds.toFixed(1)} s; resident ${before.toFixed(0)} MiB before, ` +
-              `${most.toFixed(0)} at most; ${(used / 1024 ** 2).toFixed(1)} MiB on disk, ${rotated} lines rotated away; ` +
+              `${most.toFixed(0)} at most; ${
+                (used / 1024 ** 2).toFixed(1)
+              } MiB on disk, ${rotated} lines rotated away; ` +
               `the slowest answer took ${longest.toFixed(0)} ms; a quiet line was at most ${late} ms late\n`
           )
         }

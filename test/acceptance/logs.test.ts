@@ -113,11 +113,14 @@ describe("logs", () => {
         const follower = yield* machine.run(["--json", "logs", "-f", "-n", "5"])
         const heard = (name: string) =>
           Effect.map(follower.stdout, (text) =>
-            text.split("\n").slice(0, -1).map((line) => JSON.parse(line) as Line).filter(({ instance }) =>
-              instance === full(name)
-            ))
+            text.split("\n").slice(0, -1).map((line) =>
+              JSON.parse(line) as Line
+            ).filter(({ instance }) => instance === full(name)))
         const goesOn = (from: number) =>
-          eventually("it goes on", heard("count"), (lines) => lines.some(({ seq }) => seq > from))
+          eventually("it goes on", heard("count"), (lines) =>
+            lines.some(({ seq }) =>
+              seq > from
+            ))
         yield* goesOn(100)
         const next = yield* machine.kill(machine.touch("speak"))
         const [before] = (yield* heard("count")).slice(-1)
@@ -138,6 +141,40 @@ describe("logs", () => {
         assert.strictEqual((again[0] as Line).seq, first + 21)
         yield* follower.signal("SIGINT")
         yield* follower.exited
+      }),
+    180_000
+  )
+
+  it.scopedLive(
+    "keep what was said, and by whom, while no supervisor was there to hear it",
+    () =>
+      Effect.gen(function*() {
+        const machine = yield* make({
+          service: {
+            brief: Fx.service({ restart: "never" }, "await=end spew=300 exit=3"),
+            lives: Fx.service({}, "await=end out=alive")
+          }
+        })
+        yield* machine.until("brief", "running")
+        yield* machine.until("lives", "running")
+        const keeper = () => Number(fs.readFileSync(`${machine.dataDir}/.logs/keeper`, "utf8").split(" ")[0])
+        const { pid } = yield* machine.view("brief")
+        const first = yield* eventually("there is a keeper", Effect.sync(keeper), (pid) => pid > 0)
+        const next = yield* machine.kill(Effect.gen(function*() {
+          yield* machine.touch("end")
+          yield* eventually("it has ended", Effect.sync(() => Proc.isAlive(pid!)), (alive) => !alive)
+          assert.isTrue(Proc.isAlive(first))
+        }))
+        yield* next.until("brief", "failed")
+        const lines = yield* eventually("all is there", read(next, "brief"), (lines) => lines.length === 600)
+        assert.strictEqual(textOf(lines, "stdout"), spewed("o", 300).join("\n"))
+        assert.strictEqual(textOf(lines, "stderr"), spewed("e", 300).join("\n"))
+        assert.isTrue(lines.every(({ incarnation }) => incarnation === 1))
+        assert.deepStrictEqual((yield* read(next, "lives")).map(({ text }) => text), ["alive"])
+        assert.isFalse(Proc.isAlive(first), "the keeper of before is gone")
+        const second = keeper()
+        yield* next.terminate
+        yield* eventually("no keeper is left", Effect.sync(() => Proc.isAlive(second)), (alive) => !alive)
       }),
     60_000
   )

@@ -13,7 +13,7 @@ const pattern = FC.array(FC.tuple(atom, FC.constantFrom("", "", "", "*", "?", "+
   maxLength: 6
 }).map((atoms) => atoms.map(([atom, quantifier]) => `${atom}${quantifier}`).join("")).filter((source) => {
   try {
-    return new RegExp(source) !== null
+    return new RegExp(source) instanceof RegExp
   } catch (error) {
     if (error instanceof SyntaxError) return false
     throw error

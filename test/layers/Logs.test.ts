@@ -71,6 +71,9 @@ const withLogs = <A, E>(
   options: { readonly maxBytes?: number; readonly keep?: number } = {}
 ) => Effect.flatMap(folder, (dataDir) => Effect.provide(Effect.scoped(body(dataDir)), layers(dataDir, options)))
 
+/** The folders of logs; what else is there is not an instance's. */
+const logsIn = (dataDir: string) => Fs.readdirSync(`${dataDir}/.logs`).filter((name) => name.includes("."))
+
 describe("Logs", () => {
   it.scopedLive("has the last words of a run that kills itself, every byte of both streams", () =>
     withLogs(() =>
@@ -251,10 +254,10 @@ describe("Logs", () => {
         assert.deepStrictEqual(Fs.readdirSync(directory), ["00000001.log"])
         assert.deepStrictEqual(texts(yield* logs.last(api, 1)), ["text"])
         yield* logs.remove(api)
-        assert.deepStrictEqual(Fs.readdirSync(`${dataDir}/.logs`), [])
+        assert.deepStrictEqual(logsIn(dataDir), [])
         yield* Effect.scoped(logs.open(api))
         yield* logs.forget(api)
-        assert.deepStrictEqual(Fs.readdirSync(`${dataDir}/.logs`), [])
+        assert.deepStrictEqual(logsIn(dataDir), [])
         assert.deepStrictEqual(yield* logs.last(api, 1), [])
         assert.deepStrictEqual(yield* read(), [])
         yield* logs.remove(api)
@@ -290,7 +293,7 @@ describe("Logs", () => {
           assert.lengthOf(yield* read(), 100)
           assert.isAtMost(descriptors() - before, 3 * 100)
         }))
-        assert.strictEqual(descriptors(), before)
+        yield* eventually(() => descriptors() === before)
       })
     ))
 

@@ -6,8 +6,8 @@ import * as Record from "./record.ts"
 import * as Records from "./records.ts"
 import { attempt, type IoError, isCode, list, pathOf } from "./segments.ts"
 
-/** What the kernel takes in a moment, unless it is busy writing to the disk. */
-const little = 128 * 1024
+/** More than the records of one read. The kernel takes it in a moment, unless it is busy writing to the disk. */
+const little = 4 * 1024 * 1024
 
 /** A write that took longer found the disk busy, and so long it is left to a thread. Milliseconds. */
 const tooLong = 10
@@ -214,7 +214,12 @@ export class Appender {
 const firstBytes = async (file: string): Promise<Buffer> => {
   const handle = await Fs.open(file, "r")
   try {
-    const { buffer, bytesRead } = await handle.read(Buffer.allocUnsafe(2 * Record.maxRecord), 0, 2 * Record.maxRecord, 0)
+    const { buffer, bytesRead } = await handle.read(
+      Buffer.allocUnsafe(2 * Record.maxRecord),
+      0,
+      2 * Record.maxRecord,
+      0
+    )
     return buffer.subarray(0, bytesRead)
   } finally {
     await handle.close()

@@ -8,8 +8,9 @@ import type { InstanceName } from "../../../domain/Names.ts"
 import { bounded } from "../../../internal/bounded.ts"
 import { codeOf, unless } from "../../../internal/errno.ts"
 import { LogsFailed, type ToolFailed } from "../../Errors.ts"
-import * as Fifo from "./fifo.ts"
 import { Appender } from "./appender.ts"
+import * as Fifo from "./fifo.ts"
+import * as Intake from "./intake.ts"
 import * as Reader from "./reader.ts"
 import * as Record from "./record.ts"
 import * as Recovery from "./recovery.ts"
@@ -35,6 +36,7 @@ export interface Shared {
   readonly makeFifos: (paths: ReadonlyArray<string>) => Effect.Effect<void, ToolFailed>
   /** Something new can be read. */
   readonly written: (instance: InstanceName) => void
+  readonly intake: Intake.IntakeFile
   /** One for all: libuv fills it and hands it over in one go. */
   readonly buffer: Buffer
   /** Bytes that wait to be written. */
@@ -121,6 +123,16 @@ export class Pump {
     }
   }
 
+  /** Writes what another supervisor had read, and was killed before it had written it. */
+  replay(intake: Intake.Intake, past: Recovery.Past): void {
+    const found = Intake.missing(intake, past)
+    if (found === null) return
+    this.incarnation = intake.incarnation
+    this.seq = found.seq
+    this.channels.find(({ stream }) => stream === intake.stream)?.splitter.restore(found.open)
+    this.write(found.records)
+  }
+
   /** Opens the file that was written last. If that cannot be done now, the first write tells. */
   get reopen(): Effect.Effect<void> {
     return Effect.ignore(this.appender.reopen)
@@ -143,9 +155,17 @@ export class Pump {
     return { at: new Date(this.latest).toISOString(), stream, incarnation: this.incarnation }
   }
 
-  private accept(channel: Channel, chunk: Buffer): void {
-    const { lines, records } = channel.splitter.push(chunk, this.stamp(channel.stream), this.seq + 1)
+  private accept({ splitter, stream }: Channel, chunk: Buffer): void {
+    const stamp = this.stamp(stream)
+    const seq = this.seq + 1
+    this.shared.intake.write({ ...stamp, instance: this.instance, seq }, splitter.partial, chunk)
+    const { lines, records } = splitter.push(chunk, stamp, seq)
     this.seq += lines
+    this.write(records)
+  }
+
+  /** Records, and behind them what is open. */
+  private write(records: Buffer): void {
     const batch = [records]
     for (const { splitter, stream } of this.channels) {
       splitter.wrote(records.length)
@@ -164,14 +184,14 @@ export class Pump {
     this.shared.pendingBytes += records.length
     if (this.writing) return
     this.writing = true
-    this.shared.run(Effect.catchAllCause(this.write(), (cause) => {
+    this.shared.run(Effect.catchAllCause(this.writeAll(), (cause) => {
       this.writing = false
       return Effect.logError(`${this.instance}: its log could not be written`, cause)
     }))
   }
 
   /** Writes until nothing waits. There is at most one of it. */
-  private write() {
+  private writeAll() {
     return Effect.gen(this, function*() {
       while (this.pending.length > 0) {
         const [first, ...more] = this.pending
@@ -315,18 +335,20 @@ export const make = Effect.fnUntraced(function*(instance: InstanceName, director
     },
     catch: (cause) => failed(instance, directory, codeOf(cause), "its FIFOs cannot be opened")
   })
-  if (made === undefined) yield* goOn(pump, directory)
+  if (made === undefined) yield* goOn(pump, directory, shared)
   return pump
 })
 
 /** A log that cannot be read is written all the same: it is numbered from 1 then. */
-const goOn = (pump: Pump, directory: string) =>
+const goOn = (pump: Pump, directory: string, shared: Shared) =>
   Effect.gen(function*() {
     const source: Reader.Source = { directory, written: () => pump.written }
-    if ((yield* Reader.end(source)).segment === 0) return
     // What a torn write left at its end is ended by that.
-    yield* pump.reopen
-    pump.goOn(yield* Recovery.read(directory, yield* Reader.end(source)))
+    if ((yield* Reader.end(source)).segment > 0) yield* pump.reopen
+    const past = yield* Recovery.read(directory, yield* Reader.end(source))
+    pump.goOn(past)
+    const intake = shared.intake.take(pump.instance)
+    if (intake !== null) pump.replay(intake, past)
   }).pipe(
     Effect.catchAll(({ code, path }) => Effect.logWarning(`${pump.instance}: ${path} cannot be read: ${code}`))
   )

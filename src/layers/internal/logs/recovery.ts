@@ -27,7 +27,7 @@ const tail = Effect.fnUntraced(function*(directory: string, until: Position, len
   })
   const bytes = until.offset === 0 ? Buffer.alloc(0) : yield* read(until.segment, until.offset, length)
   if (bytes.length >= length) return bytes
-  const before = (yield* list(directory)).filter((segment) => segment < until.segment).at(-1)
+  const before = (yield* list(directory)).findLast((segment) => segment < until.segment)
   if (before === undefined) return bytes
   const size = (yield* sizeOf(pathOf(directory, before))) ?? 0
   return Buffer.concat([yield* read(before, size, length - bytes.length), bytes])
@@ -37,7 +37,8 @@ const tail = Effect.fnUntraced(function*(directory: string, until: Position, len
 export const read = (directory: string, until: Position) => Effect.map(tail(directory, until, reach), parse)
 
 /** The last line before `until`. */
-export const last = (directory: string, until: Position) => Effect.map(tail(directory, until, 2 * Record.maxRecord), parse)
+export const last = (directory: string, until: Position) =>
+  Effect.map(tail(directory, until, 2 * Record.maxRecord), parse)
 
 /** What the last bytes of a log tell. */
 export const parse = (bytes: Buffer): Past => {

@@ -48,7 +48,9 @@ export const seek = Effect.fnUntraced(
     // `begin` lies within a record that does not hold, and so does not the rest of it.
     const bytes = yield* readAt(file, begin, Math.min(size, end + block) - begin)
     const skip = begin === 0 || bytes === null ? 0 : bytes.indexOf(Record.newline) + 1
-    const found = Records.told(bytes?.subarray(skip) ?? Buffer.alloc(0), begin + skip).find(({ record }) => holds(record))
+    const found = Records.told(bytes?.subarray(skip) ?? Buffer.alloc(0), begin + skip).find(({ record }) =>
+      holds(record)
+    )
     return found === undefined ? next : { segment, offset: found.offset }
   }
 )

@@ -76,7 +76,7 @@ export class Splitter {
   }
 
   /** Goes on with the beginning of a line that another supervisor heard, and saved. */
-  restore(carry: Buffer): void {
+  restore(carry: Buffer | null): void {
     this.carry = carry
   }
 

@@ -177,7 +177,13 @@ describe("follow", () => {
       Effect.gen(function*() {
         const log = new Written("api:a", yield* folder, { maxBytes, keep: 1_000_000 })
         yield* log.print(before)
-        const ends = yield* Query.ends([{ instance: log.instance, source: log.source, until: log.until, after: null, partial: [] }])
+        const ends = yield* Query.ends([{
+          instance: log.instance,
+          source: log.source,
+          until: log.until,
+          after: null,
+          partial: []
+        }])
         const news = new Query.News()
         const wanted = after.flat().length
         const following = yield* Effect.fork(Stream.runCollect(
@@ -204,7 +210,13 @@ describe("follow", () => {
           { discard: true }
         )
       yield* print(0, 1)
-      const ends = yield* Query.ends([{ instance: log.instance, source: log.source, until: log.until, after: null, partial: [] }])
+      const ends = yield* Query.ends([{
+        instance: log.instance,
+        source: log.source,
+        until: log.until,
+        after: null,
+        partial: []
+      }])
       yield* print(1, 100)
       const news = new Query.News()
       news.tell(log.instance)

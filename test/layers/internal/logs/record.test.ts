@@ -1,5 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as FC from "effect/FastCheck"
+import { InstanceName } from "../../../../src/domain/Names.ts"
+import * as Intake from "../../../../src/layers/internal/logs/intake.ts"
 import * as Record from "../../../../src/layers/internal/logs/record.ts"
 import * as Recovery from "../../../../src/layers/internal/logs/recovery.ts"
 import { Splitter } from "../../../../src/layers/internal/logs/splitter.ts"
@@ -55,6 +57,9 @@ const split = (chunks: ReadonlyArray<Buffer>, from = 1) => {
   return records(Buffer.concat(written))
 }
 
+/** Those that a reader is told. */
+const toldIn = (written: Buffer) => records(written).filter(Record.isTold)
+
 const restore = (found: ReadonlyArray<Record.LogRecord>): Buffer =>
   Buffer.concat(found.flatMap(({ mark, text }) => mark === "F" ? [text, Buffer.from("\n")] : [text]))
 
@@ -107,6 +112,43 @@ describe("Splitter", () => {
         const past = Recovery.parse(Buffer.concat(written))
         assert.strictEqual(past.seq, seq - 1)
         assert.deepStrictEqual(past.open, splitter.partial === null ? [] : [["stdout", splitter.partial]])
+      }
+    }))
+  })
+
+  it("leaves to another supervisor what it had read, wherever it was killed, and nothing twice", () => {
+    FC.assert(FC.property(chunked, FC.nat(1000), FC.boolean(), ({ all, chunks }, killedAt, isTorn) => {
+      const [splitter, next] = [new Splitter(), new Splitter()]
+      let [log, seq] = [Buffer.alloc(0), 1]
+      for (const [index, chunk] of chunks.entries()) {
+        const isLast = index === killedAt % chunks.length
+        const instance = InstanceName.make("api:a")
+        const open = splitter.partial === null ? [] : [splitter.partial]
+        const written = Buffer.concat(Intake.encode({ ...stamp, instance, seq }, [...open, chunk]))
+        const { lines, records } = splitter.push(chunk, stamp, seq)
+        const batch = Buffer.concat([records, splitter.save(stamp, seq + lines) ?? Buffer.alloc(0)])
+        if (!isLast) {
+          log = Buffer.concat([log, batch])
+          seq += lines
+          continue
+        }
+        // Some of the records are there, the last of them may be half.
+        const cut = Math.floor((batch.length * (killedAt % 7)) / 6)
+        log = Buffer.concat([log, batch.subarray(0, isTorn ? cut : batch.lastIndexOf(10, cut) + 1)])
+        log = log.subarray(0, log.lastIndexOf(10) + 1)
+        const intake = Intake.decode(Buffer.concat([written, Buffer.from("of before")]))
+        assert.isNotNull(intake)
+        const found = Intake.missing(intake, Recovery.parse(log))
+        assert.isNotNull(found)
+        next.restore(found.open)
+        const rest = Buffer.concat(chunks.slice(index + 1))
+        const after = next.push(rest, stamp, found.seq + 1)
+        const end = next.end(stamp, found.seq + 1 + after.lines)
+        const whole = toldIn(Buffer.concat([log, found.records, after.records, end ?? Buffer.alloc(0)]))
+        assert.isTrue(restore(whole).equals(all))
+        assert.deepStrictEqual(whole.map(({ seq }) => seq), whole.map((_, index) => index + 1))
+        assert.isNull(Intake.decode(written.subarray(0, -1)))
+        break
       }
     }))
   })
