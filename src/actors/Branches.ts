@@ -3,14 +3,17 @@
  *
  * @since 0.1.0
  */
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import type { Cause } from "../domain/Cause.ts"
 import { type GroupConfig, groupOf, type ServiceConfig, type TenementConfig } from "../domain/Config.ts"
 import { type GroupName, type InstanceId, type InstanceName, parts, type ServiceName } from "../domain/Names.ts"
+import { Store } from "../layers/Store.ts"
 import { close } from "./Close.ts"
 import * as Group from "./Group.ts"
+import * as GroupRecord from "./GroupRecord.ts"
 import * as Instance from "./Instance.ts"
 import type { Needs } from "./InstanceCommands.ts"
 import type { ServicesFor } from "./InstanceParts.ts"
@@ -146,6 +149,7 @@ export const make = Effect.fnUntraced(function*(options: {
         groups.delete(name)
         yield* owned.value.release
         yield* removeBranch(`group ${name}`, owned)
+        yield* GroupRecord.write(Context.get(context, Store), name, [])
       })
   }
   return branches

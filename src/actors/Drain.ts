@@ -1,18 +1,21 @@
 /**
- * Waits for the end of what is open on a run that was replaced.
+ * Waits for the end of what is open on a run that is to be stopped.
  *
  * @since 0.1.0
  */
+import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import type { Connections } from "../layers/Connections.ts"
+import type { InstanceRun } from "./InstanceRun.ts"
 import * as OpenRequests from "./OpenRequests.ts"
 
 /** How often the kernel is asked, while a run is drained and nothing that we know of is open on it. */
 const lookMs = 50
 
 /**
- * Until nothing is open, or for `limitMs`; gives what was still open then. `connections` are those that the kernel knows
- * of, among them what came by the public path and not through the gateway; `null` where it cannot be told.
+ * Until nothing is open, or for `limitMs`; gives what was still open then. What came by the public path and not through
+ * the gateway is known to the kernel alone.
  *
  * A client may have looked up the path before it led to the next run and be about to connect: each look is taken after a
  * moment.
@@ -21,13 +24,15 @@ const lookMs = 50
  * @category combinators
  */
 export const wait = (
-  { connections, limitMs, requests }: {
-    readonly requests: OpenRequests.OpenRequests
-    readonly connections: Effect.Effect<number | null>
-    readonly limitMs: number
-  }
+  { endpoint, process, requests }: Pick<InstanceRun, "endpoint" | "process" | "requests">,
+  connections: Context.Tag.Service<Connections>,
+  limitMs: number
 ): Effect.Effect<number> => {
-  const open = Effect.map(connections, (count) => Math.max(requests.open, count ?? 0))
+  const open = Effect.gen(function*() {
+    if (requests.open > 0) return requests.open
+    const pid = (yield* process.programPid) ?? process.pid
+    return (yield* connections.open(endpoint, pid)) ?? 0
+  })
   return OpenRequests.none(requests).pipe(
     Effect.zipRight(Effect.sleep(lookMs)),
     Effect.zipRight(open),

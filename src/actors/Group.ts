@@ -9,8 +9,11 @@ import * as Schema from "effect/Schema"
 import type { Cause } from "../domain/Cause.ts"
 import type { GroupConfig } from "../domain/Config.ts"
 import { elapsed, type Instant, plus } from "../domain/Instant.ts"
+import * as Intensity from "../domain/Intensity.ts"
 import { type GroupName, InstanceName, parts, type ServiceName } from "../domain/Names.ts"
 import { Events } from "../layers/Events.ts"
+import { Store } from "../layers/Store.ts"
+import * as GroupRecord from "./GroupRecord.ts"
 import * as Instance from "./Instance.ts"
 import { now } from "./Now.ts"
 import type { Service } from "./Service.ts"
@@ -93,6 +96,7 @@ export interface Group {
 export const make = Effect.fn("Group.make")(function*(options: Options) {
   const { config } = options
   const events = yield* Events
+  const store = yield* Store
   const reset = yield* Effect.makeLatch(false)
   const failures = new Map<ServiceName, Deferred.Deferred<never, MemberFailed>>()
   const isOneForOne = config.strategy === "one-for-one"
@@ -102,6 +106,12 @@ export const make = Effect.fn("Group.make")(function*(options: Options) {
   let watching = !options.startMembers
   let gaveUp = false
   let released = false
+  let rounds = yield* GroupRecord.read(store, config.name)
+
+  const count = (history: Intensity.History) => {
+    rounds = history
+    return GroupRecord.write(store, config.name, history)
+  }
 
   const untilDue = (until: Instant) =>
     Effect.flatMap(now, (at) => Effect.sleep(Math.ceil(Math.max(0, elapsed(at, until)))))
@@ -182,6 +192,8 @@ export const make = Effect.fn("Group.make")(function*(options: Options) {
       name: config.name,
       strategy: config.strategy,
       intensity: { max: config.maxRestarts, windowMs: config.restartWindowMs },
+      history: rounds,
+      onRound: count,
       onFailure: () =>
         events.publish({
           _tag: "Notice",
@@ -212,6 +224,7 @@ export const make = Effect.fn("Group.make")(function*(options: Options) {
     }
     yield* reset.await
     yield* reset.close
+    yield* count(Intensity.empty)
     gaveUp = false
     watching = true
   })

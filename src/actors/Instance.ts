@@ -13,9 +13,13 @@ import type { Cause } from "../domain/Cause.ts"
 import type { ServiceConfig } from "../domain/Config.ts"
 import type { InstanceState } from "../domain/InstanceState.ts"
 import type { GroupName, InstanceName, ServiceName } from "../domain/Names.ts"
+import type * as Overrides from "../domain/Overrides.ts"
+import { Connections } from "../layers/Connections.ts"
 import type { Endpoint } from "../layers/Endpoint.ts"
 import type { StoreFailed } from "../layers/Errors.ts"
+import * as Arrivals from "./Arrivals.ts"
 import { type Backend, of as backendOf } from "./Backend.ts"
+import * as Drain from "./Drain.ts"
 import { type ActorLost, Busy } from "./Errors.ts"
 import * as InstanceActor from "./InstanceActor.ts"
 import * as InstanceCommands from "./InstanceCommands.ts"
@@ -25,6 +29,7 @@ import { now } from "./Now.ts"
 import { ReadinessRegistry } from "./ReadinessRegistry.ts"
 import * as Takeover from "./Takeover.ts"
 import type { Settled, Waiter } from "./Waiter.ts"
+import * as Wakes from "./Wakes.ts"
 
 /**
  * What can be seen of an instance at one moment.
@@ -35,6 +40,8 @@ import type { Settled, Waiter } from "./Waiter.ts"
 export interface Snapshot {
   readonly name: InstanceName
   readonly parts: InstanceParts.InstanceParts
+  /** What a person has said of it. */
+  readonly overrides: Overrides.Overrides
   readonly state: InstanceState
   readonly endpoint: Endpoint | null
   readonly waitingFor: ReadonlyArray<ServiceName>
@@ -64,10 +71,18 @@ export interface Instance {
   readonly giveUp: (cause: Cause) => Effect.Effect<void>
   /** Rules, checks and layers of a new configuration, from now on; the process is left alone. */
   readonly reconfigure: (config: ServiceConfig, group: GroupName | null) => Effect.Effect<void, ActorLost>
+  /** What a person says of it, in the place of the file. On the disk once this is done. */
+  readonly override: (change: Overrides.Change) => Effect.Effect<void, ActorLost | StoreFailed>
+  /** Waits until nothing is open on its run, for as long as `drain_timeout`. */
+  readonly drained: Effect.Effect<void>
   readonly snapshot: Effect.Effect<Snapshot>
   readonly backend: Effect.Effect<Backend>
+  /** Waits, as a request does, until it serves; if it sleeps, it wakes. */
+  readonly arrival: Effect.Effect<Arrivals.Arrival>
   /** Tells of what nothing else would: what the kernel killed of it for memory. */
   readonly look: Effect.Effect<void>
+  /** Another supervisor takes over: it is written down as it is, and its actor does nothing more. */
+  readonly leave: Effect.Effect<void>
 }
 
 /**
@@ -121,7 +136,7 @@ export const make = Effect.fnUntraced(
     const registry = Context.get(context, ReadinessRegistry)
     const memory = yield* InstanceMemory.make(options, scope).pipe(Effect.provide(context))
     if (options.saved !== null) yield* Takeover.takeOver(memory, options.saved).pipe(Effect.provide(context))
-    yield* registry.tell(name, memory.state)
+    yield* registry.tell(name, memory.state, Wakes.wake(memory))
     yield* Scope.addFinalizer(scope, registry.forget(name))
 
     const instance: Instance = {
@@ -149,16 +164,34 @@ export const make = Effect.fnUntraced(
           const isTaken = yield* memory.mailbox.offer({ _tag: "Reconfigure", config, group, reply })
           return isTaken ? yield* Deferred.await(reply) : yield* InstanceMemory.lost(memory)
         }),
+      override: (change) =>
+        Effect.gen(function*() {
+          const reply = yield* Deferred.make<void, ActorLost | StoreFailed>()
+          const isTaken = yield* memory.mailbox.offer({ _tag: "Override", change, reply })
+          return isTaken ? yield* Deferred.await(reply) : yield* InstanceMemory.lost(memory)
+        }),
+      drained: Effect.suspend(() => {
+        const run = InstanceMemory.runOf(memory)
+        return run === null
+          ? Effect.void
+          : Effect.asVoid(Drain.wait(run, Context.get(context, Connections), memory.parts.policy.drainTimeoutMs))
+      }),
       snapshot: Effect.map(programOf(memory), (pid) => ({
         pid,
         name,
         parts: memory.parts,
+        overrides: memory.overrides,
         state: memory.state,
         endpoint: InstanceMemory.runOf(memory)?.endpoint ?? null,
         waitingFor: memory.missing
       })),
       backend: Effect.sync(() => backendOf(memory)),
-      look: InstanceCommands.lookAtMemory(memory, context)
+      arrival: Arrivals.wait(memory),
+      look: InstanceCommands.lookAtMemory(memory, context),
+      leave: Effect.gen(function*() {
+        const reply = yield* Deferred.make<void>()
+        if (yield* memory.mailbox.offer({ _tag: "Leave", reply })) yield* Deferred.await(reply)
+      })
     }
     return instance
   }

@@ -16,6 +16,7 @@ import type { ExitReason } from "../domain/Exit.ts"
 import type { Command } from "../domain/InstanceEvent.ts"
 import { label } from "../domain/InstanceState.ts"
 import { parts as namesOf } from "../domain/Names.ts"
+import * as Places from "../domain/Places.ts"
 import type { StateLabel } from "../domain/Views.ts"
 import { Connections } from "../layers/Connections.ts"
 import { Events } from "../layers/Events.ts"
@@ -23,17 +24,20 @@ import { Logs } from "../layers/Logs.ts"
 import { Metrics } from "../layers/Metrics.ts"
 import type { Survivor } from "../layers/Process.ts"
 import { Sockets } from "../layers/Sockets.ts"
-import type { Store } from "../layers/Store.ts"
+import { Store } from "../layers/Store.ts"
 import { close } from "./Close.ts"
 import * as Drain from "./Drain.ts"
 import * as Guard from "./Guard.ts"
 import * as HealthLoop from "./HealthLoop.ts"
+import * as Idleness from "./Idleness.ts"
 import { dropRun, type InstanceMemory, runOf, settle, type Task, taskOf, tasksOf, tell } from "./InstanceMemory.ts"
 import type * as InstanceParts from "./InstanceParts.ts"
+import * as InstanceRecord from "./InstanceRecord.ts"
 import * as InstanceRun from "./InstanceRun.ts"
 import * as PublicSocket from "./PublicSocket.ts"
 import { ReadinessRegistry } from "./ReadinessRegistry.ts"
 import type { Tasks, Ticket } from "./Tasks.ts"
+import * as Wakes from "./Wakes.ts"
 
 /**
  * What an instance's actor asks for, of what all instances share (`Embed.Machine`).
@@ -107,6 +111,30 @@ export const lookAtMemory = (memory: InstanceMemory, context: Context.Context<Ne
   })
 
 /**
+ * Leads the public path that the instance has now to its run, if it had another one before. One that led there already
+ * is left: whoever has it next takes it over.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const movePublicPath = (memory: InstanceMemory, context: Context.Context<Needs>): Effect.Effect<void> =>
+  Effect.gen(function*() {
+    const { name, settings } = memory.options
+    const { config } = memory.parts
+    const path = Places.publicSocket(settings, config, namesOf(name).id)
+    const run = runOf(memory)
+    if (run === null || run.endpoint.publicPath === path) return
+    run.endpoint.publicPath = path
+    if (memory.state.phase._tag !== "Up") return
+    yield* Context.get(context, Sockets).publish({ instance: name, endpoint: run.endpoint, mode: config.socketMode })
+      .pipe(
+        Effect.catchAll(({ message }) =>
+          Context.get(context, Events).publish({ _tag: "Notice", level: "warning", subject: name, message })
+        )
+      )
+  })
+
+/**
  * The performer of one actor's commands.
  *
  * @since 0.1.0
@@ -115,11 +143,11 @@ export const lookAtMemory = (memory: InstanceMemory, context: Context.Context<Ne
 export const performer = (memory: InstanceMemory, tasks: Tasks<Task>, context: Context.Context<Needs>) => {
   const { name, settings, tellGroup } = memory.options
   const registry = Context.get(context, ReadinessRegistry)
+  const connections = Context.get(context, Connections)
   const events = Context.get(context, Events)
   const logs = Context.get(context, Logs)
   const metrics = Context.get(context, Metrics)
   const sockets = Context.get(context, Sockets)
-  const connections = Context.get(context, Connections)
 
   const publish = (from: StateLabel, to: StateLabel, cause: Reason) =>
     events.publish({ _tag: "Transition", instance: name, incarnation: memory.state.incarnation, from, to, cause })
@@ -135,8 +163,9 @@ export const performer = (memory: InstanceMemory, tasks: Tasks<Task>, context: C
         const log = memory.log ?? (yield* Scope.extend(logs.open(name), memory.scope))
         memory.log = log
         const { config, isolation, readiness } = memory.parts
+        const announce = InstanceRecord.announce(Context.get(context, Store), name)
         const isBeside = memory.runs.some(({ isBeside }) => !isBeside)
-        const options = { name, incarnation, isBeside, config, settings, readiness, isolation, log }
+        const options = { name, incarnation, isBeside, config, settings, readiness, isolation, log, announce }
         const run = yield* InstanceRun.launch(options, memory.scope)
         memory.runs = [...memory.runs, run]
         // Of a file that was reloaded meanwhile.
@@ -172,7 +201,7 @@ export const performer = (memory: InstanceMemory, tasks: Tasks<Task>, context: C
     Effect.suspend(() => sockets.publish({ instance: name, endpoint, mode: memory.parts.config.socketMode }))
 
   const awaitDependencies = (incarnation: number, ticket: Ticket<Task>) =>
-    registry.awaitReady(memory.parts.policy.dependsOn, (missing, down) =>
+    registry.awaitReady(name, memory.parts.policy.dependsOn, (missing, down) =>
       Effect.gen(function*() {
         if (!tasks.isCurrent(ticket)) return
         const isNews = missing.join() !== memory.missing.join()
@@ -233,15 +262,21 @@ export const performer = (memory: InstanceMemory, tasks: Tasks<Task>, context: C
 
   const drain = (
     { incarnation, limitMs }: Extract<Command, { readonly _tag: "Drain" }>,
-    { endpoint, process, requests }: InstanceRun.InstanceRun,
+    run: InstanceRun.InstanceRun,
     ticket: Ticket<Task>
-  ) => {
-    const open = Effect.flatMap(process.programPid, (pid) => connections.open(endpoint, pid ?? process.pid))
-    return Effect.flatMap(
-      Drain.wait({ requests, connections: open, limitMs }),
+  ) =>
+    Effect.flatMap(
+      Drain.wait(run, connections, limitMs),
       (left) => tell(memory, { _tag: "Drained", incarnation, left }, ticket)
     )
-  }
+
+  const watchIdle = (incarnation: number, run: InstanceRun.InstanceRun, ticket: Ticket<Task>) =>
+    Idleness.watch({
+      run,
+      idleMs: memory.parts.policy.idleTimeoutMs,
+      connections,
+      tell: (afterMs) => tell(memory, { _tag: "Idle", incarnation, afterMs }, ticket)
+    })
 
   /** Until nothing is left, however long it takes; once it takes long, with a word of what is. */
   const killed = ({ process }: InstanceRun.InstanceRun) =>
@@ -283,7 +318,10 @@ export const performer = (memory: InstanceMemory, tasks: Tasks<Task>, context: C
   return (command: Command): Effect.Effect<void> => {
     switch (command._tag) {
       case "Publish":
-        return publish(command.from, command.to, command.cause)
+        return Effect.zipRight(
+          Wakes.count(memory, metrics, command),
+          publish(command.from, command.to, command.cause)
+        )
       case "AwaitDependencies":
         return tasks.start("dependencies", (ticket) => awaitDependencies(command.incarnation, ticket))
       case "StopAwaiting":
@@ -309,6 +347,10 @@ export const performer = (memory: InstanceMemory, tasks: Tasks<Task>, context: C
         return onRun("probes", command.incarnation, (run, ticket) => probe(command.incarnation, run, ticket))
       case "StopProbes":
         return tasks.cancel(taskOf("probes", command.incarnation))
+      case "WatchIdle":
+        return onRun("idle", command.incarnation, (run, ticket) => watchIdle(command.incarnation, run, ticket))
+      case "StopWatchingIdle":
+        return tasks.cancel(taskOf("idle", command.incarnation))
       case "Signal":
         return withRun(command.incarnation, ({ process }) => process.signal(command.signal as NodeJS.Signals))
       case "SignalTree":

@@ -22,7 +22,7 @@ import { Launcher, type Process } from "../layers/Launcher.ts"
 import * as Leftovers from "../layers/Leftovers.ts"
 import type { InstanceLog } from "../layers/Logs.ts"
 import * as Passage from "../layers/Passage.ts"
-import type { Wrapper } from "../layers/Process.ts"
+import type { Identity, Wrapper } from "../layers/Process.ts"
 import type { Readiness } from "../layers/Readiness.ts"
 import { Sockets } from "../layers/Sockets.ts"
 import * as ConfigDigest from "./ConfigDigest.ts"
@@ -90,6 +90,8 @@ export interface RunOptions {
   readonly readiness: typeof Readiness.Service
   readonly isolation: typeof Isolation.Service
   readonly log: InstanceLog
+  /** Writes down the process before the program runs. */
+  readonly announce: (process: Identity) => Effect.Effect<void>
 }
 
 /** The words of templates, those included that only this run has. */
@@ -203,7 +205,8 @@ const acquire = Effect.fnUntraced(function*(options: RunOptions, scope: Scope.Cl
       group: config.group,
       stdout,
       stderr,
-      cgroup
+      cgroup,
+      announce: options.announce
     }
     yield* Passage.check(plain, { endpoint, instanceDir: Places.instanceDir(settings, service, id) })
     const spec = yield* Scope.extend(isolation.prepare(plain, endpoint), scope)
@@ -247,10 +250,7 @@ export const adopt = Effect.fnUntraced(function*(
   yield* sockets.adopt(endpoint)
   yield* Scope.addFinalizer(scope, Effect.suspend(() => sockets.retire(endpoint)))
   yield* Scope.addFinalizer(scope, Leftovers.ofRun(settings, name, incarnation))
-  if (log !== null) {
-    yield* log.resume(incarnation)
-    yield* Scope.addFinalizer(scope, log.end)
-  }
+  if (log !== null) yield* Scope.addFinalizer(scope, log.end)
   // What was said while nobody listened is lost: a run that has said all it had to is not ready in time.
   const { ready } = yield* Scope.extend(readiness.prepare(endpoint), scope).pipe(
     Effect.catchAllCause((cause) =>

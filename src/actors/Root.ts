@@ -23,8 +23,19 @@ import { Logs } from "../layers/Logs.ts"
 import { Metrics } from "../layers/Metrics.ts"
 import { Store } from "../layers/Store.ts"
 import { Usage } from "../layers/Usage.ts"
+import type { Arrival } from "./Arrivals.ts"
+import * as Deployments from "./Deployments.ts"
 import type { ActorLost } from "./Errors.ts"
-import { DataLeft, NoSuchInstance, NoSuchService, NotReady, NotRunning, ReloadRefused, ShuttingDown } from "./Errors.ts"
+import {
+  DataLeft,
+  HandedOver,
+  NoSuchInstance,
+  NoSuchService,
+  NotReady,
+  NotRunning,
+  ReloadRefused,
+  ShuttingDown
+} from "./Errors.ts"
 import type * as Instance from "./Instance.ts"
 import type { Needs } from "./InstanceCommands.ts"
 import type { ServicesFor } from "./InstanceParts.ts"
@@ -62,13 +73,17 @@ export const layerStopped = (
       // One change of the tree's shape at a time.
       const reshaping = yield* Effect.makeSemaphore(1)
       let shuttingDown = false
+      let leaving = false
 
       const removed = (name: InstanceName) => Effect.provideService(InstanceRecord.remove(name), Store, store)
+      const stayRemoved = (name: InstanceName) => Effect.provideService(InstanceRecord.stayRemoved(name), Store, store)
 
       const notice = (level: "info" | "warning" | "error", message: string) =>
         events.publish({ _tag: "Notice", level, subject: "supervisor", message })
 
-      const open = Effect.suspend(() => shuttingDown ? Effect.fail(new ShuttingDown()) : Effect.void)
+      const open = Effect.suspend((): Effect.Effect<void, HandedOver | ShuttingDown> =>
+        leaving ? Effect.fail(new HandedOver()) : shuttingDown ? Effect.fail(new ShuttingDown()) : Effect.void
+      )
 
       const sample = (snapshots: ReadonlyArray<Instance.Snapshot>) => {
         const processes = new Map<InstanceName, number>()
@@ -113,10 +128,15 @@ export const layerStopped = (
 
       /** Whoever asked an instance that was removed meanwhile asked for nothing that there is. */
       const removedMeanwhile = (instance: Instance.Instance, lost: ActorLost) =>
-        Effect.flatMap(tree.find(instance.name), (found): Effect.Effect<never, ActorLost | NoSuchInstance> =>
-          Option.isSome(found) && found.value === instance
-            ? Effect.fail(lost)
-            : Effect.fail(new NoSuchInstance({ instance: instance.name, nearest: null })))
+        Effect.flatMap(
+          tree.find(instance.name),
+          (found): Effect.Effect<never, ActorLost | HandedOver | NoSuchInstance> =>
+            leaving
+              ? Effect.fail(new HandedOver())
+              : Option.isSome(found) && found.value === instance
+              ? Effect.fail(lost)
+              : Effect.fail(new NoSuchInstance({ instance: instance.name, nearest: null }))
+        )
 
       const ask = (instance: Instance.Instance, verb: Instance.Verb, cause: Cause) =>
         Effect.gen(function*() {
@@ -124,8 +144,7 @@ export const layerStopped = (
             yield* tree.resetFailed(parts(instance.name).service)
           }
           const settled = yield* instance.ask(verb, cause).pipe(
-            Effect.catchTag("ActorLost", (lost) =>
-              removedMeanwhile(instance, lost))
+            Effect.catchTag("ActorLost", (lost) => removedMeanwhile(instance, lost))
           )
           const view = yield* viewOf(instance)
           if (settled._tag === "NotReady") {
@@ -140,19 +159,42 @@ export const layerStopped = (
           return yield* ask(yield* find(name), verb, { _tag: "Person", verb: word })
         })
 
-      const spawn = Effect.fn("Tenement.spawn")((service: ServiceName, id: InstanceId) =>
+      const obtain = (service: ServiceName, id: InstanceId) =>
         Effect.gen(function*() {
           const instance = yield* reshaping.withPermits(1)(Effect.zipRight(open, tree.obtain(service, id)))
-          if (Option.isNone(instance)) {
-            const names = [...(yield* tree.config).services.keys()]
-            return yield* new NoSuchService({ service, nearest: nearest(service, names) })
+          if (Option.isSome(instance)) {
+            return instance.value
           }
-          return yield* ask(instance.value, "Start", { _tag: "Person", verb: "spawn" })
+          const names = [...(yield* tree.config).services.keys()]
+          return yield* new NoSuchService({ service, nearest: nearest(service, names) })
+        })
+
+      /** An instance that was made for a wish which could not be kept is gone again. */
+      const unmake = (instance: Instance.Instance) =>
+        reshaping.withPermits(1)(Effect.gen(function*() {
+          const { name, state: { phase, wanted } } = yield* instance.snapshot
+          if (phase._tag !== "Stopped" || wanted !== "unasked") {
+            return
+          }
+          yield* tree.forget(name)
+          const { id, service } = parts(name)
+          // One that the file lists and that was not there had been removed.
+          const isListed = (yield* tree.config).services.get(service)?.instances.includes(id) ?? false
+          if (isListed) {
+            yield* stayRemoved(name)
+          }
+        }))
+
+      const spawn = Effect.fn("Tenement.spawn")((service: ServiceName, id: InstanceId) =>
+        Effect.gen(function*() {
+          const instance = yield* obtain(service, id)
+          return yield* ask(instance, "Start", { _tag: "Person", verb: "spawn" }).pipe(
+            Effect.tapErrorTag("StoreFailed", () => unmake(instance))
+          )
           // The one that was found was being removed: then there shall be another.
         }).pipe(Effect.retry({
           times: 3,
-          while: ({ _tag }) =>
-            _tag === "NoSuchInstance"
+          while: ({ _tag }) => _tag === "NoSuchInstance"
         }))
       )
 
@@ -168,13 +210,20 @@ export const layerStopped = (
           }
           yield* removed(name)
           yield* tree.forget(name)
-          yield* Effect.all([events.forget(name), metrics.forget(name)], { discard: true })
         }))
         if (!options.data) return yield* logs.forget(name)
         const { settings } = yield* tree.config
         const deleted = yield* Effect.all([logs.remove(name), InstanceDir.remove(settings, name)], { mode: "either" })
         const problems = Arr.getLefts(deleted).map(({ message }) => message)
         if (Arr.isNonEmptyArray(problems)) return yield* new DataLeft({ instance: name, problems })
+      })
+
+      const deployments = Deployments.make({
+        tree,
+        remove,
+        find: (name) => Effect.zipRight(open, find(name)),
+        ask: (instance, verb, word) => ask(instance, verb, { _tag: "Person", verb: word }),
+        obtain
       })
 
       const reload = Effect.fn("Tenement.reload")(
@@ -189,6 +238,8 @@ export const layerStopped = (
             }
             const changes = Reload.changes(diff)
             if (dryRun) return { changes, problems: Effect.succeed([]) }
+            // Of what it begins nothing could be kept while the disk is full.
+            yield* Effect.zipRight(store.put("reload", next.file), store.flushed)
             yield* notice("info", `reloading ${next.file}: ${changes.length} changes`)
             return { changes, problems: yield* tree.adopt(next, diff) }
           })
@@ -243,6 +294,12 @@ export const layerStopped = (
         )
       })
 
+      const gone = Effect.succeed<Arrival>({
+        _tag: "TurnedAway",
+        reason: "it is not there any more",
+        retryAfterMs: 1000
+      })
+
       /** It is not idle. */
       const seen = (name: InstanceName | null) =>
         name === null ?
@@ -250,10 +307,14 @@ export const layerStopped = (
           Effect.flatMap(tree.find(name), (found) =>
             Option.isNone(found) ?
               Effect.void :
-              Effect.flatMap(found.value.backend, ({ run }) =>
-                run === null ? Effect.void : OpenRequests.touch(run.requests)))
+              Effect.flatMap(
+                found.value.backend,
+                ({ run }) => run === null ? Effect.void : OpenRequests.touch(run.requests)
+              ))
 
       yield* notice("info", `supervisor started with ${config.file}`)
+      /** What another has taken over is not this one's to stop. */
+      const orNever = <A>(effect: Effect.Effect<A>) => Effect.suspend(() => leaving ? Effect.never : effect)
       const shutdown = yield* Effect.cached(Effect.gen(function*() {
         shuttingDown = true
         yield* notice("info", "supervisor is shutting down")
@@ -262,7 +323,23 @@ export const layerStopped = (
         return left
       }))
       // Last to be added, so the first to happen: everything that the tree needs is still there.
-      yield* Effect.addFinalizer(() => shutdown)
+      yield* Effect.addFinalizer(() => orNever(shutdown))
+
+      const leave = Effect.fn("Tenement.leave")((atLast: Effect.Effect<void>) =>
+        Effect.uninterruptibleMask((restore) =>
+          Effect.gen(function*() {
+            yield* restore(reshaping.take(1))
+            const refused = shuttingDown ? Effect.fail(new ShuttingDown()) : Effect.void
+            // What cannot be written down cannot be taken over either.
+            yield* Effect.zipRight(refused, store.flushed).pipe(Effect.onError(() => reshaping.release(1)))
+            leaving = true
+            yield* atLast
+            yield* notice("info", "supervisor makes way for another")
+            yield* tree.leave
+            yield* store.seal
+          })
+        )
+      )
 
       return Tenement.of({
         list: Effect.map(views, ({ all }) => all),
@@ -271,6 +348,7 @@ export const layerStopped = (
         start: change("Start", "start"),
         stop: change("Stop", "stop"),
         restart: change("Restart", "restart"),
+        ...deployments,
         remove,
         probe,
         logs: (query) =>
@@ -280,7 +358,8 @@ export const layerStopped = (
         boot: reshaping.withPermits(1)(
           Effect.uninterruptible(Effect.suspend(() => shuttingDown ? Effect.void : tree.boot))
         ),
-        shutdown,
+        shutdown: orNever(shutdown),
+        leave,
         attach: tree.attach,
         config: tree.config,
         reload,
@@ -295,12 +374,17 @@ export const layerStopped = (
                 )
             ),
           answered: (request) => Effect.zipRight(metrics.answered(request), seen(request.instance)),
-          refused: metrics.refused
+          arrive: (name) =>
+            Effect.flatMap(
+              Effect.orElseSucceed(Effect.zipRight(open, Effect.map(find(name), ({ arrival }) => arrival)), () => gone),
+              (arrival) => arrival
+            ),
+          refused: metrics.refused,
+          logged: metrics.logged
         },
         metrics: Effect.flatMap(
-          Effect.zip(views, logs.lost),
-          ([{ all, used }, lost]) =>
-            metrics.render(all, new Map([...used].map(([name, { cpuSeconds }]) => [name, cpuSeconds])), lost)
+          views,
+          ({ all, used }) => metrics.render(all, new Map([...used].map(([name, { cpuSeconds }]) => [name, cpuSeconds])))
         )
       })
     })

@@ -55,6 +55,10 @@ export interface Options {
   readonly name: string
   readonly strategy: Strategy
   readonly intensity: Intensity.Intensity
+  /** The restarts that count already. */
+  readonly history?: Intensity.History
+  /** Told what counts, before a round is made. */
+  readonly onRound?: (history: Intensity.History) => Effect.Effect<void>
   /** Told of each failure before anything is done about it. */
   readonly onFailure?: (id: string, cause: Cause.Cause<unknown>) => Effect.Effect<void>
   /** Waits between the stops and the starts of a round. */
@@ -105,7 +109,7 @@ export const make = Effect.fnUntraced(function*(options: Options) {
   const scope = yield* Effect.scope
   // Closed after `stopAll`, which knows the order.
   const nursery = yield* Scope.fork(scope, { _tag: "Sequential" })
-  let history = Intensity.empty
+  let history = options.history ?? Intensity.empty
 
   const stop = (child: Child) =>
     Effect.suspend(() => {
@@ -172,6 +176,7 @@ export const make = Effect.fnUntraced(function*(options: Options) {
         return yield* new GaveUp({ supervisor: options.name, child: failed.spec.id, restarts: max, windowMs })
       }
       history = Intensity.record(options.intensity, history, now)
+      if (options.onRound !== undefined) yield* options.onRound(history)
       yield* makeRound(failed)
     })
 

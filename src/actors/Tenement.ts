@@ -25,6 +25,7 @@ import type {
   ActorLost,
   Busy,
   DataLeft,
+  HandedOver,
   NoSuchInstance,
   NoSuchService,
   NotReady,
@@ -41,7 +42,21 @@ import type { Traffic } from "./Traffic.ts"
  * @since 0.1.0
  * @category errors
  */
-export type ChangeFailed = NoSuchInstance | NotReady | Busy | ActorLost | ShuttingDown | StoreFailed
+export type ChangeFailed = NoSuchInstance | NotReady | Busy | ActorLost | ShuttingDown | HandedOver | StoreFailed
+
+/**
+ * A version to be brought up as an instance of a service: `argv` in the place of the file's command, `null` for that one;
+ * `share` is its weight beside the others, `null` to have all traffic and the others stopped.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Deployment {
+  readonly service: ServiceName
+  readonly id: InstanceId
+  readonly argv: ReadonlyArray<string> | null
+  readonly share: number | null
+}
 
 /**
  * Every change waits for its outcome; interrupting the wait does not take the change back.
@@ -58,6 +73,18 @@ export class Tenement extends Context.Tag("tenement/actors/Tenement")<Tenement, 
   readonly start: (name: InstanceName) => Effect.Effect<Outcome, ChangeFailed>
   readonly stop: (name: InstanceName) => Effect.Effect<Outcome, ChangeFailed>
   readonly restart: (name: InstanceName) => Effect.Effect<Outcome, ChangeFailed>
+  /**
+   * Starts a version next to the others, and moves traffic when it is ready. One that does not get ready is removed, or is
+   * as it was before if there was one of that name.
+   */
+  readonly deploy: (deployment: Deployment) => Effect.Effect<Outcome, ConfigInvalid | NoSuchService | ChangeFailed>
+  /**
+   * Moves all traffic of its service to one instance, which is started if need be. The others are drained and stopped,
+   * unless they are to be kept.
+   */
+  readonly route: (name: InstanceName, options: { readonly keep: boolean }) => Effect.Effect<Outcome, ChangeFailed>
+  /** Sets an instance's share of its service's traffic, `null` for the file's, and gives what it is then. */
+  readonly weigh: (name: InstanceName, weight: number | null) => Effect.Effect<number, ChangeFailed>
   /** Stops and forgets; with `data` also deletes the instance's logs and folder. */
   readonly remove: (
     name: InstanceName,
@@ -79,6 +106,12 @@ export class Tenement extends Context.Tag("tenement/actors/Tenement")<Tenement, 
    * for any longer. Happens by itself when the layer is released, and once.
    */
   readonly shutdown: Effect.Effect<ReadonlyArray<InstanceName>>
+  /**
+   * Another supervisor takes over: every actor comes to rest where it is, that is written down, and nothing is done any
+   * more; instances go on, and are not stopped when the layer is released. `atLast` is done when no change of the tree is
+   * under way. What fails before that has changed nothing.
+   */
+  readonly leave: (atLast: Effect.Effect<void>) => Effect.Effect<void, ShuttingDown | StoreFailed>
   /** Puts an actor of the supervisor's own under the tree's `system`, beside the services. */
   readonly attach: (actor: ChildSpec) => Effect.Effect<void>
   readonly config: Effect.Effect<TenementConfig>
@@ -89,7 +122,7 @@ export class Tenement extends Context.Tag("tenement/actors/Tenement")<Tenement, 
   readonly reload: (
     next: TenementConfig,
     options: { readonly dryRun: boolean }
-  ) => Effect.Effect<ReloadPlan, ConfigInvalid | ReloadRefused | ShuttingDown>
+  ) => Effect.Effect<ReloadPlan, ConfigInvalid | ReloadRefused | ShuttingDown | HandedOver | StoreFailed>
   readonly traffic: Traffic
   /** The Prometheus exposition text. */
   readonly metrics: Effect.Effect<{ readonly contentType: string; readonly body: string }>

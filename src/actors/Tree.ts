@@ -14,7 +14,6 @@ import { unlimited } from "../domain/Intensity.ts"
 import { type GroupName, type InstanceId, type InstanceName, parts, type ServiceName } from "../domain/Names.ts"
 import type { TreeNode } from "../domain/Views.ts"
 import { bounded } from "../internal/bounded.ts"
-import { Cgroups } from "../layers/Cgroups.ts"
 import * as Leftovers from "../layers/Leftovers.ts"
 import { Sockets } from "../layers/Sockets.ts"
 import { adopt } from "./Adopt.ts"
@@ -30,6 +29,9 @@ import * as Takeover from "./Takeover.ts"
 
 /** What the end of those takes that an earlier supervisor has left and nobody wants, a kill included. */
 const orphanTimeMs = 20_000
+
+/** What an actor may take to leave its instance: a launch that it is at comes to its end. */
+const leaveTimeMs = 15_000
 
 /** What a kill may take before a shutdown goes on without it. */
 const killTimeMs = 10_000
@@ -52,6 +54,8 @@ export interface Tree {
   readonly boot: Effect.Effect<void>
   /** Stops everything, in reverse dependency order. Gives who could not be stopped. */
   readonly shutdown: Effect.Effect<ReadonlyArray<InstanceName>>
+  /** Another supervisor takes over: everything is written down as it is, and nothing is done any more. */
+  readonly leave: Effect.Effect<void>
   /**
    * Goes over to another configuration. What it gives waits until all that was started has settled, and tells what went
    * wrong.
@@ -104,21 +108,6 @@ export const make = Effect.fn("Tree.make")(function*(options: {
 
   /** Who gets the name of one that is being ended begins after its end. */
   const orphansGone = Effect.suspend(() => bounded(Fiber.awaitAll(orphans.splice(0)), orphanTimeMs))
-
-  /** A launch that was cut short has left processes that nobody has written down. */
-  const clear = ({ instances }: InstanceRecord.Inheritance) =>
-    Effect.flatMap(
-      Cgroups,
-      ({ sweep }) =>
-        sweep(
-          [...instances].flatMap(([instance, saved]) =>
-            Takeover.runsOf(saved).map(({ incarnation, isBeside }) => ({
-              instance,
-              beside: isBeside ? incarnation : null
-            }))
-          )
-        )
-    )
 
   /** What is in nobody's hands now is brought to its end, and cleared away. */
   const leave = ({ instances, removed }: InstanceRecord.Inheritance) =>
@@ -176,7 +165,7 @@ export const make = Effect.fn("Tree.make")(function*(options: {
       if (isUp) return
       isUp = true
       const inheritance = yield* InstanceRecord.read
-      yield* clear(inheritance)
+      yield* Takeover.clear(inheritance, config.settings)
       for (const service of config.services.values()) yield* branches.addService(service, inheritance)
       yield* leave(inheritance)
       for (const group of config.groups.values()) yield* branches.addGroup(group, { startMembers: true })
@@ -202,6 +191,15 @@ export const make = Effect.fn("Tree.make")(function*(options: {
       if (isUp && left.length === 0) yield* InstanceRecord.stoppedAll
       return left
     }).pipe(Effect.provide(context)),
+
+    leave: Effect.gen(function*() {
+      for (const group of branches.groups()) yield* group.release
+      const instances = (yield* Effect.forEach(branches.services(), ({ instances }) => instances)).flat()
+      yield* Effect.forEach(instances, ({ leave }) => bounded(leave, leaveTimeMs), {
+        concurrency: "unbounded",
+        discard: true
+      })
+    }),
 
     adopt: (next, diff) =>
       Effect.gen(function*() {

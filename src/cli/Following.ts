@@ -1,5 +1,5 @@
 /**
- * Follows lines beyond the end of a supervisor: another one goes on where it ended.
+ * Follows lines and events beyond the end of a supervisor: another one goes on where it ended.
  *
  * @since 0.1.0
  */
@@ -8,9 +8,9 @@ import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import type { Client } from "../control/Client.ts"
-import { type LogSelection, placeName } from "../control/Queries.ts"
+import { type LogSelection, placeName, type Selection } from "../control/Queries.ts"
 import type { InstanceName } from "../domain/Names.ts"
-import type { LogLine } from "../domain/Views.ts"
+import type { EventRecord, LogLine } from "../domain/Views.ts"
 import { Session } from "./Session.ts"
 
 /** How long nobody may be there. */
@@ -22,10 +22,35 @@ const untilThere = Schedule.spaced("250 millis").pipe(Schedule.upTo(patience))
 const maxPlaces = 2000
 
 type Lines = ReturnType<Client["Type"]["logs"]>
-type Failure = Stream.Stream.Error<Lines>
+type Happenings = ReturnType<Client["Type"]["events"]>
 
-const isGone = ({ _tag }: Failure): boolean =>
-  _tag === "ConnectionLost" || _tag === "ShuttingDown" || _tag === "NoSupervisor"
+const ends: ReadonlySet<string> = new Set(["ConnectionLost", "NoSupervisor", "ShuttingDown", "HandedOver"])
+
+/** `first`, and `rest` of each supervisor that comes after the one before. */
+const beyond = <A, E extends { readonly _tag: string }>(
+  client: Client["Type"],
+  first: Stream.Stream<A, E>,
+  rest: Stream.Stream<A, E>
+) => {
+  // One that made way has another in its place already.
+  const announced = ({ _tag }: E) =>
+    _tag === "HandedOver" ? Effect.void : Effect.flatMap(
+      Session,
+      ({ err }) => Effect.ignore(err.write("tenement: the supervisor is gone; waiting for another\n"))
+    )
+  const another = (error: E) =>
+    Effect.zipRight(announced(error), Effect.mapError(Effect.retry(client.supervisor.health({}), untilThere), () => error))
+  const goOn = (error: E): Stream.Stream<A, E, Session> =>
+    ends.has(error._tag)
+      ? Stream.unwrap(Effect.as(another(error), Stream.suspend(() => again)))
+      : Stream.fail(error)
+  // A supervisor that has just come up may not know all instances yet.
+  const again: Stream.Stream<A, E, Session> = rest.pipe(
+    Stream.retry(Schedule.intersect(untilThere, Schedule.recurWhile((error: E) => error._tag === "NoSuchInstance"))),
+    Stream.catchAll(goOn)
+  )
+  return Stream.catchAll(first, goOn)
+}
 
 /** The places that were come to, those of the newest lines first, as far as there is room. */
 const placesOf = (seen: ReadonlyMap<InstanceName, number>): ReadonlyMap<InstanceName, number> => {
@@ -47,7 +72,6 @@ const placesOf = (seen: ReadonlyMap<InstanceName, number>): ReadonlyMap<Instance
  */
 export const lines = (client: Client["Type"], selection: LogSelection) =>
   Stream.unwrap(Effect.gen(function*() {
-    const { err } = yield* Session
     const begun = yield* Clock.currentTimeMillis
     const seen = new Map<InstanceName, number>()
     const remember = ({ instance, seq }: LogLine) => {
@@ -71,20 +95,32 @@ export const lines = (client: Client["Type"], selection: LogSelection) =>
         ({ instance, seq }) => places.has(instance) || seq > (known.get(instance) ?? 0)
       )
     }
-    const wait = Effect.zipRight(
-      Effect.ignore(err.write("tenement: the supervisor is gone; waiting for another\n")),
-      Effect.retry(client.supervisor.health({}), untilThere)
-    )
-    const goOn = (error: Failure): Lines =>
-      isGone(error)
-        ? Stream.unwrap(Effect.as(Effect.mapError(wait, () => error), Stream.suspend(() => again)))
-        : Stream.fail(error)
-    // A supervisor that has just come up may not know all instances yet.
-    const again: Lines = Stream.suspend(rest).pipe(
-      Stream.retry(
-        Schedule.intersect(untilThere, Schedule.recurWhile((error: Failure) => error._tag === "NoSuchInstance"))
-      ),
-      Stream.catchAll(goOn)
-    )
-    return Stream.catchAll(ask(selection), goOn)
+    return beyond(client, ask(selection), Stream.suspend(rest))
+  }))
+
+/**
+ * The events that `client` gives for `selection`, and those of the supervisors that come after this one: each event once.
+ * Fails when none comes within a minute.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const events = (client: Client["Type"], selection: Selection) =>
+  Stream.unwrap(Effect.gen(function*() {
+    const begun = new Date(yield* Clock.currentTimeMillis).toISOString()
+    let last: EventRecord | null = null
+    const ask = (selection: Selection): Happenings =>
+      Stream.mapChunks(client.events(selection), (chunk) => {
+        for (const event of chunk) last = event
+        return chunk
+      })
+    const { tail: _, ...all } = selection
+    const rest = (): Happenings => {
+      const known = last
+      // One that was killed may have told events that it had not written down: their numbers are others' then.
+      return known === null
+        ? ask({ ...all, since: begun })
+        : Stream.filter(ask({ ...all, since: known.at }), ({ at, seq }) => seq > known.seq || at > known.at)
+    }
+    return beyond(client, ask(selection), Stream.suspend(rest))
   }))

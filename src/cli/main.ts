@@ -20,6 +20,7 @@ import * as Argv from "./Argv.ts"
 import { restart, start, stop } from "./Change.ts"
 import * as Completions from "./Completions.ts"
 import * as Config from "./config.ts"
+import { deploy } from "./deploy.ts"
 import { describe } from "./describe.ts"
 import { doctor } from "./doctor.ts"
 import { Reported, WordsWrong } from "./Errors.ts"
@@ -30,15 +31,19 @@ import * as Help from "./Help.ts"
 import { init } from "./init.ts"
 import { install } from "./install.ts"
 import { logs } from "./logs.ts"
+import { nginx } from "./nginx.ts"
 import { conclude } from "./Outcome.ts"
 import { ps } from "./ps.ts"
 import { reload } from "./reload.ts"
 import { rm } from "./rm.ts"
+import { route } from "./route.ts"
 import { serve } from "./serve.ts"
 import { ofProcess, print, Session } from "./Session.ts"
 import { spawn } from "./spawn.ts"
 import * as Token from "./token.ts"
 import { tree } from "./tree.ts"
+import { upgrade } from "./upgrade.ts"
+import { weight } from "./weight.ts"
 import { why } from "./why.ts"
 
 const globals = {
@@ -64,6 +69,9 @@ const commands = [
   start,
   stop,
   restart,
+  deploy,
+  route,
+  weight,
   rm,
   ps,
   tree,
@@ -75,7 +83,9 @@ const commands = [
   Config.config,
   doctor,
   reload,
+  upgrade,
   Token.token,
+  nginx,
   install
 ] as const
 

@@ -15,6 +15,7 @@ import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import * as Refusals from "../actors/Errors.ts"
 import * as ConfigErrors from "../config/Errors.ts"
+import { service as Rules } from "../domain/ConfigRules.ts"
 import * as DomainErrors from "../domain/Errors.ts"
 import { InstanceId, InstanceName, ServiceName } from "../domain/Names.ts"
 import * as Views from "../domain/Views.ts"
@@ -36,6 +37,8 @@ const LogsFailed = Errors.onWire(LayerErrors.LogsFailed, 500)
 const DataLeft = Errors.onWire(Refusals.DataLeft, 500)
 const StoreFailed = Errors.onWire(LayerErrors.StoreFailed, 507)
 const ShuttingDown = Errors.onWire(Refusals.ShuttingDown, 503)
+const HandedOver = Errors.onWire(Refusals.HandedOver, 503)
+const NotReplaced = Errors.onWire(Errors.NotReplaced, 409)
 
 /**
  * Asked of whoever comes in over TCP. The control socket asks nothing: who may open the file may do everything.
@@ -76,6 +79,7 @@ export const StreamFailure = Schema.Union(
   LogsFailed,
   NoSuchInstance,
   ShuttingDown,
+  HandedOver,
   Errors.onWire(Errors.InternalError, 500)
 )
 /** @since 0.1.0 */
@@ -109,6 +113,58 @@ export const Spawn = Schema.Struct({ service: ServiceName, id: Schema.optional(I
   identifier: "Spawn",
   parseOptions: { onExcessProperty: "error" }
 })
+
+/**
+ * What `POST /api/deploy` takes: the words of a command in the place of the file's, and a weight beside the others in the
+ * place of all traffic.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const Deploy = Schema.Struct({
+  service: ServiceName,
+  id: InstanceId,
+  command: Schema.optional(Schema.Array(Schema.String).pipe(Schema.minItems(1), Schema.maxItems(1000))),
+  share: Schema.optional(Rules.weight)
+}).annotations({ identifier: "Deploy", parseOptions: { onExcessProperty: "error" } })
+
+/**
+ * What `PUT /api/instances/{name}/weight` takes; `null` is as the file says.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const Weigh = Schema.Struct({ weight: Schema.NullOr(Rules.weight) }).annotations({
+  identifier: "Weigh",
+  parseOptions: { onExcessProperty: "error" }
+})
+
+/**
+ * What `POST /api/upgrade` takes. `command` are the words that start the other supervisor, up to its own `serve`; without,
+ * it is started as this one was.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const Upgrade = Schema.Struct({
+  command: Schema.optional(Schema.NonEmptyArray(Schema.NonEmptyString)),
+  /** Until it is ready to take over. */
+  timeoutSeconds: Schema.optional(Schema.Number.pipe(Schema.between(0.1, 3600)))
+}).annotations({ identifier: "Upgrade", parseOptions: { onExcessProperty: "error" } })
+
+const Incumbent = Schema.Struct({ pid: Schema.Int, version: Schema.String })
+
+/**
+ * Who is in charge now, and who was.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const Succession = Schema.Struct({ now: Incumbent, before: Incumbent }).annotations({
+  identifier: "Succession"
+})
+/** @since 0.1.0 */
+export type Succession = typeof Succession.Type
 
 const ByName = Schema.Struct({ name: InstanceName })
 
@@ -168,6 +224,18 @@ const instances = HttpApiGroup.make("instances")
       .addError(NoSuchInstance).addError(NotReady)
   )
   .add(
+    HttpApiEndpoint.post("route", "/:name/route").setPath(ByName).setUrlParams(Queries.Route).addSuccess(Views.Outcome)
+      .addError(NoSuchInstance).addError(NotReady)
+      .annotateContext(describing(
+        "Moves all traffic of the service to the instance, which is started if need be; the others are drained and stopped"
+      ))
+  )
+  .add(
+    HttpApiEndpoint.put("weigh", "/:name/weight").setPath(ByName).setPayload(Weigh).addSuccess(Weigh)
+      .addError(NoSuchInstance).addError(NotReady)
+      .annotateContext(describing("Sets the instance's share of the traffic of its service"))
+  )
+  .add(
     HttpApiEndpoint.post("probe", "/:name/probe").setPath(ByName).addSuccess(Views.ProbeReport)
       .addError(NoSuchInstance).addError(NotRunning)
   )
@@ -177,7 +245,7 @@ const instances = HttpApiGroup.make("instances")
     )
       .addError(NoSuchInstance).addError(LogsFailed).annotateContext(streaming("LogLine"))
   )
-  .addError(Busy).addError(ActorLost).addError(ShuttingDown).addError(StoreFailed)
+  .addError(Busy).addError(ActorLost).addError(ShuttingDown).addError(HandedOver).addError(StoreFailed)
   .prefix("/api/instances")
   .middleware(Authorization)
 
@@ -190,11 +258,40 @@ const tree = HttpApiGroup.make("tree")
     HttpApiEndpoint.get("events", "/events").setUrlParams(Queries.Selection).addSuccess(EventStream)
       .annotateContext(streaming("Event"))
   )
+  .add(
+    HttpApiEndpoint.post("deploy", "/deploy").setPayload(Deploy).addSuccess(Views.Outcome)
+      .addError(ConfigInvalid).addError(NoSuchService).addError(NoSuchInstance).addError(NotReady)
+      .addError(Busy).addError(ActorLost).addError(ShuttingDown).addError(HandedOver).addError(StoreFailed)
+      .annotateContext(describing(
+        "Starts a version next to the others and moves traffic to it when it is ready; one that is not is removed"
+      ))
+  )
   .add(HttpApiEndpoint.get("tree", "/tree").addSuccess(Views.TreeNode))
   .add(HttpApiEndpoint.get("config", "/config").addSuccess(ConfigView))
   .add(
     HttpApiEndpoint.post("reload", "/reload").setUrlParams(Queries.Reload).addSuccess(Views.ReloadPlan)
       .addError(ConfigInvalid).addError(ConfigNotFound).addError(ReloadRefused).addError(ShuttingDown)
+      .addError(HandedOver).addError(StoreFailed)
+  )
+  .add(
+    HttpApiEndpoint.post("upgrade", "/upgrade").setPayload(Upgrade).addSuccess(Succession)
+      .addError(NotReplaced).addError(ShuttingDown).addError(HandedOver).addError(StoreFailed)
+      .annotateContext(
+        describing(
+          "Puts another supervisor in the place of this one, and answers when it is in charge; instances go on. " +
+            "Over the control socket alone"
+        )
+      )
+  )
+  .add(
+    HttpApiEndpoint.post("leave", "/leave").addSuccess(Schema.Struct({ pid: Schema.Int }))
+      .addError(NotReplaced).addError(ShuttingDown).addError(HandedOver).addError(StoreFailed)
+      .annotateContext(
+        describing(
+          "The supervisor ends, and leaves its instances to the next one, which may begin when this is answered. " +
+            "Over the control socket alone"
+        )
+      )
   )
   .add(HttpApiEndpoint.get("openapi", "/openapi.json").addSuccess(Schema.Unknown))
   .prefix("/api")

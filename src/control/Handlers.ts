@@ -19,14 +19,16 @@ import { Tenement } from "../actors/Tenement.ts"
 import { defaultId, type InstanceName } from "../domain/Names.ts"
 import type { EventRecord, LogLine } from "../domain/Views.ts"
 import { matches } from "../internal/pattern.ts"
-import { Api, Spawn } from "./Api.ts"
+import { Transport } from "./Access.ts"
+import { Api, Deploy, Spawn, Upgrade, Weigh } from "./Api.ts"
 import { Body } from "./Body.ts"
 import { ConfigSource } from "./ConfigSource.ts"
 import * as ConfigView from "./ConfigView.ts"
-import { BadRequest } from "./Errors.ts"
+import { BadRequest, NotReplaced } from "./Errors.ts"
 import * as Follow from "./Follow.ts"
 import { badRequest } from "./Middleware.ts"
 import { placeName, placeOf, type Selection, sinceMillis } from "./Queries.ts"
+import { Replacement } from "./Replacement.ts"
 import * as Sse from "./Sse.ts"
 
 const supervisor = (version: string) =>
@@ -137,26 +139,46 @@ const events = Effect.fnUntraced(function*(selection: Selection) {
   return yield* Follow.respond(items, { follow: query.follow, frame: eventFrame })
 })
 
-const decodeSpawn = Schema.decodeUnknown(Spawn)
+/** What the body says. The middleware has read it: HttpApi would read one of any size, and take a broken one for a defect. */
+const bodyAs = <A, I>(schema: Schema.Schema<A, I>) => {
+  const decode = Schema.decodeUnknown(schema)
+  return Effect.flatMap(Body, decode).pipe(
+    Effect.catchTag("ParseError", (error) => badRequest(ParseResult.ArrayFormatter.formatErrorSync(error)))
+  )
+}
+
+const spawnBody = bodyAs(Spawn)
+const deployBody = bodyAs(Deploy)
+const weighBody = bodyAs(Weigh)
+const upgradeBody = bodyAs(Upgrade)
+
+/** Who holds a token may do everything with instances; which program is the supervisor is not theirs to say. */
+const overSocket = Effect.flatMap(Transport, (transport) =>
+  transport === "socket"
+    ? Effect.void
+    : new NotReplaced({ reason: "this can be asked over the control socket alone" }))
 
 const instances = HttpApiBuilder.group(Api, "instances", (handlers) =>
   Effect.gen(function*() {
     const tenement = yield* Tenement
     return handlers
       .handle("list", () => tenement.list)
-      // The middleware has read the body: HttpApi would read one of any size, and take a broken one for a defect.
-      .handleRaw("spawn", () =>
-        Effect.gen(function*() {
-          const { id, service } = yield* Effect.flatMap(Body, decodeSpawn).pipe(
-            Effect.catchTag("ParseError", (error) => badRequest(ParseResult.ArrayFormatter.formatErrorSync(error)))
-          )
-          return yield* tenement.spawn(service, id ?? defaultId)
-        }))
+      .handleRaw(
+        "spawn",
+        () => Effect.flatMap(spawnBody, ({ id, service }) => tenement.spawn(service, id ?? defaultId))
+      )
       .handle("describe", ({ path }) => tenement.describe(path.name))
       .handle("remove", ({ path, urlParams }) => tenement.remove(path.name, { data: urlParams.data ?? false }))
       .handle("start", ({ path }) => tenement.start(path.name))
       .handle("stop", ({ path }) => tenement.stop(path.name))
       .handle("restart", ({ path }) => tenement.restart(path.name))
+      .handle("route", ({ path, urlParams }) => tenement.route(path.name, { keep: urlParams.keep ?? false }))
+      .handleRaw(
+        "weigh",
+        ({ path }) =>
+          Effect.flatMap(weighBody, ({ weight }) =>
+            Effect.map(tenement.weigh(path.name, weight), (weight) => ({ weight })))
+      )
       .handle("probe", ({ path }) => tenement.probe(path.name))
       .handleRaw("logs", ({ path: { name }, urlParams: { after, ...selection } }) =>
         Effect.flatMap(
@@ -169,6 +191,7 @@ const tree = HttpApiBuilder.group(Api, "tree", (handlers) =>
   Effect.gen(function*() {
     const tenement = yield* Tenement
     const source = yield* ConfigSource
+    const replacement = yield* Replacement
     return handlers
       .handleRaw("logs", ({ urlParams: { after, instance, ...selection } }) =>
         Effect.flatMap(
@@ -176,13 +199,21 @@ const tree = HttpApiBuilder.group(Api, "tree", (handlers) =>
           (places) => logs(instance ?? [], selection, places, (line) => placeName(line.instance, line.seq))
         ))
       .handleRaw("events", ({ urlParams }) => events(urlParams))
-      .handle("tree", () => tenement.tree)
-      .handle("config", () => Effect.map(tenement.config, ConfigView.make))
+      .handleRaw("deploy", () =>
+        Effect.flatMap(deployBody, ({ command = null, id, service, share = null }) =>
+          tenement.deploy({ service, id, argv: command, share })))
+      .handle("tree", () =>
+        tenement.tree)
+      .handle("config", () =>
+        Effect.map(tenement.config, ConfigView.make))
       .handle("reload", ({ urlParams }) =>
         Effect.flatMap(source.load, (next) =>
           tenement.reload(next, { dryRun: urlParams.dryRun ?? false })))
-      .handle("openapi", () =>
-        Effect.sync(() => OpenApi.fromApi(Api)))
+      .handleRaw("upgrade", () =>
+        Effect.zipRight(overSocket, Effect.flatMap(upgradeBody, replacement.upgrade)))
+      .handle("leave", () =>
+        Effect.zipRight(overSocket, Effect.as(replacement.leave, { pid: process.pid })))
+      .handle("openapi", () => Effect.sync(() => OpenApi.fromApi(Api)))
   }))
 
 /**

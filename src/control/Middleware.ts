@@ -115,15 +115,19 @@ const translate = (cause: Cause.Cause<Failure>): Effect.Effect<never, Failure> =
   return Effect.zipRight(Effect.logError("a request met a defect", cause), new InternalError())
 }
 
+const isAboutTheTree = Effect.map(HttpServerRequest.HttpServerRequest, ({ url }) => url.startsWith("/api/"))
+
 /**
- * Runs before and after all routes. `names` are the hosts that a request over TCP may call this supervisor by.
+ * Runs before and after all routes. `names` are the hosts that a request over TCP may call this supervisor by. What is
+ * asked of the tree waits for `ready`.
  *
  * @since 0.1.0
  * @category layers
  */
-export const layer = (names: ReadonlyArray<string>) =>
+export const layer = (names: ReadonlyArray<string>, ready: Effect.Effect<void>) =>
   HttpApiBuilder.middleware(Api, (app) =>
     admit(names).pipe(
+      Effect.zipLeft(Effect.whenEffect(ready, isAboutTheTree)),
       Effect.flatMap((body) => Effect.provideService(app, Body.Body, body)),
       Effect.catchAllCause(translate)
     ))

@@ -125,6 +125,14 @@ export const Removal = Schema.Struct({
  * @since 0.1.0
  * @category models
  */
+export const Route = Schema.Struct({
+  keep: Schema.optional(Flag.annotations({ description: "leave the others running, without traffic" }))
+}).annotations(strict)
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
 export const Reload = Schema.Struct({
   dryRun: Schema.optional(Flag.annotations({ description: "only say what would be done" }))
 }).annotations(strict)

@@ -13,12 +13,13 @@ import * as FiberSet from "effect/FiberSet"
 import * as Layer from "effect/Layer"
 import * as Http from "node:http"
 import type * as Net from "node:net"
-import { ShuttingDown } from "../actors/Errors.ts"
+import { HandedOver, ShuttingDown } from "../actors/Errors.ts"
 import type { Tenement } from "../actors/Tenement.ts"
 import { bounded } from "../internal/bounded.ts"
 import * as Access from "./Access.ts"
 import { Api } from "./Api.ts"
 import type { ConfigSource } from "./ConfigSource.ts"
+import * as Door from "./Door.ts"
 import { Closing } from "./Follow.ts"
 import * as Handlers from "./Handlers.ts"
 import * as Listeners from "./Listeners.ts"
@@ -40,8 +41,12 @@ export interface Options {
   /** Where the tokens are. */
   readonly dataDir: string
   readonly version: string
+  /** Done when the tree has come up: before that it knows of nothing. At once, if not given. */
+  readonly ready?: Effect.Effect<void>
   /** Who gets the requests over TCP first, and hands on those that are the API's. */
   readonly front?: Front
+  /** Listening sockets that an earlier supervisor has left to this one. */
+  readonly inherited?: ReadonlyMap<Door.DoorName, number>
 }
 
 /**
@@ -64,6 +69,11 @@ export type Front = (own: Http.RequestListener) => {
 export class Server extends Context.Tag("tenement/control/Server")<Server, {
   readonly socket: string
   readonly listen: { readonly host: string; readonly port: number } | null
+  readonly doors: ReadonlyArray<Door.Door>
+  /** Takes the control socket's path away: nobody is to be found there. */
+  readonly removeSocket: Effect.Effect<void>
+  /** Ends streams that have no end of their own: another supervisor goes on with them. */
+  readonly endStreams: Effect.Effect<void>
 }>() {}
 
 /** Connections over TCP at once: anybody can open them, and each takes a file descriptor. */
@@ -141,19 +151,30 @@ const make = (options: Options) =>
     const over = (transport: "socket" | "tcp") =>
       NodeHttpServer.makeHandler(Effect.provideService(app, Access.Transport, transport))
 
+    const inherited = (door: Door.DoorName) => options.inherited?.get(door) ?? null
     const local = yield* makeServer(trusting, yield* over("socket"))
-    yield* Listeners.openSocket(local, options.socket)
+    const control = Door.of("control", local)
+    const removeSocket = yield* Listeners.openSocket(local, options.socket, inherited("control"))
     const own = yield* over("tcp")
     const front = options.front?.(own)
     const remote = front === undefined
       ? yield* makeServer({}, own)
       : yield* makeServer({ ...patient, noDelay: true }, front.request)
+    const door = Door.of("listen", remote)
     if (front !== undefined) remote.on("upgrade", front.upgrade)
     remote.maxConnections = maxStrangers
-    const listen = options.listen === null ? null : yield* Listeners.openTcp(remote, options.listen)
+    const listen = options.listen === null
+      ? null
+      : yield* Listeners.openTcp(remote, options.listen, inherited("listen"))
     // Before the servers, which wait for the streams that this ends.
     yield* Effect.addFinalizer(() => Deferred.fail(closing, new ShuttingDown()))
-    return Server.of({ socket: options.socket, listen })
+    return Server.of({
+      socket: options.socket,
+      listen,
+      doors: listen === null ? [control] : [control, door],
+      removeSocket,
+      endStreams: Deferred.fail(closing, new HandedOver())
+    })
   })
 
 /**
@@ -167,7 +188,10 @@ export const layer = (options: Options): Layer.Layer<Server, Listeners.ListenFai
     Layer.provide(HttpApiBuilder.api(Api)),
     Layer.provide(Handlers.layer(options.version)),
     Layer.provide(
-      Middleware.layer(["localhost", options.domain, ...(options.listen === null ? [] : [options.listen.host])])
+      Middleware.layer(
+        ["localhost", options.domain, ...(options.listen === null ? [] : [options.listen.host])],
+        options.ready ?? Effect.void
+      )
     ),
     Layer.provide([
       Access.layer(options.dataDir),

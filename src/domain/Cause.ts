@@ -13,7 +13,9 @@ import { GroupName, InstanceName, ServiceName } from "./Names.ts"
  * @since 0.1.0
  * @category models
  */
-export const Verb = Schema.Literal("spawn", "start", "stop", "restart", "rm").annotations({ identifier: "Verb" })
+export const Verb = Schema.Literal("spawn", "start", "stop", "restart", "rm", "deploy", "route").annotations({
+  identifier: "Verb"
+})
 /** @since 0.1.0 */
 export type Verb = typeof Verb.Type
 
@@ -42,6 +44,12 @@ export const Cause = Schema.Union(
   Schema.TaggedStruct("ProbeFailed", { detail: Schema.String, inARow: Schema.Int, limit: Schema.Int }),
   /** A probe passed again. */
   Schema.TaggedStruct("ProbePassed", { detail: Schema.String }),
+  /** No request, and no connection, for so long. */
+  Schema.TaggedStruct("Idle", { afterMs: Schema.Number }),
+  /** It slept, and a request came. */
+  Schema.TaggedStruct("Request", {}),
+  /** It slept, and an instance that depends on it is to start. */
+  Schema.TaggedStruct("Needed", { by: InstanceName }),
   /** The process ended. */
   Schema.TaggedStruct("Exited", { status: ExitStatus, reason: ExitReason, forced: Schema.Boolean }),
   /** The process could not be started; `code` is the errno name where there is one. */

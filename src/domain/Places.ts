@@ -32,20 +32,45 @@ export const wordsOf = (settings: Settings, service: ServiceName, id: InstanceId
 
 const extension = /(?<=[^/])(\.[^./]*)?$/
 
+/** Whether the file's path is one for all instances. */
+const isShared = (socket: string): boolean =>
+  !Template.wordsOf(socket).some((word) => word === "id" || word === "instance_dir")
+
+/**
+ * The path that the file gives to all instances of a service, of whom one has it; `null` where each has its own.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const sharedSocket = (settings: Settings, service: Pick<ServiceConfig, "name" | "socket">): string | null =>
+  isShared(service.socket) ? Template.expand(service.socket, wordsOf(settings, service.name, defaultId)) : null
+
+/**
+ * The path that an instance has by its id, whoever has the one of the file.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const ownSocket = (
+  settings: Settings,
+  service: Pick<ServiceConfig, "name" | "socket">,
+  id: InstanceId
+): string => {
+  const path = Template.expand(service.socket, wordsOf(settings, service.name, id))
+  return isShared(service.socket) ? path.replace(extension, `-${id}$&`) : path
+}
+
 /**
  * The path that others connect to. Where the file's path is the same for all instances, `default` has it as it stands
- * and any other gets `-ID` before the extension.
+ * and any other gets `-ID` before the extension, until another is routed to.
  *
  * @since 0.1.0
  * @category combinators
  */
 export const publicSocket = (
   settings: Settings,
-  service: Pick<ServiceConfig, "name" | "socket">,
+  service: Pick<ServiceConfig, "name" | "socket" | "publicPath">,
   id: InstanceId
-): string => {
-  const path = Template.expand(service.socket, wordsOf(settings, service.name, id))
-  const shared = id !== defaultId &&
-    !Template.wordsOf(service.socket).some((word) => word === "id" || word === "instance_dir")
-  return shared ? path.replace(extension, `-${id}$&`) : path
-}
+): string =>
+  service.publicPath ??
+    ((id === defaultId ? sharedSocket(settings, service) : null) ?? ownSocket(settings, service, id))

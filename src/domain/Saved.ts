@@ -6,9 +6,10 @@
 import * as Schema from "effect/Schema"
 import { Cause } from "./Cause.ts"
 import { ExitReason, ExitStatus } from "./Exit.ts"
-import type { InstanceState, Phase } from "./InstanceState.ts"
+import { type InstanceState, isAsleep, type Phase } from "./InstanceState.ts"
 import { type Instant, plus } from "./Instant.ts"
 import { ServiceName } from "./Names.ts"
+import { Overrides } from "./Overrides.ts"
 
 const At: Schema.Schema<Instant> = Schema.Struct({ mono: Schema.Number, wall: Schema.Number })
 
@@ -18,7 +19,8 @@ const Next = Schema.Union(
   Schema.TaggedStruct("stop", { cause: Cause }),
   Schema.TaggedStruct("start", { cause: Cause, automatic: Schema.Boolean }),
   Schema.TaggedStruct("retry", { reason: ExitReason, cause: Cause }),
-  Schema.TaggedStruct("fail", { cause: Cause })
+  Schema.TaggedStruct("fail", { cause: Cause }),
+  Schema.TaggedStruct("sleep", { cause: Cause })
 )
 
 const PhaseSchema = Schema.Union(
@@ -35,6 +37,7 @@ const PhaseSchema = Schema.Union(
     next: Next
   }),
   Schema.TaggedStruct("Backoff", { until: Schema.NullOr(At), delayMs: Schema.Number }),
+  Schema.TaggedStruct("Sleeping", {}),
   Schema.TaggedStruct("Completed", {}),
   Schema.TaggedStruct("Failed", { cause: Cause })
 )
@@ -122,6 +125,8 @@ export const Saved = Schema.Struct({
     failure: Schema.NullOr(Schema.String),
     runs: Schema.Array(SavedRun)
   })),
+  /** What a person has said of it; left out where the file says all. */
+  overrides: Schema.optional(Overrides),
   /** When timers end, by task, on the monotonic clock of who wrote it. */
   deadlines: Schema.Record({ key: Schema.String, value: Schema.Number }),
   /** Automatic restarts, by how the run before ended. */
@@ -156,16 +161,28 @@ const laterPhase = (phase: Phase, ms: number): Phase => {
   }
 }
 
-const laterState = (state: InstanceState, ms: number): InstanceState => ({
-  ...state,
-  phase: laterPhase(state.phase, ms),
-  history: state.history.map((at) => at + ms),
-  lastEnd: state.lastEnd === null ? null : { ...state.lastEnd, at: later(state.lastEnd.at, ms) }
-})
+/**
+ * Times of restarts, on the clock of today. With the machine its clock began anew, and nothing before is in any window.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const since = (history: ReadonlyArray<number>, then: Session, now: Session): ReadonlyArray<number> =>
+  then.boot === now.boot ? history.map((at) => at + now.origin - then.origin) : []
 
-/** What was up, or on its way, is to be started anew; what a person stopped, or what gave up, stays as it is. */
-const afterTheEnd = (phase: Phase): Phase =>
-  phase._tag === "Failed" || phase._tag === "Stopped" ? phase : { _tag: "Stopped" }
+const today = (state: InstanceState, then: Session, now: Session): InstanceState => {
+  const behindMs = now.origin - then.origin
+  return {
+    ...state,
+    phase: laterPhase(state.phase, behindMs),
+    history: since(state.history, then, now),
+    lastEnd: state.lastEnd === null ? null : { ...state.lastEnd, at: later(state.lastEnd.at, behindMs) }
+  }
+}
+
+/** What was up, or on its way, is to be started anew; what a person stopped, what gave up, and what sleeps stays as it is. */
+const afterTheEnd = (state: InstanceState): Phase =>
+  state.phase._tag === "Failed" ? state.phase : isAsleep(state) ? { _tag: "Sleeping" } : { _tag: "Stopped" }
 
 /**
  * What was written down, in the terms of the clock of today (`now`). Where everything was stopped in order, or nothing can
@@ -178,17 +195,17 @@ export const revive = (saved: Saved, now: Session, stoppedAll: boolean): Saved =
   const { beside, deadlines, run, session, state } = saved
   const isSameBoot = session.boot === now.boot
   const behindMs = now.origin - session.origin
-  const known = laterState(state, behindMs)
+  const known = today(state, session, now)
   const isOver = !isSameBoot || stoppedAll
   return {
     ...saved,
     session: now,
-    state: isOver ? { ...known, phase: afterTheEnd(known.phase), attempt: 0 } : known,
+    state: isOver ? { ...known, phase: afterTheEnd(known), attempt: 0 } : known,
     run: isOver ? null : run,
     beside: isOver || beside === undefined ? undefined : {
       ...beside,
-      successor: beside.successor === null ? null : laterState(beside.successor, behindMs),
-      retiring: beside.retiring.map((state) => laterState(state, behindMs))
+      successor: beside.successor === null ? null : today(beside.successor, session, now),
+      retiring: beside.retiring.map((state) => today(state, session, now))
     },
     deadlines: isOver
       ? {}

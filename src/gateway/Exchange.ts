@@ -13,7 +13,7 @@ import * as Headers from "./Headers.ts"
 import type { Refusal } from "./Refusal.ts"
 
 /**
- * An exchange. `to` gives another address for each try, or says why there is none.
+ * An exchange. `to` gives another address for each try, or says why there is none; it may take its time.
  *
  * @since 0.1.0
  * @category models
@@ -23,7 +23,9 @@ export interface Exchange {
   readonly response: Http.ServerResponse
   readonly host: string
   readonly path: string
-  readonly to: () => Address | Refusal
+  readonly to: (then: (to: Address | Refusal) => void) => void
+  /** This connection is used, which may have been used before. */
+  readonly connected: (socket: Net.Socket) => void
   readonly refuse: (refusal: Refusal) => void
   /** The answer broke off after its head: the client is to see that it is not whole. */
   readonly brokeOff: () => void
@@ -92,9 +94,9 @@ export const run = (engine: Engine, exchange: Exchange): void => {
   const headers = Headers.toInstance(request, exchange.host)
   if (upgrade !== null) headers.push("Connection", "Upgrade", "Upgrade", upgrade.protocol)
 
-  const attempt = (left: number): void => {
-    const to = exchange.to()
-    if ("status" in to) return exchange.refuse(to)
+  const attempt = (left: number): void => exchange.to((to) => "status" in to ? exchange.refuse(to) : send(to, left))
+
+  const send = (to: Address, left: number): void => {
     let begun = false
     let over = false
     const outgoing = Http.request({
@@ -123,7 +125,11 @@ export const run = (engine: Engine, exchange: Exchange): void => {
     }
     response.once("close", leave)
     outgoing.on("error", (error) => end(explain(error, begun)))
-    outgoing.on("socket", (socket: Net.Socket) => socket.connecting ? socket.once("connect", begin) : begin())
+    outgoing.on("socket", (socket: Net.Socket) => {
+      exchange.connected(socket)
+      if (socket.connecting) socket.once("connect", begin)
+      else begin()
+    })
     outgoing.setTimeout(
       engine.answerTimeoutMs,
       () => end(refusal("timeout", 504, `the service said nothing for ${engine.answerTimeoutMs / 1000} s`))

@@ -4,19 +4,18 @@
  *
  * @since 0.1.0
  */
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import * as Exit from "effect/Exit"
 import * as Runtime from "effect/Runtime"
 import * as Http from "node:http"
 import type * as Net from "node:net"
-import type { Backend } from "../actors/Backend.ts"
-import * as OpenRequests from "../actors/OpenRequests.ts"
 import { Tenement } from "../actors/Tenement.ts"
 import type { TenementConfig } from "../domain/Config.ts"
-import { instanceName } from "../domain/Names.ts"
 import * as Routing from "../domain/Routing.ts"
-import * as Endpoint from "../layers/Endpoint.ts"
 import * as Asked from "./Asked.ts"
+import * as Choice from "./Choice.ts"
 import * as Exchange from "./Exchange.ts"
 import * as Headers from "./Headers.ts"
 import * as Refusal from "./Refusal.ts"
@@ -55,26 +54,10 @@ export interface Listeners {
   readonly upgrade: (request: Http.IncomingMessage, socket: Net.Socket, head: Buffer) => void
 }
 
-/** Who was asked last, and what tells it that the request is over. */
-interface Chosen {
-  instance: Backend["instance"] | null
-  leave: Effect.Effect<void>
-}
-
 interface Upgrade {
   readonly socket: Net.Socket
   readonly head: Buffer
   readonly protocol: string
-}
-
-const notReady = (name: string, all: ReadonlyArray<Backend>): Refusal.Refusal => {
-  const states = [...new Set(all.map(({ state }) => state))]
-  const why = states.length === 0
-    ? "it has no instance"
-    : states.length === 1
-    ? `it is ${states[0]}`
-    : `its instances are ${states.join(", ")}`
-  return { status: 503, message: `${name} takes no requests now: ${why}`, kind: "not-ready", retryAfter: 1 }
 }
 
 /**
@@ -111,67 +94,58 @@ export const make = Effect.fn("Gateway.make")(function*(
     return known.table
   }
 
-  /** A backend for each try: one that has failed is asked again only where there is no other. */
-  const chooser = (target: Extract<Routing.Target, { readonly service: unknown }>) => {
-    const { service } = target
-    const id = target._tag === "Instance" ? target.id : null
-    const tried = new Set<string>()
-    const chosen: Chosen = { instance: null, leave: Effect.void }
-    const to = (): Endpoint.Address | Refusal.Refusal => {
-      const all = now(traffic.backends(service, id))
-      if (all.length === 0 && id !== null) {
-        return { status: 404, message: `there is no instance ${instanceName(service, id)}`, kind: "no-route" }
-      }
-      const ready = all.filter(({ run }) => run !== null)
-      // Who names an instance means it, whatever its share is.
-      const untried = ready.filter(({ instance }) => !tried.has(instance))
-      const among = untried.length > 0 ? untried : ready
-      const backend = id === null ? Routing.pick(among, Math.random()) : among[0]
-      if (backend === undefined || backend.run === null) {
-        return notReady(id === null ? service : instanceName(service, id), all)
-      }
-      tried.add(backend.instance)
-      now(chosen.leave)
-      chosen.instance = backend.instance
-      chosen.leave = now(OpenRequests.enter(backend.run.requests))
-      const address = now(Effect.either(Endpoint.address(backend.run.endpoint)))
-      return Either.isRight(address)
-        ? address.right
-        : { status: 502, message: "the service's socket cannot be looked at", kind: "connect", retryAfter: 1 }
-    }
-    return { to, chosen }
-  }
+  /** What takes time; a defect in it is its request's. */
+  const later =
+    (request: Http.IncomingMessage, response: Http.ServerResponse): Choice.Ways["later"] => (effect, then) =>
+      Runtime.runCallback(runtime)(effect, {
+        onExit: (exit) => {
+          if (Exit.isInterrupted(exit)) return
+          guarded(request, response, () =>
+            then(Exit.getOrElse(exit, (cause) => {
+              throw Cause.squash(cause)
+            })))
+        }
+      })
 
   const pass = (
     request: Http.IncomingMessage,
     response: Http.ServerResponse,
     { host, path }: Asked.Asked,
-    target: Extract<Routing.Target, { readonly service: unknown }>,
+    target: Choice.Target,
     upgrade: Upgrade | null
   ) => {
     const { service } = target
-    const { chosen, to } = chooser(target)
     const begun = performance.now()
+    let isFound = false
+    const choice = Choice.make({
+      traffic,
+      now,
+      later: later(request, response),
+      found: () => {
+        if (isFound || !Headers.hasBody(request)) return
+        isFound = true
+        // Before, nobody reads what it sends.
+        request.socket.setTimeout(bodyMs)
+        request.once("end", () => request.socket.setTimeout(0))
+      }
+    }, target)
     const count = (code: number) =>
-      now(traffic.answered({ service, instance: chosen.instance, code, seconds: (performance.now() - begun) / 1000 }))
+      now(traffic.answered({ service, instance: choice.instance(), code, seconds: (performance.now() - begun) / 1000 }))
     let isCutByUs = false
     const onClose = () => {
       const isWhole = response.writableFinished
-      now(chosen.leave)
+      choice.leave()
       if (!isWhole && !isCutByUs) now(traffic.refused(service, "client-left"))
       count(isWhole || isCutByUs ? response.statusCode : 499)
     }
     response.once("close", onClose)
-    if (Headers.hasBody(request)) {
-      request.socket.setTimeout(bodyMs)
-      request.once("end", () => request.socket.setTimeout(0))
-    }
     Exchange.run({ agent, answerTimeoutMs: answerMs }, {
       request,
       response,
       host,
       path,
-      to,
+      to: choice.to,
+      connected: choice.connected,
       refuse: (refusal) => {
         if (refusal.kind !== null) now(traffic.refused(service, refusal.kind))
         Refusal.send(request, response, refusal)
@@ -192,7 +166,7 @@ export const make = Effect.fn("Gateway.make")(function*(
           tunnels.add(socket)
           socket.once("close", () => {
             tunnels.delete(socket)
-            now(chosen.leave)
+            choice.leave()
           })
           Tunnel.open(upgrade, { socket: far, head, answer }, upgrade.protocol)
         }

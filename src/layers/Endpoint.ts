@@ -16,7 +16,8 @@ import * as PublicPath from "./internal/publicPath.ts"
  * @category models
  */
 export interface Endpoint {
-  readonly publicPath: string
+  /** Another one, once the instance is routed to, or another is. */
+  publicPath: string
   readonly privatePath: string
   readonly port: number | null
 }

@@ -12,6 +12,7 @@ import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import * as ChildProcess from "node:child_process"
 import * as Fs from "node:fs"
+import type * as Net from "node:net"
 import { type ExitStatus, unknown } from "../domain/Exit.ts"
 import { acquire } from "../internal/acquire.ts"
 import { bounded } from "../internal/bounded.ts"
@@ -67,6 +68,8 @@ const refused = (spec: LaunchSpec, error: unknown): LaunchFailed => {
 
 interface Started {
   readonly process: Process
+  /** Lets the way to the command go on to its end. */
+  readonly go: Effect.Effect<void>
   /** What the way to the command had to say when it ended; nothing, where it ended in the command. */
   readonly report: Deferred.Deferred<string>
 }
@@ -100,13 +103,15 @@ const spawn = (spec: LaunchSpec, look: Effect.Effect<Sessions.Sessions>): Effect
     })
     const report = Deferred.unsafeMake<string>(FiberId.none)
     let said = ""
-    child.stdio[3]?.on("data", (text: Buffer) => said += text.toString())
+    const way = child.stdio[3] as Net.Socket
+    way.on("data", (text: Buffer) => said += text.toString())
     // A pipe that breaks says no more; it is closed next.
-    child.stdio[3]?.on("error", () => undefined)
-    child.stdio[3]?.once("close", () => Deferred.unsafeDone(report, Exit.succeed(said)))
+    way.on("error", () => undefined)
+    way.once("close", () => Deferred.unsafeDone(report, Exit.succeed(said)))
+    const go = Effect.sync(() => void way.write("\n"))
     // Node also emits `error` when a signal cannot be delivered; signals are not sent through it, so none can come.
     const tree = spec.cgroup ? ProcessTree.inCgroup(spec.cgroup, exited) : ProcessTree.inSession(pid, exited, look)
-    resume(Effect.succeed({ process: ProcessTree.make(pid, exited, tree, spec.wrapper), report }))
+    resume(Effect.succeed({ process: ProcessTree.make(pid, exited, tree, spec.wrapper), go, report }))
   })
 
 /** A cgroup that somebody froze would hold the way to the command for ever. */
@@ -162,6 +167,7 @@ export const layer: Layer.Layer<Launcher> = Layer.scoped(
     launch: Effect.fn("Launcher.launch")((spec: LaunchSpec) =>
       Effect.uninterruptible(
         acquire(spawn(spec, look), ({ process }) => bounded(process.killTree, "2 seconds")).pipe(
+          Effect.tap(({ go, process }) => Effect.zipRight(spec.announce?.(process) ?? Effect.void, go)),
           Effect.flatMap((started) => Effect.interruptible(arrived(spec, started)))
         )
       )

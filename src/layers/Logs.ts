@@ -29,6 +29,7 @@ import * as Query from "./internal/logs/query.ts"
 import * as Reader from "./internal/logs/reader.ts"
 import { attempt } from "./internal/logs/segments.ts"
 import * as LauncherKeeper from "./LauncherKeeper.ts"
+import type { LossReason } from "./Metrics.ts"
 
 /**
  * Which lines to read. `instances` empty means all; `sinceMs` is milliseconds since 1970; `grep` is matched against the
@@ -48,18 +49,6 @@ export interface LogQuery {
 }
 
 /**
- * How many lines of an instance are gone since the supervisor was started: they could not be written, or rotation took
- * them away.
- *
- * @since 0.1.0
- * @category models
- */
-export interface LostLines {
-  readonly disk: number
-  readonly rotated: number
-}
-
-/**
  * @since 0.1.0
  * @category tags
  */
@@ -76,8 +65,6 @@ export class Logs extends Context.Tag("tenement/layers/Logs")<Logs, {
     count: number,
     incarnation?: number
   ) => Effect.Effect<ReadonlyArray<LogLine>, LogsFailed>
-  /** Of the instances whose logs are open. */
-  readonly lost: Effect.Effect<ReadonlyMap<InstanceName, LostLines>>
   /** An instance is gone: its logs stay, to be read, and what else there was for it goes. */
   readonly forget: (instance: InstanceName) => Effect.Effect<void>
   /** Deletes the logs of an instance that is gone. */
@@ -98,10 +85,12 @@ export interface InstanceLog {
   readonly begin: (
     incarnation: number
   ) => Effect.Effect<{ readonly stdout: number; readonly stderr: number }, LogsFailed, Scope.Scope>
-  /** Goes on with what a run says that an earlier supervisor began. */
+  /** Goes on with what a run says that an earlier supervisor began, in the midst of a line if that left one. */
   readonly resume: (incarnation: number) => Effect.Effect<void>
   /** The run is over: what it still had to say is read, and a last line without a newline is a line. */
   readonly end: Effect.Effect<void>
+  /** Another supervisor is to read on: what was read is written, also what of it is no line yet. For good. */
+  readonly leave: Effect.Effect<void>
 }
 
 /**
@@ -114,6 +103,8 @@ export interface LogsOptions {
   readonly dataDir: string
   readonly maxBytes: number
   readonly keep: number
+  /** Is told of lines that are gone. */
+  readonly onLost?: (instance: InstanceName, reason: LossReason, lines: number) => Effect.Effect<void>
 }
 
 // No service has a name with a dot. An instance's own folder will not do: its user could put a link in a log's place.
@@ -151,6 +142,7 @@ export const layer = (options: LogsOptions): Layer.Layer<Logs> =>
           Effect.sync(() => new IntakeFile(root)),
           (intake) => Effect.sync(() => intake.close())
         ),
+        lost: options.onLost ?? (() => Effect.void),
         written: (instance) => {
           for (const tell of followers) tell(instance)
         },
@@ -180,8 +172,9 @@ export const layer = (options: LogsOptions): Layer.Layer<Logs> =>
               pump.begin(incarnation)
               return pump.descriptors()
             }),
-          resume: (incarnation) => Effect.sync(() => pump.begin(incarnation)),
-          end: Effect.sync(() => pump.end())
+          resume: (incarnation) => Effect.sync(() => pump.takeOver(incarnation)),
+          end: Effect.sync(() => pump.end()),
+          leave: Effect.suspend(() => pump.leave())
         }
         return log
       }, Effect.uninterruptible)
@@ -250,7 +243,6 @@ export const layer = (options: LogsOptions): Layer.Layer<Logs> =>
           const filter = { tail: count, since: "", grep: null, incarnation: incarnation ?? null }
           return Chunk.toReadonlyArray(yield* Stream.runCollect(Query.history(extents, filter)))
         }),
-        lost: Effect.sync(() => new Map([...pumps].map(([instance, { lost }]) => [instance, { ...lost }]))),
         forget: Effect.fn("Logs.forget")((instance) =>
           Effect.sync(() => {
             const directory = directoryOf(instance)

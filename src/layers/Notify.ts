@@ -46,12 +46,34 @@ export class Notify extends Context.Tag("tenement/layers/Notify")<Notify, {
  * Node has no datagram sockets of the Unix family, and perl is on every Debian. One process serves all sockets. It is
  * told `+ID UID GID PATH` (in hex), `-ID` and `~ID` (mute), and tells `=ID` (bound), `!ID error` and `>ID message` (in
  * hex).
+ *
+ * It outlives a supervisor that is killed, for as long as somebody may still get ready: what is said meanwhile it says
+ * again to whoever listens at that path next. It goes when that has heard `READY=1`, when the path is gone, or in an hour.
  */
 const program = String.raw`
 use strict; use Socket; $| = 1;
-my ($input, $want, %socket, %id, %mute) = ("", "");
+my ($input, $want, %socket, %id, %mute, %path, %file) = ("", "");
 vec($want, 0, 1) = 1;
 sub forget { my $s = delete $socket{$_[0]} or return; vec($want, fileno $s, 1) = 0; delete $id{fileno $s}; close $s }
+sub file { my ($device, $inode) = lstat $_[0]; defined $inode ? "$device $inode" : "" }
+sub outlive {
+  my ($end, %kept) = (time + 3600);
+  vec($want, 0, 1) = 0; forget($_) for keys %mute; close STDIN; close STDOUT;
+  socket(my $out, AF_UNIX, SOCK_DGRAM, 0) or exit;
+  while (%socket and time < $end) {
+    select(my $ready = $want, undef, undef, 0.25);
+    for my $id (keys %socket) {
+      my $all = $kept{$id} ||= [];
+      while (defined recv($socket{$id}, my $message, 65536, MSG_DONTWAIT)) { push @$all, $message; shift @$all if @$all > 16 }
+      my $now = file($path{$id});
+      if ($now eq "") { forget($id) }
+      elsif ($now ne $file{$id}) {
+        for my $message (splice @$all) { send $out, $message, 0, sockaddr_un($path{$id}); forget($id) if $message =~ /^READY=1$/m }
+      }
+    }
+  }
+  exit
+}
 sub command {
   my ($verb, $rest) = (substr($_[0], 0, 1), substr($_[0], 1));
   if ($verb eq "-") { forget($rest); delete $mute{$rest} }
@@ -60,7 +82,8 @@ sub command {
     my ($id, $uid, $gid, $hex) = split / /, $rest; my $path = pack("H*", $hex);
     unlink $path; umask 0177; my $s;
     if (socket($s, AF_UNIX, SOCK_DGRAM, 0) and bind($s, sockaddr_un($path)) and chown($uid, $gid, $path)) {
-      $socket{$id} = $s; $id{fileno $s} = $id; vec($want, fileno $s, 1) = 1; print "=$id\n"
+      $socket{$id} = $s; $id{fileno $s} = $id; vec($want, fileno $s, 1) = 1;
+      $path{$id} = $path; $file{$id} = file($path); print "=$id\n"
     } else { print "!$id $!\n" }
   }
 }
@@ -71,7 +94,7 @@ while (1) {
     print ">$id ", unpack("H*", $message), "\n" unless $mute{$id};
   }
   next unless vec($ready, 0, 1);
-  sysread(STDIN, $input, 65536, length $input) or exit;
+  sysread(STDIN, $input, 65536, length $input) or outlive();
   command($1) while $input =~ s/^(.*)\n//;
 }
 `

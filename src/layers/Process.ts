@@ -31,6 +31,8 @@ export interface LaunchSpec {
   readonly wrapper?: Wrapper
   /** Joined before the first instruction of the command; without one, the tree of the process is its session. */
   readonly cgroup?: Cgroup | null
+  /** Done before the first instruction of the command, which is never executed if the supervisor dies meanwhile. */
+  readonly announce?: (process: Identity) => Effect.Effect<void>
 }
 
 /**

@@ -13,6 +13,7 @@ import type { Session } from "../domain/Saved.ts"
 import { codeOf, unless } from "../internal/errno.ts"
 import { StoreFailed, StoreTooNew } from "./Errors.ts"
 import * as Journal from "./internal/journal.ts"
+import * as Migrations from "./internal/migrations.ts"
 import * as Monotonic from "./internal/monotonic.ts"
 import * as Procfs from "./internal/procfs.ts"
 
@@ -33,6 +34,8 @@ export class Store extends Context.Tag("tenement/layers/Store")<Store, {
   readonly remove: (key: string) => Effect.Effect<void>
   /** Waits until all that was put and removed before is on the disk. What could not be written is tried again. */
   readonly flushed: Effect.Effect<void, StoreFailed>
+  /** The same, and then it is somebody else's: nothing is written to it any more, whoever asks for it. */
+  readonly seal: Effect.Effect<void, StoreFailed>
 }>() {}
 
 /**
@@ -46,7 +49,8 @@ export const memory: Layer.Layer<Store> = Layer.succeed(Store, {
   session: { boot: "", origin: 0 },
   put: () => Effect.void,
   remove: () => Effect.void,
-  flushed: Effect.void
+  flushed: Effect.void,
+  seal: Effect.void
 })
 
 /** A journal is written anew when it is larger than this and four times what it has to say. */
@@ -62,10 +66,12 @@ class File {
   private size = 0
   private unsynced = 0
   private readonly path: string
+  private readonly format: number
   private readonly live: ReadonlyMap<string, string>
 
-  constructor(path: string, live: ReadonlyMap<string, string>) {
+  constructor(path: string, format: number, live: ReadonlyMap<string, string>) {
     this.path = path
+    this.format = format
     this.live = live
   }
 
@@ -76,7 +82,7 @@ class File {
     const fd = Fs.openSync(next, "wx", 0o600)
     try {
       const text = Buffer.from(
-        Journal.header() + [...this.live].map(([key, value]) => Journal.entry(key, value)).join("")
+        Journal.header(this.format) + [...this.live].map(([key, value]) => Journal.entry(key, value)).join("")
       )
       writeAll(fd, text)
       Fs.fsyncSync(fd)
@@ -167,35 +173,51 @@ const failed = (path: string) => (error: unknown) => new StoreFailed({ path, cod
 
 /**
  * The store of a `data_dir`, whose lock the caller holds. A journal with damaged lines is kept aside, and what can be
- * trusted of it is used.
+ * trusted of it is used. So is one of an earlier format, which `migrations` lead to today's.
  *
  * @since 0.1.0
  * @category constructors
  */
 export const open = Effect.fn("Store.open")(function*(
-  dataDir: string
+  dataDir: string,
+  migrations: ReadonlyArray<Migrations.Migration> = Migrations.migrations
 ): Effect.fn.Return<Store["Type"], StoreFailed | StoreTooNew, Scope.Scope> {
   const folder = Path.join(dataDir, ".state")
   const path = Path.join(folder, "journal")
-  const { contents, file, live } = yield* Effect.try({
+  const contents = yield* Effect.try({
     try: () => {
       unless(["EEXIST"], () => Fs.mkdirSync(folder, { mode: 0o700 }))
-      const contents = Journal.read(unless(["ENOENT"], () => Fs.readFileSync(path)) ?? new Uint8Array())
-      const live = new Map([...contents.entries].map(([key, value]) => [key, JSON.stringify(value)]))
-      return { contents, file: new File(path, live), live }
+      return Journal.read(unless(["ENOENT"], () => Fs.readFileSync(path)) ?? new Uint8Array())
     },
     catch: failed(path)
   })
-  if (contents.format > Journal.format) {
-    return yield* new StoreTooNew({ path, found: contents.format, known: Journal.format })
-  }
+  const known = Migrations.formatAfter(migrations)
+  const format = contents.format ?? known
+  if (format > known) return yield* new StoreTooNew({ path, found: format, known })
+  // Another name for it, which takes no room: the new file takes this one's place and not its bytes.
+  const keep = (aside: string) =>
+    Effect.try({
+      try: () => {
+        unless(["ENOENT"], () => Fs.unlinkSync(aside))
+        Fs.linkSync(path, aside)
+      },
+      catch: failed(aside)
+    })
   if (contents.damaged > 0) {
     const aside = `${path}.damaged-${contents.damaged}`
-    yield* Effect.try({ try: () => Fs.copyFileSync(path, aside), catch: failed(aside) })
+    yield* keep(aside)
     yield* Effect.logError(
       `${path} has ${contents.damaged} damaged lines, and what they said is lost; it is kept as ${aside}`
     )
   }
+  if (format < known) {
+    const aside = `${path}.format-${format}`
+    yield* keep(aside)
+    yield* Effect.logInfo(`${path} is of format ${format} and becomes one of format ${known}; it is kept as ${aside}`)
+  }
+  const found = new Map(Migrations.migrate(contents.entries, format, migrations))
+  const live = new Map([...found].map(([key, value]) => [key, JSON.stringify(value)]))
+  const file = new File(path, known, live)
   yield* Effect.try({
     try: () => {
       try {
@@ -213,12 +235,23 @@ export const open = Effect.fn("Store.open")(function*(
   const one = yield* Effect.makeSemaphore(1)
   const wake = yield* Effect.makeLatch(false)
 
-  const flushed = one.withPermits(1)(Effect.mapError(Effect.suspend(() => file.sync()), failed(path))).pipe(
-    Effect.uninterruptible
+  let isSealed = false
+  const synced = Effect.mapError(Effect.suspend(() => isSealed ? Effect.void : file.sync()), failed(path))
+  const flushed = Effect.uninterruptible(one.withPermits(1)(synced))
+
+  /** Nobody writes in between: the next change, and the next flush, find it sealed. */
+  const seal = Effect.uninterruptible(
+    one.withPermits(1)(
+      synced.pipe(Effect.ensuring(Effect.sync(() => {
+        isSealed = true
+        file.close()
+      })))
+    )
   )
 
   const change = (key: string, value: string | null) =>
     Effect.suspend(() => {
+      if (isSealed) return Effect.void
       if (value === null) live.delete(key)
       else live.set(key, value)
       file.append(key, value)
@@ -245,8 +278,6 @@ export const open = Effect.fn("Store.open")(function*(
   // What was put last is written before the file is closed.
   yield* Effect.addFinalizer(() => Effect.catchAll(flushed, (error) => Effect.logError(error.message)))
 
-  const found = new Map(contents.entries)
-
   return {
     // Each supervisor's monotonic clock has an origin of its own; the kernel's has one for each boot.
     session: {
@@ -256,8 +287,26 @@ export const open = Effect.fn("Store.open")(function*(
     take: (prefix) => Effect.sync(() => takeFrom(found, prefix)),
     put: (key, value) => change(key, JSON.stringify(value)),
     remove: (key) => change(key, null),
-    flushed
+    flushed,
+    seal
   }
+})
+
+/**
+ * What the store of a `data_dir` says at this moment, whoever writes it.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const peek = Effect.fn("Store.peek")(function*(dataDir: string) {
+  const path = Path.join(dataDir, ".state", "journal")
+  const { entries, format } = yield* Effect.try({
+    try: () => Journal.read(unless(["ENOENT"], () => Fs.readFileSync(path)) ?? new Uint8Array()),
+    catch: failed(path)
+  })
+  const known = Migrations.formatAfter(Migrations.migrations)
+  if (format !== null && format > known) return yield* new StoreTooNew({ path, found: format, known })
+  return Migrations.migrate(entries, format ?? known, Migrations.migrations)
 })
 
 /**

@@ -76,6 +76,7 @@ export const config: TenementConfig = {
     runDir: "/run/tenement-services",
     listen: null,
     domain: "localhost",
+    syslog: null,
     startConcurrency: 2,
     cgroupRoot: null,
     logMaxBytes: 10 * 1024 ** 2,
@@ -128,6 +129,13 @@ export const make = Effect.gen(function*() {
     start: (name) => to(name, "running"),
     stop: (name) => to(name, "stopped"),
     restart: (name) => to(name, "running"),
+    deploy: ({ id, service }) =>
+      Effect.suspend(() => {
+        states.set(instanceName(service, id), "stopped")
+        return to(instanceName(service, id), "running")
+      }),
+    route: (name) => to(name, "running"),
+    weigh: (name, weight) => Effect.as(known(name), weight ?? 100),
     remove: (name) => Effect.map(known(name), () => void states.delete(name)),
     probe: (name) =>
       Effect.flatMap(known(name), ({ state }) =>
@@ -165,8 +173,15 @@ export const make = Effect.gen(function*() {
     reload: (next, { dryRun }) => Effect.succeed({ file: next.file, changes: [], applied: !dryRun, problems: [] }),
     boot: Effect.void,
     shutdown: Effect.succeed([]),
+    leave: () => Effect.void,
     attach: () => Effect.void,
-    traffic: { backends: () => Effect.succeed([]), answered: () => Effect.void, refused: () => Effect.void },
+    traffic: {
+      backends: () => Effect.succeed([]),
+      arrive: () => Effect.never,
+      answered: () => Effect.void,
+      refused: () => Effect.void,
+      logged: () => Effect.void
+    },
     metrics: Effect.succeed({ contentType: "text/plain; version=0.0.4; charset=utf-8", body: "up 1\n" })
   })
   return {

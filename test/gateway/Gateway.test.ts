@@ -53,13 +53,16 @@ const front = (service: (socket: net.Socket, connection: number) => void, patien
         services: new Map([[web, Embed.service({ name: web, command: "web" })]])
       }),
       traffic: {
+        ...tenement.traffic,
         backends: () =>
           Effect.succeed([{
             instance: instanceName(web, defaultId),
             state: "running",
             weight: 100,
+            comes: false,
             run: { incarnation: 1, endpoint, requests }
           }]),
+        arrive: () => Effect.never,
         answered: (one) => Effect.sync(() => void answered.push(one)),
         refused: (_, kind) => Effect.sync(() => void refused.push(kind))
       }

@@ -159,6 +159,25 @@ for (const [by, launcher] of launchers) {
         assert.deepStrictEqual(seen, words.map((word) => Buffer.from(word).toString("utf8")))
       }))
 
+    it.scoped("nothing is executed before the process was announced", () =>
+      Effect.gen(function*() {
+        const { launch } = yield* Launcher.Launcher
+        const dir = yield* folder
+        const made = Path.join(dir, "made")
+        let announced: unknown
+        const child = yield* launch({
+          ...(yield* silent(["touch", made])),
+          announce: ({ pid, startTime }) =>
+            Effect.sync(() => {
+              announced = { pid, startTime }
+              assert.isFalse(Fs.existsSync(made))
+            }).pipe(Effect.delay("100 millis"))
+        })
+        assert.deepStrictEqual(announced, { pid: child.pid, startTime: child.startTime })
+        assert.deepStrictEqual(yield* child.exited, { code: 0, signal: null })
+        assert.isTrue(Fs.existsSync(made))
+      }))
+
     it.scoped("an interrupted launch leaves no process, 100 times", () =>
       Effect.gen(function*() {
         const { launch } = yield* Launcher.Launcher

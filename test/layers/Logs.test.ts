@@ -3,6 +3,7 @@ import * as Chunk from "effect/Chunk"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import * as Exit from "effect/Exit"
 import * as FC from "effect/FastCheck"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
@@ -63,12 +64,12 @@ const texts = (lines: ReadonlyArray<LogLine>, stream?: LogLine["stream"]) =>
 
 const numbered = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, i) => `line ${from + i}`)
 
-const layers = (dataDir: string, options: { readonly maxBytes?: number; readonly keep?: number } = {}) =>
+const layers = (dataDir: string, options: Partial<Logs.LogsOptions> = {}) =>
   Layer.merge(Logs.layer({ dataDir, maxBytes: 64 * 1024 * 1024, keep: 1, ...options }), Launcher.layer)
 
 const withLogs = <A, E>(
   body: (dataDir: string) => Effect.Effect<A, E, Logs.Logs | Launcher.Launcher | Scope.Scope>,
-  options: { readonly maxBytes?: number; readonly keep?: number } = {}
+  options: Partial<Logs.LogsOptions> = {}
 ) => Effect.flatMap(folder, (dataDir) => Effect.provide(Effect.scoped(body(dataDir)), layers(dataDir, options)))
 
 /** The folders of logs; what else is there is not an instance's. */
@@ -145,8 +146,9 @@ describe("Logs", () => {
     { fastCheck: { numRuns: 30 } }
   )
 
-  it.scopedLive("bears a flood: bounded on disk, the newest kept, the quiet one not delayed", () =>
-    withLogs((dataDir) =>
+  it.scopedLive("bears a flood: bounded on disk, the newest kept, the quiet one not delayed", () => {
+    let rotated = 0
+    return withLogs((dataDir) =>
       Effect.gen(function*() {
         const logs = yield* Logs.Logs
         const loud = yield* logs.open(api)
@@ -167,7 +169,7 @@ describe("Logs", () => {
         const [remark, ...kept] = yield* read({ instances: [api] })
         const [first, ...rest] = texts(kept).map((text) => Number(text.slice(5)))
         assert.strictEqual(remark?.lost, (first ?? 0) - 1)
-        assert.strictEqual((yield* logs.lost).get(api)?.rotated, remark?.lost)
+        assert.strictEqual(rotated, remark?.lost)
         assert.deepStrictEqual(rest.slice(0, -1), rest.slice(0, -1).map((_, i) => (first ?? 0) + i + 1))
         const directory = Path.join(dataDir, ".logs/api.default")
         const used = Fs.readdirSync(directory).reduce(
@@ -175,7 +177,52 @@ describe("Logs", () => {
           0
         )
         assert.isAtMost(used, 3 * 100_000)
-      }), { maxBytes: 100_000, keep: 2 }))
+      }), {
+      maxBytes: 100_000,
+      keep: 2,
+      onLost: (instance, reason, lines) =>
+        Effect.sync(() => {
+          assert.deepStrictEqual([instance, reason], [api, "rotated"])
+          rotated += lines
+        })
+    })
+  })
+
+  it.scopedLive("is left in the midst of lines, and gone on with by who comes next", () =>
+    Effect.gen(function*() {
+      const dataDir = yield* folder
+      const first = yield* Scope.make()
+      const one = yield* Scope.extend(Layer.build(layers(dataDir)), first)
+      const log = yield* Effect.provide(
+        Scope.extend(Effect.flatMap(Logs.Logs, ({ open }) => open(api)), first),
+        one
+      )
+      const program = `$| = 1; print "before\nbegun "; print STDERR "also begun "; <STDIN>`
+      const go = Path.join(dataDir, "go")
+      const waiting = program.replace("<STDIN>", `select(undef, undef, undef, 0.01) until -e "${go}"; print "ended\n"`)
+      const process = yield* Effect.provide(start(log, ["perl", "-e", waiting]), one)
+      yield* eventually(
+        "it has said it",
+        Effect.provide(Effect.map(read(), (lines) => texts(lines)), one),
+        (lines) => lines.length === 3
+      )
+      yield* log.leave
+      yield* Effect.provide(
+        Effect.scoped(Effect.gen(function*() {
+          const next = yield* (yield* Logs.Logs).open(api)
+          yield* next.resume(1)
+          Fs.writeFileSync(go, "")
+          yield* process.exited
+          yield* next.end
+          const lines = yield* read()
+          assert.deepStrictEqual(texts(lines, "stdout"), ["before", "begun ended"])
+          assert.deepStrictEqual(texts(lines, "stderr"), ["also begun "])
+          assert.deepStrictEqual(lines.map(({ seq }) => seq), [1, 2, 3])
+        })),
+        layers(dataDir)
+      )
+      yield* Scope.close(first, Exit.void)
+    }))
 
   it.scopedLive("follows one and all, past and to come, over rotations, each line once", () =>
     withLogs(() =>

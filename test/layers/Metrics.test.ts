@@ -88,7 +88,7 @@ const views = FC.uniqueArray(view, { selector: ({ name }) => name })
 const scrape = Effect.fnUntraced(
   function*(instances: ReadonlyArray<InstanceView>, cpu: ReadonlyMap<InstanceName, number> = new Map()) {
     const { render } = yield* Metrics.Metrics
-    const { body, contentType } = yield* render(instances, cpu, new Map())
+    const { body, contentType } = yield* render(instances, cpu)
     assert.match(contentType, /^text\/plain; version=0\.0\.4/)
     return parse(body)
   }
@@ -162,7 +162,8 @@ describe("Metrics", () => {
           if (reason === "oom-killed") yield* metrics.oomKilled(instanceName(service, id))
         }
         for (const [service, seconds] of probes) yield* metrics.probed(service, seconds)
-        const { samples } = yield* scrape([])
+        const named = new Map(restarts.map(([service, id]) => [instanceName(service, id), viewOf(service, id)]))
+        const { samples } = yield* scrape([...named.values()])
         const sum = (values: ReadonlyArray<number>) => values.reduce((a, b) => a + b, 0)
         for (const [service, id, reason] of restarts) {
           const same = restarts.filter(([s, i, r]) => s === service && i === id && r === reason)
@@ -193,7 +194,8 @@ describe("Metrics", () => {
         yield* metrics.restarted(instance.name, "exited")
         yield* metrics.restarted(instance.name, "oom-killed")
         yield* metrics.oomKilled(instance.name)
-        if (i % 100 === 0) yield* metrics.render([instance], new Map([[instance.name, 5]]), new Map())
+        yield* metrics.linesLost(instance.name, "disk", 3)
+        if (i % 100 === 0) yield* metrics.render([instance], new Map([[instance.name, 5]]))
         yield* metrics.forget(instance.name)
       }
       const { samples: after } = yield* scrape([])

@@ -6,6 +6,7 @@ import * as Fs from "node:fs"
 import * as Os from "node:os"
 import * as Path from "node:path"
 import * as Journal from "../../src/layers/internal/journal.ts"
+import * as Migrations from "../../src/layers/internal/migrations.ts"
 import * as Store from "../../src/layers/Store.ts"
 
 const folder = Effect.acquireRelease(
@@ -16,10 +17,12 @@ const folder = Effect.acquireRelease(
 const journalOf = (folder: string) => Path.join(folder, ".state", "journal")
 
 /** What a supervisor that starts now would find. */
-const found = (folder: string) =>
+const found = (folder: string, migrations?: ReadonlyArray<Migrations.Migration>) =>
   Effect.scoped(
-    Effect.flatMap(Store.open(folder), ({ take }) => take(""))
+    Effect.flatMap(Store.open(folder, migrations), ({ take }) => take(""))
   )
+
+const format = Migrations.formatAfter(Migrations.migrations)
 
 describe("Store", () => {
   it.scopedLive("what was flushed is there although the supervisor is killed", () =>
@@ -49,17 +52,37 @@ describe("Store", () => {
     Effect.gen(function*() {
       const dir = yield* folder
       yield* found(dir)
-      const line = Journal.header(Journal.format + 1)
+      const line = Journal.header(format + 1)
       Fs.writeFileSync(journalOf(dir), line)
       const refused = yield* Effect.either(found(dir))
       assert.isTrue(Either.isLeft(refused) && refused.left._tag === "StoreTooNew")
       assert.strictEqual(Fs.readFileSync(journalOf(dir), "utf8"), line)
     }))
 
+  it.scopedLive("a journal that an older tenement wrote is led to today's format, and the old one is kept aside", () =>
+    Effect.gen(function*() {
+      const dir = yield* folder
+      const text = `${Journal.header(1)}${Journal.entry("thing a", "1")}${Journal.entry("other", "2")}`
+      Fs.mkdirSync(Path.join(dir, ".state"))
+      Fs.writeFileSync(journalOf(dir), text)
+      const counted: Migrations.Migration = (entries) =>
+        new Map([...entries].map(([key, value]) => key.startsWith("thing ") ? [key, { count: value }] : [key, value]))
+      const renamed: Migrations.Migration = (entries) =>
+        new Map([...entries].map(([key, value]) => [key.replace(/^thing /, "item "), value]))
+      const migrated = new Map<string, unknown>([["item a", { count: 1 }], ["other", 2]])
+      assert.deepStrictEqual(yield* found(dir, [counted, renamed]), migrated)
+      assert.strictEqual(Fs.readFileSync(`${journalOf(dir)}.format-1`, "utf8"), text)
+      assert.deepStrictEqual(yield* found(dir, [counted, renamed]), migrated, "once")
+      const later: Migrations.Migration = (entries) => new Map([...entries].filter(([key]) => key !== "other"))
+      assert.deepStrictEqual([...(yield* found(dir, [counted, renamed, later])).keys()], ["item a"])
+      const refused = yield* Effect.either(found(dir, [counted]))
+      assert.isTrue(Either.isLeft(refused) && refused.left._tag === "StoreTooNew")
+    }))
+
   it.scopedLive("a damaged journal is kept aside, and what can be trusted of it is used", () =>
     Effect.gen(function*() {
       const dir = yield* folder
-      const text = `${Journal.header()}${Journal.entry("a", "1")}${Journal.entry("b", "2").replace("2", "3")}`
+      const text = `${Journal.header(format)}${Journal.entry("a", "1")}${Journal.entry("b", "2").replace("2", "3")}`
       Fs.mkdirSync(Path.join(dir, ".state"))
       Fs.writeFileSync(journalOf(dir), text)
       assert.deepStrictEqual(yield* found(dir), new Map([["a", 1]]))

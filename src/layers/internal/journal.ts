@@ -6,15 +6,12 @@
  */
 import * as Crypto from "node:crypto"
 
-/** What this program writes, and the newest that it reads. */
-export const format = 1
-
 const sum = (payload: string): string => Crypto.createHash("sha256").update(payload).digest("hex").slice(0, 16)
 
 const line = (payload: string): string => `${sum(payload)} ${payload}\n`
 
 /** The first line of a journal. */
-export const header = (of = format): string => line(JSON.stringify({ format: of }))
+export const header = (format: number): string => line(JSON.stringify({ format }))
 
 /** The line that says `value`, which is JSON, of a key; `null` takes the key away. */
 export const entry = (key: string, value: string | null): string =>
@@ -22,8 +19,8 @@ export const entry = (key: string, value: string | null): string =>
 
 /** What a journal says. */
 export interface Contents {
-  /** The format it was written in. */
-  readonly format: number
+  /** The format it was written in; `null` where it does not say. */
+  readonly format: number | null
   readonly entries: ReadonlyMap<string, unknown>
   /** Lines that are not as they were written. */
   readonly damaged: number
@@ -40,7 +37,7 @@ export const read = (bytes: Uint8Array): Contents => {
   // What follows the last whole line was being written when the power went.
   const length = text.lastIndexOf(0x0a) + 1
   const entries = new Map<string, unknown>()
-  let found = format
+  let found: number | null = null
   let damaged = 0
   const lines = length === 0 ? [] : text.toString("utf8", 0, length - 1).split("\n")
   lines.forEach((line, index) => {

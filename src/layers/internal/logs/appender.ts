@@ -2,6 +2,7 @@ import * as Effect from "effect/Effect"
 import { ftruncateSync, writeSync } from "node:fs"
 import * as Fs from "node:fs/promises"
 import { codeOf } from "../../../internal/errno.ts"
+import type { LossReason } from "../../Metrics.ts"
 import * as Record from "./record.ts"
 import * as Records from "./records.ts"
 import { attempt, type IoError, isCode, list, pathOf } from "./segments.ts"
@@ -18,9 +19,11 @@ export interface AppenderOptions {
   readonly keep: number
 }
 
-/** Words the record that stands for lines that could not be written, `seq` being the last of them. */
 export interface Remarks {
+  /** Words the record that stands for lines that could not be written, `seq` being the last of them. */
   remark(lost: number, problem: string, seq: number): Buffer
+  /** Hears of lines that are gone, at once. */
+  lost(reason: LossReason, lines: number): Effect.Effect<void>
 }
 
 /** What is known of a segment: its first line, and how many lines it has only a remark of. */
@@ -43,8 +46,6 @@ export class Appender {
   /** The segment being written, and how much of it may be read. 0 until it is opened. */
   segment = 0
   size = 0
-  /** Lines that are gone: never written, or rotated away. */
-  readonly lost = { disk: 0, rotated: 0 }
 
   constructor(directory: string, options: AppenderOptions, remarks: Remarks) {
     this.directory = directory
@@ -72,9 +73,8 @@ export class Appender {
         Effect.catchAll((error) => {
           const { last, lines } = Records.count(batch.subarray(Math.max(written, report === null ? 0 : report.length)))
           if (lines > 0) this.missing = { lines: lines + (this.missing?.lines ?? 0), last }
-          this.lost.disk += lines
           this.problem = error.code
-          return this.release(true)
+          return Effect.zipRight(this.remarks.lost("disk", lines), this.release(true))
         })
       )
     })
@@ -180,7 +180,7 @@ export class Appender {
         const file = pathOf(this.directory, this.oldest)
         const lines = yield* this.linesOf(this.oldest)
         yield* Effect.catchIf(attempt(file, () => Fs.unlink(file)), isCode("ENOENT"), () => Effect.void)
-        this.lost.rotated += lines
+        yield* this.remarks.lost("rotated", lines)
         this.contents.delete(this.oldest)
       }
     })

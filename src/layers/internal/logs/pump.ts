@@ -8,6 +8,7 @@ import type { InstanceName } from "../../../domain/Names.ts"
 import { bounded } from "../../../internal/bounded.ts"
 import { codeOf, unless } from "../../../internal/errno.ts"
 import { LogsFailed, type ToolFailed } from "../../Errors.ts"
+import type { LossReason } from "../../Metrics.ts"
 import { Appender } from "./appender.ts"
 import * as Fifo from "./fifo.ts"
 import * as Intake from "./intake.ts"
@@ -31,6 +32,7 @@ export interface Shared {
   readonly clock: Clock.Clock
   readonly maxBytes: number
   readonly keep: number
+  readonly lost: (instance: InstanceName, reason: LossReason, lines: number) => Effect.Effect<void>
   /** Runs a write. */
   readonly run: (effect: Effect.Effect<void>) => Fiber.RuntimeFiber<void>
   readonly makeFifos: (paths: ReadonlyArray<string>) => Effect.Effect<void, ToolFailed>
@@ -210,14 +212,13 @@ export class Pump {
     })
   }
 
+  lost(reason: LossReason, lines: number): Effect.Effect<void> {
+    return this.shared.lost(this.instance, reason, lines)
+  }
+
   /** The record that stands for lines that could not be written. */
   remark(lost: number, problem: string, seq: number): Buffer {
     return Record.encode(this.stamp("stderr"), "L", seq, Record.remark(lost, `were lost here: ${problem}`))
-  }
-
-  /** How many lines are gone. */
-  get lost() {
-    return this.appender.lost
   }
 
   private resume(): void {
@@ -255,6 +256,12 @@ export class Pump {
 
   /** What is read from now on was said by this run. What an earlier one had begun to say is ended. */
   begin(incarnation: number): void {
+    this.end()
+    this.takeOver(incarnation)
+  }
+
+  /** The same of a run that another supervisor began: in the midst of a line, if that left one. */
+  takeOver(incarnation: number): void {
     if (incarnation !== this.incarnation) this.end()
     this.incarnation = incarnation
     this.resume()
@@ -298,13 +305,32 @@ export class Pump {
 
   close() {
     return Effect.gen(this, function*() {
-      this.closed = true
-      for (const { socket } of this.channels) socket.pause()
+      this.still()
       this.end()
       yield* bounded(this.settled(), "5 seconds")
+      yield* this.finish()
+    })
+  }
+
+  /** For somebody else to read on: what is in no file is still in the FIFOs. */
+  leave() {
+    return Effect.gen(this, function*() {
+      this.still()
+      yield* bounded(this.settled(), "5 seconds")
+      yield* this.finish()
+    })
+  }
+
+  private still(): void {
+    this.closed = true
+    for (const { socket } of this.channels) socket.pause()
+  }
+
+  private finish(): Effect.Effect<void> {
+    return Effect.suspend(() => {
       this.pending = []
       this.disconnect()
-      yield* this.appender.release()
+      return this.appender.release()
     })
   }
 }

@@ -49,6 +49,7 @@ class Written implements Query.Extent {
   readonly after = null
   readonly appender: Appender
   readonly all: Array<LogLine> = []
+  readonly lost = { disk: 0, rotated: 0 }
   private second = 0
   private seq = 0
 
@@ -56,7 +57,8 @@ class Written implements Query.Extent {
     this.instance = InstanceName.make(instance)
     Fs.mkdirSync(directory, { recursive: true })
     this.appender = new Appender(directory, options, {
-      remark: (lost, problem, seq) => Record.encode(this.stamp("stderr"), "L", seq, Record.remark(lost, problem))
+      remark: (lost, problem, seq) => Record.encode(this.stamp("stderr"), "L", seq, Record.remark(lost, problem)),
+      lost: (reason, lines) => Effect.sync(() => void (this.lost[reason] += lines))
     })
     this.source = { directory, written: () => this.until }
   }
@@ -122,7 +124,7 @@ describe("history", () => {
         const lost = first?.lost ?? 0
         const kept = first === undefined || first.lost !== undefined ? others : [first, ...others]
         assert.deepStrictEqual(kept, log.all.slice(lost))
-        assert.deepStrictEqual(log.appender.lost, { disk: 0, rotated: lost })
+        assert.deepStrictEqual(log.lost, { disk: 0, rotated: lost })
         const found = sizes(log.source.directory)
         assert.isAtMost(found.length, keep + 1)
         for (const size of found) assert.isAtMost(size, Math.max(maxBytes, Record.maxRecord))
@@ -248,7 +250,7 @@ describe("Appender", () => {
       const found = yield* collect([log], everything)
       assert.deepStrictEqual(found.map(({ text }) => text), ["[tenement: 3 lines ENOSPC]", "d", "e"])
       assert.deepStrictEqual(found.map(({ seq }) => seq), [3, 4, 5])
-      assert.deepStrictEqual(log.appender.lost, { disk: 3, rotated: 0 })
+      assert.deepStrictEqual(log.lost, { disk: 3, rotated: 0 })
     }))
 
   it.scopedLive("goes on behind a torn record", () =>

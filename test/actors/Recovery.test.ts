@@ -1,0 +1,41 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as SimulatedTree from "../../src/testkit/SimulatedTree.ts"
+import { config, group, service } from "./Machine.ts"
+
+/** Two services whose fates are tied: one round is borne within ten seconds. */
+const shop = config(
+  [service("a", { backoffBaseMs: 100 }), service("b", { backoffBaseMs: 100 })],
+  [group("shop", "one-for-all", ["a", "b"], { maxRestarts: 1, restartWindowMs: 10_000 })]
+)
+
+describe("a group after the supervisor was killed", () => {
+  it("remembers the rounds that it made", () => {
+    const tree = new SimulatedTree.SimulatedTree(shop)
+    tree.crash("b")
+    tree.pass(500)
+    assert.deepStrictEqual(tree.states("a", "b"), ["running", "running"])
+    tree.kill()
+    tree.crash("b")
+    tree.pass(500)
+    assert.deepStrictEqual(tree.states("a", "b"), ["failed", "failed"])
+  })
+
+  it("forgets those that are out of its window, and all of them when a person lifts its failure", () => {
+    const tree = new SimulatedTree.SimulatedTree(shop)
+    tree.crash("b")
+    tree.pass(10_500)
+    tree.kill()
+    tree.crash("a")
+    tree.pass(500)
+    assert.deepStrictEqual(tree.states("a", "b"), ["running", "running"])
+    tree.kill()
+    tree.crash("a")
+    tree.pass(500)
+    assert.deepStrictEqual(tree.states("a", "b"), ["failed", "failed"])
+    for (const { name } of tree.do(tree.tenement.list)) tree.do(tree.tenement.start(name))
+    tree.kill()
+    tree.crash("a")
+    tree.pass(500)
+    assert.deepStrictEqual(tree.states("a", "b"), ["running", "running"])
+  })
+})
