@@ -3,10 +3,10 @@ import * as Chunk from "effect/Chunk"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import * as Exit from "effect/Exit"
 import * as FC from "effect/FastCheck"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
+import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Fs from "node:fs"
@@ -191,24 +191,20 @@ describe("Logs", () => {
   it.scopedLive("is left in the midst of lines, and gone on with by who comes next", () =>
     Effect.gen(function*() {
       const dataDir = yield* folder
-      const first = yield* Scope.make()
-      const one = yield* Scope.extend(Layer.build(layers(dataDir)), first)
-      const log = yield* Effect.provide(
-        Scope.extend(Effect.flatMap(Logs.Logs, ({ open }) => open(api)), first),
-        one
-      )
-      const program = `$| = 1; print "before\nbegun "; print STDERR "also begun "; <STDIN>`
       const go = Path.join(dataDir, "go")
-      const waiting = program.replace("<STDIN>", `select(undef, undef, undef, 0.01) until -e "${go}"; print "ended\n"`)
-      const process = yield* Effect.provide(start(log, ["perl", "-e", waiting]), one)
-      yield* eventually(
-        "it has said it",
-        Effect.provide(Effect.map(read(), (lines) => texts(lines)), one),
-        (lines) => lines.length === 3
-      )
-      yield* log.leave
-      yield* Effect.provide(
-        Effect.scoped(Effect.gen(function*() {
+      const program = `
+        $| = 1; print "before\\nbegun "; print STDERR "also begun ";
+        select(undef, undef, undef, 0.01) until -e "${go}"; print "ended\\n"`
+      yield* Effect.gen(function*() {
+        const log = yield* (yield* Logs.Logs).open(api)
+        const process = yield* start(log, ["perl", "-e", program])
+        const said = Stream.takeUntil(
+          Stream.repeatEffectWithSchedule(Effect.map(read(), (lines) => texts(lines)), Schedule.spaced("10 millis")),
+          ({ length }) => length === 3
+        )
+        yield* Stream.runDrain(said)
+        yield* log.leave
+        yield* Effect.gen(function*() {
           const next = yield* (yield* Logs.Logs).open(api)
           yield* next.resume(1)
           Fs.writeFileSync(go, "")
@@ -218,10 +214,8 @@ describe("Logs", () => {
           assert.deepStrictEqual(texts(lines, "stdout"), ["before", "begun ended"])
           assert.deepStrictEqual(texts(lines, "stderr"), ["also begun "])
           assert.deepStrictEqual(lines.map(({ seq }) => seq), [1, 2, 3])
-        })),
-        layers(dataDir)
-      )
-      yield* Scope.close(first, Exit.void)
+        }).pipe(Effect.scoped, Effect.provide(layers(dataDir)))
+      }).pipe(Effect.scoped, Effect.provide(layers(dataDir)))
     }))
 
   it.scopedLive("follows one and all, past and to come, over rotations, each line once", () =>
