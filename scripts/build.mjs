@@ -17,7 +17,7 @@ import { fileURLToPath } from "node:url"
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
 process.chdir(root)
 
-const budgets = { "cli.cjs": 704 * 1024, "daemon.cjs": 760 * 1024 }
+const budgets = { "cli.cjs": 704 * 1024, "daemon.cjs": 800 * 1024 }
 
 const ifNeeded = process.argv.includes("--if-needed")
 const withLib = !process.argv.includes("--no-lib")

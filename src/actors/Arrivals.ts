@@ -15,17 +15,6 @@ import { now } from "./Now.ts"
 import type { Settled } from "./Waiter.ts"
 
 /**
- * All that wait for one and the same start. They are one caller to the actor, however many they are.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Arrivals {
-  waiting: number
-  readonly reply: Deferred.Deferred<Settled, ActorLost | StoreFailed>
-}
-
-/**
  * How a wait ended. `reason` is the end of a sentence that begins with the instance.
  *
  * @since 0.1.0

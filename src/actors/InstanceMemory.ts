@@ -18,13 +18,12 @@ import * as Rollout from "../domain/Rollout.ts"
 import type { Deadlines, Saved } from "../domain/Saved.ts"
 import type { StoreFailed } from "../layers/Errors.ts"
 import type { InstanceLog } from "../layers/Logs.ts"
-import type { Arrivals } from "./Arrivals.ts"
 import { ActorLost } from "./Errors.ts"
 import * as InstanceParts from "./InstanceParts.ts"
 import type { InstanceRun } from "./InstanceRun.ts"
 import { now } from "./Now.ts"
 import type { Ticket } from "./Tasks.ts"
-import { type Settled, verdict, type Waiter } from "./Waiter.ts"
+import { type Arrivals, type Settled, verdict, type Waiter } from "./Waiter.ts"
 
 /**
  * @since 0.1.0

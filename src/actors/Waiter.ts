@@ -36,6 +36,17 @@ export interface Waiter {
   changed: boolean
 }
 
+/**
+ * All requests that wait for one and the same start. They are one caller to the actor, however many they are.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Arrivals {
+  waiting: number
+  readonly reply: Deferred.Deferred<Settled, ActorLost | StoreFailed>
+}
+
 const done = (waiter: Waiter, forced: boolean): Settled => ({ _tag: "Done", changed: waiter.changed, forced })
 
 /**

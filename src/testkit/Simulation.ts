@@ -60,7 +60,7 @@ export class Simulation {
   constructor(seed = 0, after: Simulation | null = null) {
     this.seed = seed
     this.runtime = Effect.runSync(
-      Effect.runtime<never>().pipe(
+      Effect.runtime().pipe(
         Effect.withClock(this.clock),
         Effect.withRandom(Random.make(seed)),
         Logger.withMinimumLogLevel(LogLevel.None),

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Ref from "effect/Ref"
 import * as net from "node:net"
 import { eventually } from "./Eventually.ts"
 import { front, upstream } from "./Front.ts"
@@ -176,15 +177,15 @@ describe("a request", () => {
     Effect.gen(function*() {
       const { ask, machine } = yield* front({ service: { web: upstream() } })
       yield* machine.until("web", "running")
-      let restarting = true
+      const restarting = yield* Ref.make(true)
       const client = Effect.gen(function*() {
         const statuses = new Set<number>()
-        while (restarting) statuses.add((yield* ask("web.example.test", "/head")).status)
+        while (yield* Ref.get(restarting)) statuses.add((yield* ask("web.example.test", "/head")).status)
         return statuses
       })
       const clients = yield* Effect.fork(Effect.all([client, client, client, client], { concurrency: "unbounded" }))
       for (const _ of [1, 2, 3]) assert.strictEqual((yield* machine.ask("restart", "web")).status, 200)
-      restarting = false
+      yield* Ref.set(restarting, false)
       for (const statuses of yield* Fiber.join(clients)) assert.deepStrictEqual([...statuses], [200])
     }), patient)
 })
