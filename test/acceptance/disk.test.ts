@@ -120,7 +120,7 @@ describe("a disk that is full", () => {
         const lost = yield* linesLost(next)
         const told = yield* eventually(
           "the log goes on, and says what it lacks",
-          Effect.map(next.cli("logs", "talker", "--raw"), ({ stdout }) => stdout),
+          Effect.map(next.cli("logs", "talker"), ({ stdout }) => stdout),
           (text) => text.includes("lines were lost here") && text.trimEnd().endsWith("x")
         )
         assert.include(told, "ENOSPC")

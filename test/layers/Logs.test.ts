@@ -334,7 +334,7 @@ describe("Logs", () => {
           assert.lengthOf(yield* read(), 100)
           assert.isAtMost(descriptors() - before, 3 * 100)
         }))
-        yield* eventually(() => descriptors() === before)
+        yield* eventually(() => descriptors() <= before)
       })
     ))
 
@@ -349,7 +349,7 @@ describe("Logs", () => {
         const error = yield* Effect.flip(Effect.scoped(logs.open(api)))
         assert.strictEqual(error.code, "EEXIST")
         yield* Effect.yieldNow()
-        yield* eventually(() => Fs.readdirSync("/proc/self/fd").length === before)
+        yield* eventually(() => Fs.readdirSync("/proc/self/fd").length <= before)
       })
     ))
 })
