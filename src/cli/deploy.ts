@@ -24,7 +24,7 @@ export const deploy = Command.make(
   {
     service: Args.text({ name: "SERVICE" }).pipe(Args.withDescription("a service of the file")),
     command: Args.repeated(Args.text({ name: "COMMAND" })).pipe(
-      Args.withDescription("after --, what to run in the place of the file's command, word by word")
+      Args.withDescription("after --, a command in the place of the one of the file, word by word")
     ),
     id: Options.text("as").pipe(
       Options.withPseudoName("ID"),

@@ -26,7 +26,7 @@ export const upgrade = Command.make(
   {
     program: Options.text("program").pipe(
       Options.withPseudoName("PATH"),
-      Options.withDescription("the tenement to start; else the running one's own, as it is installed by now"),
+      Options.withDescription("the tenement to start; else the one that runs, as it is installed by now"),
       Options.optional
     ),
     timeout: Options.float("timeout").pipe(

@@ -145,6 +145,8 @@ export class Machine {
 
   /** The supervisor is gone, and with it what only it knew. */
   loseSupervisor(): void {
+    // What could be written down nowhere is found by its cgroup, and where there are none by nobody: see docs/server.md.
+    if (this.store.isBehind && !this.cgroups.exist) this.processes.sweep(() => true)
     this.store.close()
     this.processes.disown()
     this.sockets.clear()

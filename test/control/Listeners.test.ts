@@ -19,7 +19,7 @@ const makeServer = Effect.acquireRelease(
     })
 )
 
-const open = (path: string) => Effect.flatMap(makeServer, (server) => Listeners.openSocket(server, path))
+const open = (path: string) => Effect.asVoid(Effect.flatMap(makeServer, (server) => Listeners.openSocket(server, path)))
 
 const withUmask = <A, E, R>(mask: number, effect: Effect.Effect<A, E, R>) =>
   Effect.acquireUseRelease(

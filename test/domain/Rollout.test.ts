@@ -272,10 +272,14 @@ describe("a rolling restart", () => {
         const commands = Rollout.resume(policy, lives, { mono: 0, wall: 0 })
         for (const { incarnation, phase } of lives.beside.retiring) {
           const own = commands.filter((command) => "incarnation" in command && command.incarnation === incarnation)
-          assert.include(
-            own.map(({ _tag }) => _tag),
-            phase._tag === "Up" ? "Drain" : phase._tag === "Ending" && phase.end !== null ? "AwaitTree" : "WatchExit"
-          )
+          const awaited = phase._tag !== "Ending"
+            ? "Drain"
+            : phase.run === null
+            ? "AbortLaunch"
+            : phase.end === null
+            ? "WatchExit"
+            : "AwaitTree"
+          assert.include(own.map(({ _tag }) => _tag), awaited)
         }
       })
     )
