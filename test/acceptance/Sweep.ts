@@ -48,7 +48,7 @@ const forget = (machine: Swept, bare: number) =>
       Proc.withArgument(machine.dataDir))
     yield* eventually(
       `the supervisor has its ${bare} descriptors of the start`,
-      Effect.sync(() => [...Proc.descriptors(pid).entries()]),
+      Effect.sync(() => Proc.lasting(pid)),
       (descriptors) =>
         descriptors.length <= bare
     )
