@@ -39,7 +39,10 @@ const beyond = <A, E extends { readonly _tag: string }>(
       ({ err }) => Effect.ignore(err.write("tenement: the supervisor is gone; waiting for another\n"))
     )
   const another = (error: E) =>
-    Effect.zipRight(announced(error), Effect.mapError(Effect.retry(client.supervisor.health({}), untilThere), () => error))
+    Effect.zipRight(
+      announced(error),
+      Effect.mapError(Effect.retry(client.supervisor.health({}), untilThere), () => error)
+    )
   const goOn = (error: E): Stream.Stream<A, E, Session> =>
     ends.has(error._tag)
       ? Stream.unwrap(Effect.as(another(error), Stream.suspend(() => again)))

@@ -32,5 +32,7 @@ export const weight = Command.make(
     yield* globals.json ? printJson({ name, ...set }) : print([`${name} has weight ${set.weight}`])
   })
 ).pipe(
-  Command.withDescription("Sets the share of an instance in the traffic of its service. It holds until it is set again.")
+  Command.withDescription(
+    "Sets the share of an instance in the traffic of its service. It holds until it is set again."
+  )
 )

@@ -179,7 +179,8 @@ const instances = HttpApiBuilder.group(Api, "instances", (handlers) =>
           Effect.flatMap(weighBody, ({ weight }) =>
             Effect.map(tenement.weigh(path.name, weight), (weight) => ({ weight })))
       )
-      .handle("probe", ({ path }) => tenement.probe(path.name))
+      .handle("probe", ({ path }) =>
+        tenement.probe(path.name))
       .handleRaw("logs", ({ path: { name }, urlParams: { after, ...selection } }) =>
         Effect.flatMap(
           placesAfter(after === undefined ? [] : [placeName(name, after)], (seq) => `${name}=${seq}`),

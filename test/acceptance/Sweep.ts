@@ -48,9 +48,10 @@ const forget = (machine: Swept, bare: number) =>
       Proc.withArgument(machine.dataDir))
     yield* eventually(
       `the supervisor has its ${bare} descriptors of the start`,
-      Effect.sync(() => Proc.lasting(pid)),
-      (descriptors) =>
-        descriptors.length <= bare
+      Effect.sync(() =>
+        Proc.lasting(pid)
+      ),
+      (descriptors) => descriptors.length <= bare
     )
     yield* none("sockets and links of instances", () => special(machine.dataDir))
     assert.deepStrictEqual(yield* machine.terminate, { code: 0, signal: null })
