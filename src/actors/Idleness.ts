@@ -49,15 +49,17 @@ export const watch = (options: {
     (is) => is ? Effect.delay(isConnected, aMoment) : Effect.succeed(false)
   )
 
+  const touch = Effect.map(now, ({ mono }) => OpenRequests.touch(requests, mono))
+
   const look = Effect.gen(function*() {
     yield* OpenRequests.none(requests)
     const left = requests.lastAt + idleMs - (yield* now).mono
     if (left > 0) return yield* Effect.sleep(Math.ceil(left))
-    if (yield* staysConnected) return yield* OpenRequests.touch(requests)
+    if (yield* staysConnected) return yield* touch
     const at = yield* now
     if (!isIdle(run, idleMs, at)) return
     yield* tell(at.mono - requests.lastAt)
     yield* Effect.sleep(idleMs)
   })
-  return Effect.zipRight(OpenRequests.touch(requests), Effect.forever(look))
+  return Effect.zipRight(touch, Effect.forever(look))
 }

@@ -199,8 +199,8 @@ export const start = (memory: InstanceMemory, context: Context.Context<InstanceC
         yield* Effect.forEach(yield* memory.mailbox.clear, (message) => lastWord(message, wasCurrent), {
           discard: true
         })
-        const unfinished = memory.log === null ? undefined : yield* memory.log.leave
-        yield* InstanceRecord.write(store, memory, memory.state, unfinished)
+        if (memory.log !== null) yield* memory.log.leave
+        yield* InstanceRecord.write(store, memory, memory.state)
         for (const waiter of memory.waiters) yield* Deferred.fail(waiter.reply, lost(memory))
         memory.waiters.clear()
       }).pipe(

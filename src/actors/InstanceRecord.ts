@@ -13,7 +13,7 @@ import type { InstanceState } from "../domain/InstanceState.ts"
 import { type InstanceId, InstanceName, instanceName, parts } from "../domain/Names.ts"
 import * as Overrides from "../domain/Overrides.ts"
 import { alone } from "../domain/Rollout.ts"
-import { revive, Saved, type SavedRun, type Unfinished } from "../domain/Saved.ts"
+import { revive, Saved, type SavedRun } from "../domain/Saved.ts"
 import type { Identity } from "../layers/Process.ts"
 import { Store } from "../layers/Store.ts"
 import { type InstanceMemory, runOf } from "./InstanceMemory.ts"
@@ -43,7 +43,7 @@ const savedRun = (
 })
 
 /**
- * Writes down an instance with this state, and what of its lines has not come to an end.
+ * Writes down an instance with this state.
  *
  * @since 0.1.0
  * @category combinators
@@ -51,8 +51,7 @@ const savedRun = (
 export const write = (
   store: StoreService,
   memory: InstanceMemory,
-  state: InstanceState,
-  unfinished?: Unfinished
+  state: InstanceState
 ): Effect.Effect<void> => {
   const { beside, deadlines, options: { name }, overrides, parts: { config }, restarts, runs } = memory
   const run = runOf(memory, state.incarnation)
@@ -66,8 +65,7 @@ export const write = (
     ...(overrides === Overrides.none ? {} : { overrides }),
     deadlines,
     restarts,
-    isListed: config.instances.includes(parts(name).id),
-    ...(unfinished === undefined ? {} : { unfinished })
+    isListed: config.instances.includes(parts(name).id)
   }
   return store.put(instanceKey(name), saved)
 }

@@ -9,7 +9,7 @@ import { isReady, label, lastExit, running } from "../domain/InstanceState.ts"
 import { elapsed, type Instant } from "../domain/Instant.ts"
 import { type GroupName, parts as namesOf, type ServiceName } from "../domain/Names.ts"
 import * as Places from "../domain/Places.ts"
-import type { Description, InstanceView, LogLine, Transition, TreeNode } from "../domain/Views.ts"
+import type { Description, InstanceView, Transition, TreeNode } from "../domain/Views.ts"
 import type { InstanceUsage } from "../layers/Usage.ts"
 import type { Snapshot } from "./Instance.ts"
 
@@ -58,6 +58,15 @@ export const view = (
 }
 
 /**
+ * The run that failed last, as far as the history goes back.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const failedRun = (history: ReadonlyArray<Transition>): number | undefined =>
+  history.findLast(({ to }) => to === "backoff" || to === "failed" || to === "unhealthy")?.incarnation
+
+/**
  * All that is known of an instance.
  *
  * @since 0.1.0
@@ -67,7 +76,7 @@ export const description = (
   snapshot: Snapshot,
   instance: InstanceView,
   history: ReadonlyArray<Transition>,
-  lastLines: ReadonlyArray<LogLine>,
+  printed: Pick<Description, "lastLines" | "lastWords">,
   now: Instant
 ): Description => {
   const { parts, state, waitingFor } = snapshot
@@ -91,7 +100,7 @@ export const description = (
       windowSeconds: windowMs / 1000
     },
     history,
-    lastLines
+    ...printed
   }
 }
 

@@ -5,6 +5,7 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import type { Settings } from "../domain/Config.ts"
 import type { InstanceName } from "../domain/Names.ts"
@@ -38,18 +39,10 @@ export const end = Effect.fnUntraced(function*(name: InstanceName, saved: Saved,
   const forget = Effect.zipRight(logs.forget(name), InstanceRecord.forget(name))
   const runs = Takeover.runsOf(saved)
   if (runs.length === 0) return forget
-  const log = yield* Effect.option(Scope.extend(logs.open(name), scope))
-  const readiness = services.started
-  const options = { name, settings, readiness, log: log._tag === "Some" ? log.value : null }
-  const adopted = yield* Effect.forEach(
-    runs,
-    (run, index) =>
-      InstanceRun.adopt(
-        { ...options, unfinished: index === runs.length - 1 ? saved.unfinished : undefined },
-        run,
-        scope
-      )
-  )
+  const log = Option.getOrNull(yield* Effect.option(Scope.extend(logs.open(name), scope)))
+  if (log !== null) yield* log.resume(Takeover.newestOf(runs))
+  const options = { name, settings, readiness: services.started, log }
+  const adopted = yield* Effect.forEach(runs, (run) => InstanceRun.adopt(options, run, scope))
   const bringDown = ({ incarnation, process }: InstanceRun.InstanceRun) =>
     // One that was being stopped has heard it.
     Effect.suspend(() => isEnding(saved, incarnation) ? Effect.void : process.signal(signal)).pipe(

@@ -278,14 +278,18 @@ export const layerStopped = (
 
       const describe = Effect.fn("Tenement.describe")(function*(name: InstanceName) {
         const instance = yield* find(name)
-        const lines = yield* logs.last(name, lastLines).pipe(
-          Effect.catchAll((error) => Effect.as(notice("warning", error.message), []))
-        )
+        const history = yield* events.history(name)
+        const last = (incarnation?: number) =>
+          logs.last(name, lastLines, incarnation).pipe(
+            Effect.catchAll((error) => Effect.as(notice("warning", error.message), []))
+          )
+        const failed = InstanceViews.failedRun(history)
+        const printed = { lastLines: yield* last(), lastWords: failed === undefined ? [] : yield* last(failed) }
         return InstanceViews.description(
           yield* instance.snapshot,
           yield* viewOf(instance),
-          yield* events.history(name),
-          lines,
+          history,
+          printed,
           yield* now
         )
       })

@@ -88,6 +88,15 @@ const noticeMs = 5000
 const noticing = (deadlines: Deadlines, { mono }: Instant): Deadlines =>
   Record.map(deadlines, (at, task) => task.startsWith("startup ") ? Math.max(at, mono + noticeMs) : at)
 
+/**
+ * Whose lines the log goes on with: with several runs, it is the newest's.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const newestOf = (runs: ReadonlyArray<SavedRun>): number =>
+  Math.max(...runs.map(({ incarnation }) => incarnation))
+
 const openLog = ({ options: { name }, scope }: InstanceMemory) =>
   Effect.flatMap(Logs, (logs) => Scope.extend(logs.open(name), scope)).pipe(
     Effect.catchAll((error) => Effect.as(Effect.logWarning(error.message), null))
@@ -118,13 +127,10 @@ export const takeOver = Effect.fnUntraced(function*(memory: InstanceMemory, save
   memory.log = log
   const { config, readiness } = memory.parts
   memory.deadlines = noticing(memory.deadlines, yield* now)
-  // Oldest first: what the newest prints is what the log goes on with.
+  if (log !== null) yield* log.resume(newestOf(runs))
   memory.runs = yield* Effect.forEach(
     [...runs].sort((a, b) => a.incarnation - b.incarnation),
-    (run, index) => {
-      const unfinished = index === runs.length - 1 ? saved.unfinished : undefined
-      return InstanceRun.adopt({ name, settings, readiness, log, unfinished }, run, memory.scope)
-    }
+    (run) => InstanceRun.adopt({ name, settings, readiness, log }, run, memory.scope)
   )
   const adopted = runOf(memory)
   if (adopted === null) return

@@ -33,7 +33,7 @@ export interface Output {
   readonly columns: () => number | null
   readonly rows: () => number
   readonly palette: Palette.Palette
-  readonly write: (text: string) => Effect.Effect<void, OutputClosed>
+  readonly write: (text: string | Uint8Array) => Effect.Effect<void, OutputClosed>
 }
 
 /**

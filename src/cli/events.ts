@@ -8,6 +8,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { connect } from "./Connect.ts"
+import * as Following from "./Following.ts"
 import * as Event from "./render/Event.ts"
 import { Session } from "./Session.ts"
 import * as Since from "./Since.ts"
@@ -24,7 +25,8 @@ export const events = Command.make(
     const { globals, out } = yield* Session
     const client = yield* connect
     const options = { terminal: out.columns() !== null, palette: out.palette }
-    yield* client.events(query).pipe(
+    const happened = query.follow ? Following.events(client, query) : client.events(query)
+    yield* happened.pipe(
       Stream.runForEachChunk((events) =>
         Effect.flatMap(Clock.currentTimeMillis, (now) =>
           out.write(

@@ -12,6 +12,7 @@ import * as Stream from "effect/Stream"
 import type { LogLine } from "../domain/Views.ts"
 import { connect } from "./Connect.ts"
 import { WordsWrong } from "./Errors.ts"
+import * as Following from "./Following.ts"
 import * as Log from "./render/Log.ts"
 import { Session } from "./Session.ts"
 import * as Since from "./Since.ts"
@@ -26,10 +27,10 @@ const checkPattern = (pattern: string) =>
 
 const written = Effect.fnUntraced(function*(raw: boolean, names: number) {
   const { globals, out } = yield* Session
-  if (globals.json) return (line: LogLine) => `${JSON.stringify(line)}\n`
+  if (globals.json) return (line: LogLine) => Buffer.from(`${JSON.stringify(line)}\n`)
   if (raw) return (line: LogLine) => Log.raw(line)
   const options = { terminal: out.columns() !== null, palette: out.palette, names }
-  return (line: LogLine, now: number) => `${Log.line(line, { ...options, now })}\n`
+  return (line: LogLine, now: number) => Buffer.from(`${Log.line(line, { ...options, now })}\n`)
 })
 
 /**
@@ -66,11 +67,12 @@ export const logs = Command.make(
       ...(Option.isSome(grep) ? { grep: grep.value } : {}),
       ...(names.length > 0 ? { instance: names } : {})
     }
-    yield* client.logs(selection).pipe(
+    const lines = query.follow ? Following.lines(client, selection) : client.logs(selection)
+    yield* lines.pipe(
       Stream.runForEachChunk((lines) =>
         Effect.flatMap(
           Clock.currentTimeMillis,
-          (now) => out.write([...lines].map((line) => write(line, now)).join(""))
+          (now) => out.write(Buffer.concat([...lines].map((line) => write(line, now))))
         )
       )
     )

@@ -240,7 +240,9 @@ const instances = HttpApiGroup.make("instances")
       .addError(NoSuchInstance).addError(NotRunning)
   )
   .add(
-    HttpApiEndpoint.get("logs", "/:name/logs").setPath(ByName).setUrlParams(Queries.Selection).addSuccess(EventStream)
+    HttpApiEndpoint.get("logs", "/:name/logs").setPath(ByName).setUrlParams(Queries.LineSelection).addSuccess(
+      EventStream
+    )
       .addError(NoSuchInstance).addError(LogsFailed).annotateContext(streaming("LogLine"))
   )
   .addError(Busy).addError(ActorLost).addError(ShuttingDown).addError(HandedOver).addError(StoreFailed)

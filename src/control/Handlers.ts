@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
+import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as OpenApi from "@effect/platform/OpenApi"
 import * as Chunk from "effect/Chunk"
@@ -26,7 +27,7 @@ import * as ConfigView from "./ConfigView.ts"
 import { BadRequest, NotReplaced } from "./Errors.ts"
 import * as Follow from "./Follow.ts"
 import { badRequest } from "./Middleware.ts"
-import { type Selection, sinceMillis } from "./Queries.ts"
+import { placeName, placeOf, type Selection, sinceMillis } from "./Queries.ts"
 import { Replacement } from "./Replacement.ts"
 import * as Sse from "./Sse.ts"
 
@@ -73,19 +74,35 @@ const resolve = Effect.fnUntraced(function*({ follow, grep, since, tail }: Selec
   }
 })
 
-const lineFrame = (line: LogLine) => Sse.encode({ event: "LogLine", data: JSON.stringify(line) })
+const lineFrame = (idOf: (line: LogLine) => number | string) => (line: LogLine) =>
+  Sse.encode({ event: "LogLine", id: idOf(line), data: JSON.stringify(line) })
 const eventFrame = (event: EventRecord) => Sse.encode({ event: event._tag, id: event.seq, data: JSON.stringify(event) })
 
-const logs = Effect.fnUntraced(function*(instances: ReadonlyArray<InstanceName>, selection: Selection) {
+/** Where a reader goes on. What it says itself goes before what its browser says. */
+const placesAfter = Effect.fnUntraced(
+  function*(asked: ReadonlyArray<string>, nameOf: (lastEventId: string) => string) {
+    const { headers } = yield* HttpServerRequest.HttpServerRequest
+    const lastEventId = headers["last-event-id"]
+    const names = asked.length > 0 || lastEventId === undefined ? asked : [nameOf(lastEventId)]
+    return new Map(names.flatMap((name) => Option.toArray(placeOf(name))))
+  }
+)
+
+const logs = Effect.fnUntraced(function*(
+  instances: ReadonlyArray<InstanceName>,
+  selection: Selection,
+  after: ReadonlyMap<InstanceName, number>,
+  idOf: (line: LogLine) => number | string
+) {
   const tenement = yield* Tenement
   const query = yield* resolve(selection)
   // A stream that follows has begun before it can fail: so this is asked first.
   for (const name of instances) yield* tenement.describe(name)
   const lines = Stream.mapError(
-    tenement.logs({ instances, ...query }),
+    tenement.logs({ instances, after, ...query }),
     (error) => error._tag === "LogsFailed" && error.code === "ETIMEDOUT" ? tooSlow : error
   )
-  return yield* Follow.respond(lines, { follow: query.follow, frame: lineFrame })
+  return yield* Follow.respond(lines, { follow: query.follow, frame: lineFrame(idOf) })
 })
 
 const matching = <E>(events: Stream.Stream<EventRecord, E>, grep: RegExp) =>
@@ -164,7 +181,11 @@ const instances = HttpApiBuilder.group(Api, "instances", (handlers) =>
       )
       .handle("probe", ({ path }) =>
         tenement.probe(path.name))
-      .handleRaw("logs", ({ path, urlParams }) => logs([path.name], urlParams))
+      .handleRaw("logs", ({ path: { name }, urlParams: { after, ...selection } }) =>
+        Effect.flatMap(
+          placesAfter(after === undefined ? [] : [placeName(name, after)], (seq) => `${name}=${seq}`),
+          (places) => logs([name], selection, places, ({ seq }) => seq)
+        ))
   }))
 
 const tree = HttpApiBuilder.group(Api, "tree", (handlers) =>
@@ -173,7 +194,11 @@ const tree = HttpApiBuilder.group(Api, "tree", (handlers) =>
     const source = yield* ConfigSource
     const replacement = yield* Replacement
     return handlers
-      .handleRaw("logs", ({ urlParams: { instance, ...selection } }) => logs(instance ?? [], selection))
+      .handleRaw("logs", ({ urlParams: { after, instance, ...selection } }) =>
+        Effect.flatMap(
+          placesAfter(after ?? [], (name) => name),
+          (places) => logs(instance ?? [], selection, places, (line) => placeName(line.instance, line.seq))
+        ))
       .handleRaw("events", ({ urlParams }) => events(urlParams))
       .handleRaw("deploy", () =>
         Effect.flatMap(deployBody, ({ command = null, id, service, share = null }) =>

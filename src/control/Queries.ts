@@ -43,6 +43,35 @@ const Grep = Schema.String.pipe(Schema.minLength(1), Schema.maxLength(200)).anno
 
 const Flag = Schema.BooleanFromString
 
+const Seq = Schema.NumberFromString.pipe(Schema.int(), Schema.nonNegative({ message: () => "the number of a line" }))
+  .annotations({ description: "the number of a line: only what follows it" })
+
+const place = /^(.+)=(\d{1,15})$/
+
+/**
+ * Which instance's line `NAME=SEQ` names, and its number.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const placeOf = (text: string): Option.Option<readonly [instance: InstanceName, seq: number]> => {
+  const [, name = "", seq] = place.exec(text) ?? []
+  return Option.map(Schema.decodeOption(InstanceName)(name), (instance) => [instance, Number(seq)])
+}
+
+/**
+ * How a line is named, for whoever goes on behind it later.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const placeName = (instance: InstanceName, seq: number): string => `${instance}=${seq}`
+
+const Place = Schema.String.pipe(
+  Schema.maxLength(300),
+  Schema.filter((text) => Option.isSome(placeOf(text)) || "NAME=SEQ, such as api:default=120")
+).annotations({ description: "NAME=SEQ: of this instance only what follows the line with that number" })
+
 const selection = {
   tail: Schema.optional(Count),
   since: Schema.optional(Since),
@@ -51,8 +80,7 @@ const selection = {
 }
 
 /**
- * Which events, or which lines of one instance: the newest `tail` since `since` that match `grep`; with `follow` also
- * those to come.
+ * Which events: the newest `tail` since `since` that match `grep`; with `follow` also those to come.
  *
  * @since 0.1.0
  * @category models
@@ -62,6 +90,16 @@ export const Selection = Schema.Struct(selection).annotations(strict)
 export type Selection = typeof Selection.Type
 
 /**
+ * Which lines of one instance: the same, and only those `after` a line.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const LineSelection = Schema.Struct({ ...selection, after: Schema.optional(Seq) }).annotations(strict)
+/** @since 0.1.0 */
+export type LineSelection = typeof LineSelection.Type
+
+/**
  * Which lines of which instances; none named means all.
  *
  * @since 0.1.0
@@ -69,7 +107,8 @@ export type Selection = typeof Selection.Type
  */
 export const LogSelection = Schema.Struct({
   instance: Schema.optional(Schema.Array(InstanceName).pipe(Schema.maxItems(1000))),
-  ...selection
+  ...selection,
+  after: Schema.optional(Schema.Array(Place).pipe(Schema.maxItems(1000)))
 }).annotations(strict)
 /** @since 0.1.0 */
 export type LogSelection = typeof LogSelection.Type

@@ -21,7 +21,9 @@ export interface Message {
  * @since 0.1.0
  * @category combinators
  */
-export const encode = (message: { readonly event: string; readonly id?: number; readonly data: string }): string =>
+export const encode = (
+  message: { readonly event: string; readonly id?: number | string; readonly data: string }
+): string =>
   `${message.id === undefined ? "" : `id: ${message.id}\n`}event: ${message.event}\ndata: ${message.data}\n\n`
 
 /**

@@ -108,16 +108,6 @@ export const Session = Schema.Struct({ boot: Schema.String, origin: Schema.Numbe
 export type Session = typeof Session.Type
 
 /**
- * What a run has printed of lines whose ends have not come, in base64: whoever reads on puts them together.
- *
- * @since 0.1.0
- * @category models
- */
-export const Unfinished = Schema.partial(Schema.Struct({ stdout: Schema.String, stderr: Schema.String }))
-/** @since 0.1.0 */
-export type Unfinished = typeof Unfinished.Type
-
-/**
  * Everything about one instance.
  *
  * @since 0.1.0
@@ -142,9 +132,7 @@ export const Saved = Schema.Struct({
   /** Automatic restarts, by how the run before ended. */
   restarts: Schema.Record({ key: Schema.String, value: Schema.Int }),
   /** Whether the file lists it. One that was spawned by hand is in nobody's file. */
-  isListed: Schema.Boolean,
-  /** From a supervisor that made way for another. */
-  unfinished: Schema.optional(Unfinished)
+  isListed: Schema.Boolean
 })
 /** @since 0.1.0 */
 export type Saved = typeof Saved.Type

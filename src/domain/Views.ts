@@ -122,18 +122,25 @@ export const EventRecord = Schema.Union(Transition, Notice).annotations({ identi
 export type EventRecord = typeof EventRecord.Type
 
 /**
- * One line that an instance printed. `truncated` marks a line longer than tenement keeps in one piece.
+ * One line that an instance printed. `seq` numbers the lines of an instance; of a line that has not ended it is the number
+ * of the line before. `truncated` marks a line longer than tenement keeps in one piece, `unfinished` one whose newline was
+ * not printed. What has `lost` was not printed: it is a remark of tenement's own, which stands for so many lines up to `seq`
+ * that are gone. `base64` has the bytes of a text that is no UTF-8.
  *
  * @since 0.1.0
  * @category models
  */
 export const LogLine = Schema.Struct({
+  seq: Schema.Int,
   at: Schema.String,
   instance: InstanceName,
   stream: Schema.Literal("stdout", "stderr"),
   incarnation: Schema.Int,
   text: Schema.String,
-  truncated: Schema.optionalWith(Schema.Boolean, { default: () => false })
+  truncated: Schema.optionalWith(Schema.Boolean, { default: () => false }),
+  unfinished: Schema.optional(Schema.Boolean),
+  lost: Schema.optional(Schema.Int),
+  base64: Schema.optional(Schema.String)
 }).annotations({ identifier: "LogLine" })
 /** @since 0.1.0 */
 export type LogLine = typeof LogLine.Type
@@ -169,7 +176,9 @@ export const Description = Schema.Struct({
   /** The newest transitions, oldest first. */
   history: Schema.Array(Transition),
   /** The last lines it printed, oldest first. */
-  lastLines: Schema.Array(LogLine)
+  lastLines: Schema.Array(LogLine),
+  /** The last lines of the run that failed last, if the history tells of one. */
+  lastWords: Schema.Array(LogLine)
 }).annotations({ identifier: "Description" })
 /** @since 0.1.0 */
 export type Description = typeof Description.Type

@@ -64,7 +64,7 @@ const directory = Effect.gen(function*() {
     Effect.gen(function*() {
       const addresses = new Map<string, InstanceName>()
       for (const service of of.services.values()) {
-        for (const { instance } of yield* traffic.backends(service.name, null)) {
+        for (const { instance } of traffic.backends(service.name, null)) {
           const address = Upstream.addressOf(of.settings, service, parts(instance).id)
           if (address !== null) addresses.set(address, instance)
         }
@@ -74,7 +74,7 @@ const directory = Effect.gen(function*() {
 
   const isThere = (instance: InstanceName) => {
     const { id, service } = parts(instance)
-    return Effect.map(traffic.backends(service, id), (found) => found.length > 0)
+    return traffic.backends(service, id).length > 0
   }
 
   /** The instance of an address, where there is one now. */

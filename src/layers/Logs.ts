@@ -15,7 +15,6 @@ import * as Fs from "node:fs"
 import * as Os from "node:os"
 import * as Path from "node:path"
 import { InstanceName } from "../domain/Names.ts"
-import type { Unfinished } from "../domain/Saved.ts"
 import type { LogLine } from "../domain/Views.ts"
 import { acquire } from "../internal/acquire.ts"
 import { bounded } from "../internal/bounded.ts"
@@ -23,14 +22,19 @@ import { unless } from "../internal/errno.ts"
 import { LogsFailed } from "./Errors.ts"
 import { folderName, nameOf } from "./internal/folderName.ts"
 import * as Fifo from "./internal/logs/fifo.ts"
+import * as Filter from "./internal/logs/filter.ts"
+import { IntakeFile } from "./internal/logs/intake.ts"
 import * as Pump from "./internal/logs/pump.ts"
 import * as Query from "./internal/logs/query.ts"
 import * as Reader from "./internal/logs/reader.ts"
 import { attempt } from "./internal/logs/segments.ts"
+import * as LauncherKeeper from "./LauncherKeeper.ts"
+import type { LossReason } from "./Metrics.ts"
 
 /**
- * Which lines to read. `instances` empty means all; `sinceMs` and what follows are milliseconds since 1970; `grep` is
- * matched against the line's text; with `follow` the stream goes on with what comes.
+ * Which lines to read. `instances` empty means all; `sinceMs` is milliseconds since 1970; `grep` is matched against the
+ * line's text; of the instances in `after`, the lines behind the one with that number are read, and `sinceMs` is for the
+ * others; with `follow` the stream goes on with what comes.
  *
  * @since 0.1.0
  * @category models
@@ -40,6 +44,7 @@ export interface LogQuery {
   readonly tail: number | null
   readonly sinceMs: number | null
   readonly grep: RegExp | null
+  readonly after?: ReadonlyMap<InstanceName, number>
   readonly follow: boolean
 }
 
@@ -54,8 +59,12 @@ export class Logs extends Context.Tag("tenement/layers/Logs")<Logs, {
   readonly open: (instance: InstanceName) => Effect.Effect<InstanceLog, LogsFailed, Scope.Scope>
   /** Lines in the order of their time. Without `follow` the stream ends. */
   readonly read: (query: LogQuery) => Stream.Stream<LogLine, LogsFailed>
-  /** The newest `count` lines of one instance, oldest first. */
-  readonly last: (instance: InstanceName, count: number) => Effect.Effect<ReadonlyArray<LogLine>, LogsFailed>
+  /** The newest `count` lines of one instance, or of one of its runs, oldest first. */
+  readonly last: (
+    instance: InstanceName,
+    count: number,
+    incarnation?: number
+  ) => Effect.Effect<ReadonlyArray<LogLine>, LogsFailed>
   /** An instance is gone: its logs stay, to be read, and what else there was for it goes. */
   readonly forget: (instance: InstanceName) => Effect.Effect<void>
   /** Deletes the logs of an instance that is gone. */
@@ -77,11 +86,11 @@ export interface InstanceLog {
     incarnation: number
   ) => Effect.Effect<{ readonly stdout: number; readonly stderr: number }, LogsFailed, Scope.Scope>
   /** Goes on with what a run says that an earlier supervisor began, in the midst of a line if that left one. */
-  readonly resume: (incarnation: number, unfinished?: Unfinished) => Effect.Effect<void>
+  readonly resume: (incarnation: number) => Effect.Effect<void>
   /** The run is over: what it still had to say is read, and a last line without a newline is a line. */
   readonly end: Effect.Effect<void>
-  /** Another supervisor is to read on: what was read is written, and what of it is no line yet is given. For good. */
-  readonly leave: Effect.Effect<Unfinished>
+  /** Another supervisor is to read on: what was read is written, also what of it is no line yet. For good. */
+  readonly leave: Effect.Effect<void>
 }
 
 /**
@@ -94,8 +103,8 @@ export interface LogsOptions {
   readonly dataDir: string
   readonly maxBytes: number
   readonly keep: number
-  /** Is told of lines that could not be kept. */
-  readonly onLost?: (instance: InstanceName, lines: number) => Effect.Effect<void>
+  /** Is told of lines that are gone. */
+  readonly onLost?: (instance: InstanceName, reason: LossReason, lines: number) => Effect.Effect<void>
 }
 
 // No service has a name with a dot. An instance's own folder will not do: its user could put a link in a log's place.
@@ -121,6 +130,7 @@ export const layer = (options: LogsOptions): Layer.Layer<Logs> =>
     Effect.gen(function*() {
       const root = Path.join(options.dataDir, folder)
       const pumps = new Map<InstanceName, Pump.Pump>()
+      const keeper = yield* LauncherKeeper.make(root, (directory) => Object.values(Fifo.pathsOf(directory)))
       const followers = new Set<(instance: InstanceName) => void>()
       const shared: Pump.Shared = {
         clock: yield* Effect.clock,
@@ -128,6 +138,10 @@ export const layer = (options: LogsOptions): Layer.Layer<Logs> =>
         keep: options.keep,
         run: yield* FiberSet.makeRuntime<never, void, never>(),
         makeFifos: Fifo.makeMaker(),
+        intake: yield* Effect.acquireRelease(
+          Effect.sync(() => new IntakeFile(root)),
+          (intake) => Effect.sync(() => intake.close())
+        ),
         lost: options.onLost ?? (() => Effect.void),
         written: (instance) => {
           for (const tell of followers) tell(instance)
@@ -151,16 +165,14 @@ export const layer = (options: LogsOptions): Layer.Layer<Logs> =>
           }
         )
         pumps.set(instance, pump)
+        yield* keeper.keep(Object.values(Fifo.pathsOf(directoryOf(instance))))
         const log: InstanceLog = {
           begin: (incarnation) =>
             Effect.suspend(() => {
               pump.begin(incarnation)
               return pump.descriptors()
             }),
-          resume: (incarnation, unfinished) =>
-            Effect.sync(() => {
-              pump.begin(incarnation, unfinished)
-            }),
+          resume: (incarnation) => Effect.sync(() => pump.takeOver(incarnation)),
           end: Effect.sync(() => pump.end()),
           leave: Effect.suspend(() => pump.leave())
         }
@@ -172,7 +184,10 @@ export const layer = (options: LogsOptions): Layer.Layer<Logs> =>
       )
 
       /** The logs as they are now, with all in them that was said until now. */
-      const extentsOf = Effect.fnUntraced(function*(instances: ReadonlyArray<InstanceName>) {
+      const extentsOf = Effect.fnUntraced(function*(
+        instances: ReadonlyArray<InstanceName>,
+        after?: LogQuery["after"]
+      ) {
         const settled = Effect.forEach(instances, (instance) => pumps.get(instance)?.settled() ?? Effect.void, {
           concurrency: "unbounded",
           discard: true
@@ -182,8 +197,14 @@ export const layer = (options: LogsOptions): Layer.Layer<Logs> =>
           const source = sourceOf(instance)
           const partial = pumps.get(instance)?.partial ?? []
           return Effect.mapBoth(Reader.end(source), {
-            onSuccess: (until): Query.Extent => ({ instance, source, until, partial }),
-            onFailure: Query.explain(instance, source.directory)
+            onSuccess: (until): Query.Extent => ({
+              instance,
+              source,
+              until,
+              partial,
+              after: after?.get(instance) ?? null
+            }),
+            onFailure: Filter.explain(instance, source.directory)
           })
         }, { concurrency: 16 })
       })
@@ -191,10 +212,11 @@ export const layer = (options: LogsOptions): Layer.Layer<Logs> =>
       const read = (query: LogQuery): Stream.Stream<LogLine, LogsFailed> =>
         Stream.unwrapScoped(Effect.gen(function*() {
           const wanted = new Set(query.instances)
-          const filter: Query.Filter = {
+          const filter: Filter.Filter = {
             tail: query.tail === null ? null : Math.max(0, query.tail),
             since: timestamp(query.sinceMs),
-            grep: query.grep
+            grep: query.grep,
+            incarnation: null
           }
           const news = new Query.News()
           if (query.follow) {
@@ -206,22 +228,21 @@ export const layer = (options: LogsOptions): Layer.Layer<Logs> =>
               () => Effect.sync(() => followers.delete(tell))
             )
           }
-          const extents = yield* extentsOf(wanted.size === 0 ? yield* all : [...wanted])
+          const extents = yield* extentsOf(wanted.size === 0 ? yield* all : [...wanted], query.after)
           if (!query.follow) return Query.history(extents, filter)
           // A line that has not ended is told when it has.
           const past = Query.history(extents.map((extent) => ({ ...extent, partial: [] })), filter)
-          return Stream.concat(past, Query.follow({ news, ends: extents, sourceOf, filter }))
+          return Stream.concat(past, Query.follow({ news, ends: yield* Query.ends(extents), sourceOf, filter }))
         }))
 
       return {
         open,
         read,
-        last: Effect.fn("Logs.last")((instance, count) =>
-          Effect.map(
-            Stream.runCollect(read({ instances: [instance], tail: count, sinceMs: null, grep: null, follow: false })),
-            Chunk.toReadonlyArray
-          )
-        ),
+        last: Effect.fn("Logs.last")(function*(instance, count, incarnation) {
+          const extents = yield* extentsOf([instance])
+          const filter = { tail: count, since: "", grep: null, incarnation: incarnation ?? null }
+          return Chunk.toReadonlyArray(yield* Stream.runCollect(Query.history(extents, filter)))
+        }),
         forget: Effect.fn("Logs.forget")((instance) =>
           Effect.sync(() => {
             const directory = directoryOf(instance)

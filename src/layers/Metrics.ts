@@ -52,6 +52,16 @@ export type RefusalKind = "no-route" | "not-ready" | "connect" | "broken-off" | 
  */
 export type LineOutcome = "counted" | "ignored" | "malformed"
 
+/**
+ * Why lines of a log are gone: they could not be written, or rotation took them away.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type LossReason = "disk" | "rotated"
+
+const lossReasons: ReadonlyArray<LossReason> = ["disk", "rotated"]
+
 const codeClasses = ["1xx", "2xx", "3xx", "4xx", "5xx"]
 
 /**
@@ -65,8 +75,8 @@ export class Metrics extends Context.Tag("tenement/layers/Metrics")<Metrics, {
   readonly restarted: (instance: InstanceName, reason: ExitReason, times?: number) => Effect.Effect<void>
   /** A health probe took so many seconds. */
   readonly probed: (service: ServiceName, seconds: number) => Effect.Effect<void>
-  /** So many lines of what an instance printed could not be kept. */
-  readonly linesLost: (instance: InstanceName, lines: number) => Effect.Effect<void>
+  /** So many lines of what an instance printed are gone. */
+  readonly linesLost: (instance: InstanceName, reason: LossReason, lines: number) => Effect.Effect<void>
   /** The kernel ended the instance for memory. */
   readonly oomKilled: (instance: InstanceName) => Effect.Effect<void>
   /** Somebody needs the instance, which slept. */
@@ -121,7 +131,7 @@ const instanceLabels = (instance: InstanceName) => ({ service: parts(instance).s
 interface Tallies {
   readonly cpu: ReadonlyMap<InstanceName, CpuTotal>
   readonly oomKills: ReadonlyMap<InstanceName, number>
-  readonly linesLost: ReadonlyMap<InstanceName, number>
+  readonly linesLost: ReadonlyMap<InstanceName, Readonly<Record<LossReason, number>>>
 }
 
 const instanceFamilies = (instances: ReadonlyArray<InstanceView>, { cpu, linesLost, oomKills }: Tallies): string => {
@@ -145,10 +155,13 @@ const instanceFamilies = (instances: ReadonlyArray<InstanceView>, { cpu, linesLo
       return total === undefined ? 0 : total.before + total.current
     }) +
     counter("tenement_oom_kills_total", "Runs that the kernel ended for memory.", (name) => oomKills.get(name) ?? 0) +
-    counter(
+    family(
       "tenement_log_lines_lost_total",
-      "Lines that the instance printed and that could not be kept.",
-      (name) => linesLost.get(name) ?? 0
+      "counter",
+      "Lines of the log that are gone: they could not be written, or rotation took them away.",
+      labelled.flatMap(([labels, { name }]) =>
+        lossReasons.map((reason) => [`${labels},reason="${reason}"`, linesLost.get(name)?.[reason] ?? 0] as const)
+      )
     ) +
     family(
       "tenement_instance_state",
@@ -223,7 +236,7 @@ export const layer: Layer.Layer<Metrics> = Layer.sync(Metrics, () => {
   })
   const cpu = new Map<InstanceName, CpuTotal>()
   const oomKills = new Map<InstanceName, number>()
-  const linesLost = new Map<InstanceName, number>()
+  const linesLost = new Map<InstanceName, Record<LossReason, number>>()
   const add = (to: Map<InstanceName, number>, instance: InstanceName, count: number) =>
     Effect.sync(() => void to.set(instance, (to.get(instance) ?? 0) + count))
 
@@ -231,7 +244,11 @@ export const layer: Layer.Layer<Metrics> = Layer.sync(Metrics, () => {
     restarted: (instance, reason, times = 1) =>
       Effect.sync(() => restarts.inc({ ...instanceLabels(instance), reason }, times)),
     probed: (service, seconds) => Effect.sync(() => probes.observe({ service }, seconds)),
-    linesLost: (instance, lines) => add(linesLost, instance, lines),
+    linesLost: (instance, reason, lines) =>
+      Effect.sync(() => {
+        const lost = linesLost.get(instance) ?? { disk: 0, rotated: 0 }
+        linesLost.set(instance, { ...lost, [reason]: lost[reason] + lines })
+      }),
     oomKilled: (instance) => add(oomKills, instance, 1),
     waking: (instance) => Effect.sync(() => wakes.inc(instanceLabels(instance))),
     woke: (service, seconds) => Effect.sync(() => wakeTimes.observe({ service }, seconds)),

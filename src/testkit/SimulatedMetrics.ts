@@ -39,9 +39,9 @@ export class SimulatedMetrics {
     linesLost: () => Effect.void,
     waking: () => Effect.void,
     woke: () => Effect.void,
-    answered: () => Effect.void,
-    refused: () => Effect.void,
-    logged: () => Effect.void,
+    answered: () => undefined,
+    refused: () => undefined,
+    logged: () => undefined,
     forget: (instance) =>
       Effect.sync(() => {
         this.restarts.delete(instance)

@@ -149,7 +149,7 @@ const bareDescriptors = Effect.runSync(Effect.cached(Effect.scoped(
     const supervisor = yield* serve(site)
     const machine = on(site, supervisor)
     yield* machine.list
-    const count = Proc.descriptors(supervisor.pid).size
+    const count = Proc.lasting(supervisor.pid).length
     yield* machine.terminate
     return count
   })

@@ -84,6 +84,10 @@ export const descriptors = (pid: number): ReadonlyMap<number, string> => {
   return found
 }
 
+/** The same, but for the one by which Node watches folders: it keeps that from the first one on, for good. */
+export const lasting = (pid: number): ReadonlyArray<readonly [number, string]> =>
+  [...descriptors(pid)].filter(([, to]) => to !== "anon_inode:inotify")
+
 /** A line of `/proc/PID/status`. */
 export const status = (pid: number, field: string): string | undefined =>
   read(`/proc/${pid}/status`)?.split("\n").find((line) => line.startsWith(`${field}:`))?.slice(field.length + 1).trim()

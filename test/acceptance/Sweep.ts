@@ -48,9 +48,8 @@ const forget = (machine: Swept, bare: number) =>
       Proc.withArgument(machine.dataDir))
     yield* eventually(
       `the supervisor has its ${bare} descriptors of the start`,
-      // Node keeps one of these for all that it watches, from the first on.
       Effect.sync(() =>
-        [...Proc.descriptors(pid).entries()].filter(([, to]) => to !== "anon_inode:inotify")
+        Proc.lasting(pid)
       ),
       (descriptors) => descriptors.length <= bare
     )

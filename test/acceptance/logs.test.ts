@@ -50,6 +50,12 @@ describe("logs", () => {
       assert.strictEqual(sha256(textOf(lines, "stdout")), sha256(spewed("o", count).join("\n")))
       assert.strictEqual(sha256(textOf(lines, "stderr")), sha256(spewed("e", count).join("\n")))
       assert.isTrue(lines.every(({ incarnation, instance }) => incarnation === 1 && instance === "loud:default"))
+      assert.deepStrictEqual(lines.map(({ seq }) => seq), lines.map((_, index) => index + 1))
+      for (const stream of ["o", "e"] as const) {
+        // Its last line has no end, and gets none.
+        const { stdout } = yield* machine.cli("logs", "loud", "--raw", "--grep", `^${stream} `)
+        assert.strictEqual(sha256(stdout), sha256(spewed(stream, count).join("\n")))
+      }
 
       yield* machine.until("brief", "completed")
       const brief = yield* eventually("two runs spoke", read(machine, "brief"), (lines) => lines.length === 3)
@@ -84,9 +90,106 @@ describe("logs", () => {
         (lines) => lines.at(-1)?.text === spewed("o", count).at(-1)
       )
       assert.deepStrictEqual(last.map(({ text }) => text), spewed("o", count).slice(-1000))
+      assert.strictEqual(last.at(-1)?.seq, count)
       assert.isBelow(sizeOf(machine.dataDir), 5 * 1024 ** 2)
       assert.isBelow(most, 200 * 1024, "kilobytes resident")
       assert.deepStrictEqual((yield* read(machine, "quiet")).map(({ text }) => text), ["hello"])
+    }))
+
+  it.scopedLive(
+    "are followed beyond a supervisor that was killed, each line once",
+    () =>
+      Effect.gen(function*() {
+        const machine = yield* make({
+          service: {
+            count: {
+              command: "perl",
+              args: ["-e", "$| = 1; for (1 .. 1e9) { print \"$_\\n\" or die; select undef, undef, undef, 0.01 }"],
+              isolation: "process"
+            },
+            quiet: Fx.service({}, "await=speak out=spoken")
+          }
+        })
+        const follower = yield* machine.run(["--json", "logs", "-f", "-n", "5"])
+        const heard = (name: string) =>
+          Effect.map(follower.stdout, (text) =>
+            text.split("\n").slice(0, -1).map((line) =>
+              JSON.parse(line) as Line
+            ).filter(({ instance }) => instance === full(name)))
+        const goesOn = (from: number) =>
+          eventually("it goes on", heard("count"), (lines) =>
+            lines.some(({ seq }) =>
+              seq > from
+            ))
+        yield* goesOn(100)
+        const next = yield* machine.kill(machine.touch("speak"))
+        const [before] = (yield* heard("count")).slice(-1)
+        yield* goesOn((before?.seq ?? 0) + 200)
+        yield* eventually("what was silent is heard", heard("quiet"), (lines) => lines.length > 0)
+        const lines = yield* heard("count")
+        const first = lines[0]?.seq ?? 0
+        assert.deepStrictEqual(lines.map(({ seq }) => seq), lines.map((_, index) => first + index))
+        assert.deepStrictEqual((yield* heard("quiet")).map(({ text }) => text), ["spoken"])
+
+        const after = `after=${first + 10}&tail=100000`
+        const read = (headers: Readonly<Record<string, string>>, query: string) =>
+          Effect.map(next.api(`/api/instances/count:default/logs?${query}`, { headers }), ({ text }) => text)
+        const byQuery = yield* read({}, `${after}&grep=^${first + 11}$`)
+        assert.match(byQuery, new RegExp(`^id: ${first + 11}\n`))
+        assert.strictEqual((Http.eventsOf(yield* read({}, after))[0] as Line).seq, first + 11)
+        const again = Http.eventsOf(yield* read({ "last-event-id": `${first + 20}` }, ""))
+        assert.strictEqual((again[0] as Line).seq, first + 21)
+        yield* follower.signal("SIGINT")
+        yield* follower.exited
+      }),
+    180_000
+  )
+
+  it.scopedLive(
+    "keep what was said, and by whom, while no supervisor was there to hear it",
+    () =>
+      Effect.gen(function*() {
+        const machine = yield* make({
+          service: {
+            brief: Fx.service({ restart: "never" }, "await=end spew=300 exit=3"),
+            lives: Fx.service({}, "await=end out=alive")
+          }
+        })
+        yield* machine.until("brief", "running")
+        yield* machine.until("lives", "running")
+        const keeper = () => Number(fs.readFileSync(`${machine.dataDir}/.logs/keeper`, "utf8").split(" ")[0])
+        const { pid } = yield* machine.view("brief")
+        const first = yield* eventually("there is a keeper", Effect.sync(keeper), (pid) => pid > 0)
+        const next = yield* machine.kill(Effect.gen(function*() {
+          yield* machine.touch("end")
+          yield* eventually("it has ended", Effect.sync(() => Proc.isAlive(pid!)), (alive) => !alive)
+          assert.isTrue(Proc.isAlive(first))
+        }))
+        yield* next.until("brief", "failed")
+        const lines = yield* eventually("all is there", read(next, "brief"), (lines) => lines.length === 600)
+        assert.strictEqual(textOf(lines, "stdout"), spewed("o", 300).join("\n"))
+        assert.strictEqual(textOf(lines, "stderr"), spewed("e", 300).join("\n"))
+        assert.isTrue(lines.every(({ incarnation }) => incarnation === 1))
+        assert.deepStrictEqual((yield* read(next, "lives")).map(({ text }) => text), ["alive"])
+        assert.isFalse(Proc.isAlive(first), "the keeper of before is gone")
+        const second = keeper()
+        yield* next.terminate
+        yield* eventually("no keeper is left", Effect.sync(() => Proc.isAlive(second)), (alive) => !alive)
+      }),
+    60_000
+  )
+
+  it.scopedLive("tell the last words of the run that failed, and not those of the next", () =>
+    Effect.gen(function*() {
+      const machine = yield* make({
+        service: { web: Fx.service(Fx.eager, "out=early exit=1", "err=because exit=1", "flood=30") }
+      })
+      yield* eventually("the third run has spoken", read(machine, "web"), (lines) => lines.length === 32)
+      const { lastWords } = yield* machine.describe("web")
+      assert.deepStrictEqual(lastWords.map(({ text }) => text), ["because"])
+      const { stdout } = yield* machine.cli("why", "web")
+      assert.include(stdout, "The last that run 2 printed, which failed\n  ! because\n")
+      assert.notInclude(stdout, "0000030")
     }))
 
   it.scopedLive("can be cut by tail, since and grep, and followed", () =>

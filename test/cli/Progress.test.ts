@@ -18,7 +18,7 @@ const session = (columns: number | null) => {
     columns: () => columns,
     rows: () => 24,
     palette: Palette.plain,
-    write: (text) => Effect.sync(() => void written.push(text))
+    write: (text) => Effect.sync(() => void written.push(String(text)))
   }
   const globals = { config: undefined, socket: undefined, json: false, noColor: true }
   return { written, service: { globals, out: output, err: output } }

@@ -45,10 +45,12 @@ const describe = (instance: InstanceView): Description => ({
   waitingFor: [],
   restart: { policy: "on-failure", attempt: 0, inWindow: 0, maxRestarts: 3, windowSeconds: 300 },
   history: [],
-  lastLines: []
+  lastLines: [],
+  lastWords: []
 })
 
 export const line = (instance: InstanceName, text: string): LogLine => ({
+  seq: 1,
   at,
   instance,
   stream: "stdout",

@@ -194,7 +194,7 @@ describe("Metrics", () => {
         yield* metrics.restarted(instance.name, "exited")
         yield* metrics.restarted(instance.name, "oom-killed")
         yield* metrics.oomKilled(instance.name)
-        yield* metrics.linesLost(instance.name, 3)
+        yield* metrics.linesLost(instance.name, "disk", 3)
         if (i % 100 === 0) yield* metrics.render([instance], new Map([[instance.name, 5]]))
         yield* metrics.forget(instance.name)
       }

@@ -41,9 +41,13 @@ export const line = (
 }
 
 /**
- * What was printed and nothing else. A line that was too long for one piece goes on in the next.
+ * What was printed and nothing else, byte for byte. A line that was too long for one piece goes on in the next.
  *
  * @since 0.1.0
  * @category combinators
  */
-export const raw = (it: LogLine): string => it.truncated ? it.text : `${it.text}\n`
+export const raw = ({ base64, lost, text, truncated, unfinished }: LogLine): Buffer => {
+  if (lost !== undefined) return Buffer.alloc(0)
+  const printed = base64 === undefined ? Buffer.from(text) : Buffer.from(base64, "base64")
+  return truncated || unfinished === true ? printed : Buffer.concat([printed, Buffer.from("\n")])
+}

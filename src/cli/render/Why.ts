@@ -184,6 +184,26 @@ const step = ({ at, cause, to }: Transition, until: Transition | undefined, opti
   return wrap(`  ${told}`, room, "            ")
 }
 
+/** What it said before what is told here: the run that failed, if one did, and not the one that came after it. */
+const lastPrinted = (
+  { lastLines, lastWords }: Description,
+  steps: ReadonlyArray<Transition>,
+  heading: (text: string) => ReadonlyArray<string>,
+  palette: Palette.Palette
+): ReadonlyArray<string> => {
+  const failed = steps.find(({ to }) => to === "backoff" || to === "failed" || to === "unhealthy")?.incarnation
+  if (failed === undefined) {
+    return lastLines.length === 0 ? [] : [
+      ...heading("The last it printed"),
+      ...lastLines.map((line) => printed(line, palette))
+    ]
+  }
+  return lastWords.length === 0 ? heading(`Run ${failed}, which failed, printed nothing`) : [
+    ...heading(`The last that run ${failed} printed, which failed`),
+    ...lastWords.map((line) => printed(line, palette))
+  ]
+}
+
 /**
  * The whole story, newest first.
  *
@@ -201,9 +221,7 @@ export const lines = (it: Description, options: Options): ReadonlyArray<string> 
     wrap(sentence(it, options), room),
     ...(story.length === 0 ? [] : [...heading("Before that, newest first"), ...story]),
     ...(steps.length > told.length ? [`  and ${steps.length - told.length} more, see \`tenement describe\``] : []),
-    ...(it.lastLines.length === 0
-      ? []
-      : [...heading("The last it printed"), ...it.lastLines.map((line) => printed(line, palette))]),
+    ...lastPrinted(it, steps, heading, palette),
     ...heading("What happens next"),
     body(next(it, now)),
     ...advice(it).map(body)

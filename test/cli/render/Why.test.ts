@@ -26,6 +26,7 @@ describe("why", () => {
       [20, "backoff", "failed", { _tag: "IntensityExceeded", restarts: 1, windowMs: 300_000 }]
     )
     const printed = {
+      seq: 7,
       at: at(21),
       instance: "api:prod",
       stream: "stderr" as const,
@@ -33,7 +34,7 @@ describe("why", () => {
       text: "no \u001b[31mdatabase\u0007"
     }
     assert.strictEqual(
-      why(description(instance("failed"), story, { lastLines: [printed] })),
+      why(description(instance("failed"), story, { lastWords: [printed] })),
       `api:prod has failed and was given up at 11:59:40 (20 s ago), because one more restart would be more than 1 within 5 min (max_restarts).
 
 Before that, newest first
@@ -43,7 +44,7 @@ Before that, newest first
   11:59:01  healthy, for 29 s: it became ready after 120 ms (GET /health: 200)
   11:59:00  starting, for 1 s: the supervisor started, and the file lists it
 
-The last it printed
+The last that run 1 printed, which failed
   ! no ^[[31mdatabase^G
 
 What happens next

@@ -12,7 +12,15 @@ import { at, history, now } from "./views.ts"
 const palette = Palette.plain
 
 const logLine = (text: string, rest: Partial<typeof LogLine.Encoded> = {}): LogLine =>
-  Schema.decodeSync(LogLine)({ at: at(1), instance: "api:prod", stream: "stdout", incarnation: 1, text, ...rest })
+  Schema.decodeSync(LogLine)({
+    seq: 1,
+    at: at(1),
+    instance: "api:prod",
+    stream: "stdout",
+    incarnation: 1,
+    text,
+    ...rest
+  })
 
 describe("logs", () => {
   const terminal = { now, terminal: true, palette, names: 10 }
@@ -37,7 +45,10 @@ describe("logs", () => {
   })
 
   it("puts a line that came in pieces together again", () => {
-    assert.strictEqual([logLine("ab", { truncated: true }), logLine("c")].map(Log.raw).join(""), "abc\n")
+    assert.strictEqual(
+      Buffer.concat([logLine("ab", { truncated: true }), logLine("c")].map(Log.raw)).toString(),
+      "abc\n"
+    )
   })
 })
 

@@ -62,5 +62,6 @@ export const description = (
     restart: { policy: "on-failure", attempt: 0, inWindow: 2, maxRestarts: 3, windowSeconds: 300 },
     history,
     lastLines: [],
+    lastWords: [],
     ...rest
   })

@@ -5,14 +5,17 @@ import type * as Scope from "effect/Scope"
 import * as Fs from "node:fs"
 import * as Net from "node:net"
 import type { InstanceName } from "../../../domain/Names.ts"
-import type { Unfinished } from "../../../domain/Saved.ts"
 import { bounded } from "../../../internal/bounded.ts"
 import { codeOf, unless } from "../../../internal/errno.ts"
 import { LogsFailed, type ToolFailed } from "../../Errors.ts"
+import type { LossReason } from "../../Metrics.ts"
+import { Appender } from "./appender.ts"
 import * as Fifo from "./fifo.ts"
-import type { Position } from "./reader.ts"
+import * as Intake from "./intake.ts"
+import * as Reader from "./reader.ts"
 import * as Record from "./record.ts"
-import { Appender } from "./segments.ts"
+import * as Recovery from "./recovery.ts"
+import { Splitter } from "./splitter.ts"
 
 /** What is read and not yet written, of one instance and of all: beyond, nothing more is read from the FIFO. */
 const instanceLimit = 256 * 1024
@@ -21,17 +24,21 @@ const totalLimit = 32 * 1024 * 1024
 /** More than a FIFO holds. A run that goes on printing while it is being drained is read later, as everything is. */
 const drainLimit = 2 * 1024 * 1024
 
+/** A clock that is set back by no more does not set the log back. Milliseconds. */
+const clockSlack = 5000
+
 /** What all pumps share. */
 export interface Shared {
   readonly clock: Clock.Clock
   readonly maxBytes: number
   readonly keep: number
-  readonly lost: (instance: InstanceName, lines: number) => Effect.Effect<void>
+  readonly lost: (instance: InstanceName, reason: LossReason, lines: number) => Effect.Effect<void>
   /** Runs a write. */
   readonly run: (effect: Effect.Effect<void>) => Fiber.RuntimeFiber<void>
   readonly makeFifos: (paths: ReadonlyArray<string>) => Effect.Effect<void, ToolFailed>
   /** Something new can be read. */
   readonly written: (instance: InstanceName) => void
+  readonly intake: Intake.IntakeFile
   /** One for all: libuv fills it and hands it over in one go. */
   readonly buffer: Buffer
   /** Bytes that wait to be written. */
@@ -44,7 +51,7 @@ interface Channel {
   readonly path: string
   readonly fd: number
   readonly socket: Net.Socket
-  readonly splitter: Record.Splitter
+  readonly splitter: Splitter
   paused: boolean
 }
 
@@ -55,6 +62,9 @@ export class Pump {
   private readonly appender: Appender
   private readonly channels: Array<Channel> = []
   private incarnation = 0
+  /** The number of the last line, and its time. */
+  private seq = 0
+  private latest = 0
   private pending: Array<Buffer> = []
   private pendingBytes = 0
   private writing = false
@@ -101,12 +111,37 @@ export class Pump {
       }
     } as Net.SocketConstructorOpts)
     socket.on("error", (error) => shared.run(Effect.logError(`${this.instance}: its ${stream} cannot be read`, error)))
-    const channel: Channel = { stream, path, fd, socket, splitter: new Record.Splitter(), paused: true }
+    const channel: Channel = { stream, path, fd, socket, splitter: new Splitter(), paused: true }
     return channel
   }
 
+  /** Goes on with a log that another supervisor wrote. */
+  goOn(past: Recovery.Past): void {
+    this.seq = past.seq
+    this.latest = past.at === "" ? 0 : Date.parse(past.at)
+    for (const [stream, text] of past.open) {
+      this.incarnation = past.incarnation
+      this.channels.find((channel) => channel.stream === stream)?.splitter.restore(text)
+    }
+  }
+
+  /** Writes what another supervisor had read, and was killed before it had written it. */
+  replay(intake: Intake.Intake, past: Recovery.Past): void {
+    const found = Intake.missing(intake, past)
+    if (found === null) return
+    this.incarnation = intake.incarnation
+    this.seq = found.seq
+    this.channels.find(({ stream }) => stream === intake.stream)?.splitter.restore(found.open)
+    this.write(found.records)
+  }
+
+  /** Opens the file that was written last. If that cannot be done now, the first write tells. */
+  get reopen(): Effect.Effect<void> {
+    return Effect.ignore(this.appender.reopen)
+  }
+
   /** How far the log may be read; `null` before the first write. */
-  get written(): Position | null {
+  get written(): Reader.Position | null {
     const { segment, size } = this.appender
     return segment === 0 ? null : { segment, offset: size }
   }
@@ -116,12 +151,31 @@ export class Pump {
   }
 
   private stamp(stream: Record.StreamName): Record.Stamp {
-    const at = new Date(this.shared.clock.unsafeCurrentTimeMillis()).toISOString()
-    return { at, stream, incarnation: this.incarnation }
+    const now = this.shared.clock.unsafeCurrentTimeMillis()
+    // Times of a log grow, that they can be looked for. A clock that was wrong is believed when it is put right.
+    if (now > this.latest || now < this.latest - clockSlack) this.latest = now
+    return { at: new Date(this.latest).toISOString(), stream, incarnation: this.incarnation }
   }
 
-  private accept(channel: Channel, chunk: Buffer): void {
-    this.enqueue(channel.splitter.push(chunk, this.stamp(channel.stream)))
+  private accept({ splitter, stream }: Channel, chunk: Buffer): void {
+    const stamp = this.stamp(stream)
+    const seq = this.seq + 1
+    this.shared.intake.write({ ...stamp, instance: this.instance, seq }, splitter.partial, chunk)
+    const { lines, records } = splitter.push(chunk, stamp, seq)
+    this.seq += lines
+    this.write(records)
+  }
+
+  /** Records, and behind them what is open. */
+  private write(records: Buffer): void {
+    const batch = [records]
+    for (const { splitter, stream } of this.channels) {
+      splitter.wrote(records.length)
+      if (splitter.partial === null) continue
+      const open = splitter.save(this.stamp(stream), this.seq + 1)
+      if (open !== null) batch.push(open)
+    }
+    this.enqueue(batch.length === 1 ? records : Buffer.concat(batch))
   }
 
   private enqueue(records: Buffer): void {
@@ -132,14 +186,14 @@ export class Pump {
     this.shared.pendingBytes += records.length
     if (this.writing) return
     this.writing = true
-    this.shared.run(Effect.catchAllCause(this.write(), (cause) => {
+    this.shared.run(Effect.catchAllCause(this.writeAll(), (cause) => {
       this.writing = false
       return Effect.logError(`${this.instance}: its log could not be written`, cause)
     }))
   }
 
   /** Writes until nothing waits. There is at most one of it. */
-  private write() {
+  private writeAll() {
     return Effect.gen(this, function*() {
       while (this.pending.length > 0) {
         const [first, ...more] = this.pending
@@ -158,13 +212,13 @@ export class Pump {
     })
   }
 
-  lost(lines: number): Effect.Effect<void> {
-    return this.shared.lost(this.instance, lines)
+  lost(reason: LossReason, lines: number): Effect.Effect<void> {
+    return this.shared.lost(this.instance, reason, lines)
   }
 
   /** The record that stands for lines that could not be written. */
-  remark(lost: number, problem: string): Buffer {
-    return Record.encode(this.stamp("stderr"), "L", `[tenement: ${lost} lines were lost here: ${problem}]`)
+  remark(lost: number, problem: string, seq: number): Buffer {
+    return Record.encode(this.stamp("stderr"), "L", seq, Record.remark(lost, `were lost here: ${problem}`))
   }
 
   private resume(): void {
@@ -193,19 +247,23 @@ export class Pump {
     if (this.incarnation === 0) return
     this.drain()
     for (const { splitter, stream } of this.channels) {
-      const rest = splitter.end(this.stamp(stream))
-      if (rest !== null) this.enqueue(rest)
+      const rest = splitter.end(this.stamp(stream), this.seq + 1)
+      if (rest === null) continue
+      this.seq++
+      this.enqueue(rest)
     }
   }
 
-  /** What is read from now on was said by this run, and goes on where somebody else left it. */
-  begin(incarnation: number, unfinished: Unfinished = {}): void {
+  /** What is read from now on was said by this run. What an earlier one had begun to say is ended. */
+  begin(incarnation: number): void {
     this.end()
+    this.takeOver(incarnation)
+  }
+
+  /** The same of a run that another supervisor began: in the midst of a line, if that left one. */
+  takeOver(incarnation: number): void {
+    if (incarnation !== this.incarnation) this.end()
     this.incarnation = incarnation
-    for (const { splitter, stream } of this.channels) {
-      const text = unfinished[stream]
-      if (text !== undefined) splitter.goOn(Buffer.from(text, "base64"))
-    }
     this.resume()
   }
 
@@ -238,7 +296,10 @@ export class Pump {
   /** Lines whose end has not come yet. */
   get partial(): ReadonlyArray<Record.LogRecord> {
     return this.channels.flatMap(({ splitter, stream }) =>
-      splitter.partial === null ? [] : [{ ...this.stamp(stream), mark: "E" as const, text: splitter.partial }]
+      splitter.partial === null
+        ? []
+        // It has no number yet: whoever goes on after this one gets it.
+        : [{ ...this.stamp(stream), mark: "E" as const, seq: this.seq, text: splitter.partial }]
     )
   }
 
@@ -251,17 +312,12 @@ export class Pump {
     })
   }
 
-  /** For somebody else to read on: what is in no file is given, or still in the FIFOs. */
+  /** For somebody else to read on: what is in no file is still in the FIFOs. */
   leave() {
     return Effect.gen(this, function*() {
       this.still()
       yield* bounded(this.settled(), "5 seconds")
-      const unfinished: { [S in Record.StreamName]?: string } = {}
-      for (const { splitter, stream } of this.channels) {
-        if (splitter.partial !== null) unfinished[stream] = splitter.partial.toString("base64")
-      }
       yield* this.finish()
-      return unfinished
     })
   }
 
@@ -297,7 +353,7 @@ export const make = Effect.fnUntraced(function*(instance: InstanceName, director
       ({ code, message }) => failed(instance, directory, code, message)
     )
   }
-  return yield* Effect.try({
+  const pump = yield* Effect.try({
     try: () => {
       const pump = new Pump(instance, directory, shared)
       pump.connect(paths)
@@ -305,4 +361,20 @@ export const make = Effect.fnUntraced(function*(instance: InstanceName, director
     },
     catch: (cause) => failed(instance, directory, codeOf(cause), "its FIFOs cannot be opened")
   })
+  if (made === undefined) yield* goOn(pump, directory, shared)
+  return pump
 })
+
+/** A log that cannot be read is written all the same: it is numbered from 1 then. */
+const goOn = (pump: Pump, directory: string, shared: Shared) =>
+  Effect.gen(function*() {
+    const source: Reader.Source = { directory, written: () => pump.written }
+    // What a torn write left at its end is ended by that.
+    if ((yield* Reader.end(source)).segment > 0) yield* pump.reopen
+    const past = yield* Recovery.read(directory, yield* Reader.end(source))
+    pump.goOn(past)
+    const intake = shared.intake.take(pump.instance)
+    if (intake !== null) pump.replay(intake, past)
+  }).pipe(
+    Effect.catchAll(({ code, path }) => Effect.logWarning(`${pump.instance}: ${path} cannot be read: ${code}`))
+  )

@@ -4,90 +4,99 @@ import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import type { InstanceName } from "../../../domain/Names.ts"
 import type { LogLine } from "../../../domain/Views.ts"
-import { matches, type PatternTooSlow } from "../../../internal/pattern.ts"
 import { LogsFailed } from "../../Errors.ts"
+import * as Filter from "./filter.ts"
 import * as Reader from "./reader.ts"
 import * as Record from "./record.ts"
-import type { IoError } from "./segments.ts"
+import * as Records from "./records.ts"
+import { last } from "./recovery.ts"
+import { seek } from "./seek.ts"
 
 /** One instance's log, and what of it a query is about. */
 export interface Extent {
   readonly instance: InstanceName
   readonly source: Reader.Source
   readonly until: Reader.Position
+  /** The number of the last line that is known already; `null` where none is. */
+  readonly after: number | null
   /** Lines that were begun and not ended: they come after what is written. */
   readonly partial: ReadonlyArray<Record.LogRecord>
 }
 
-/** Which lines. `since` is a time as records have it, or empty. */
-export interface Filter {
-  readonly tail: number | null
-  readonly since: string
-  readonly grep: RegExp | null
+/** How far a log was read, and what is known of what comes next. */
+export interface Place {
+  readonly position: Reader.Position
+  /** The number that the next line should have; `null` where any will do. */
+  readonly expected: number | null
 }
 
-/** How much is read at once: many logs must not take more memory than one. */
-export const chunkFor = (logs: number): number =>
-  Math.max(2 * Record.maxRecord, Math.min(128 * 1024, Math.floor(8 * 1024 * 1024 / Math.max(1, logs))))
-
-export const explain = (instance: InstanceName, directory: string) => (error: IoError | PatternTooSlow): LogsFailed =>
-  error._tag === "IoError"
-    ? new LogsFailed({ instance, path: error.path, code: error.code, problem: "they cannot be read" })
-    : new LogsFailed({
-      instance,
-      path: directory,
-      code: "ETIMEDOUT",
-      problem: `the pattern ${error.pattern} takes too long; one without nested repetition is quick`
-    })
-
-const grepped = (filter: Filter, records: ReadonlyArray<Record.LogRecord>) =>
-  filter.grep === null
-    ? Effect.succeed(records.map(() => true))
-    : matches(filter.grep, records.map(({ text }) => text.toString("utf8")))
-
-/** Those of an instance's records that a query asks for. */
-export const select = (instance: InstanceName, filter: Filter, records: ReadonlyArray<Record.LogRecord>) =>
-  Effect.map(
-    grepped(filter, records),
-    (wanted) =>
-      records.flatMap((record, index) =>
-        wanted[index] === true && record.at >= filter.since ? [Record.toLine(instance, record)] : []
-      )
-  )
+/** The next lines, with a remark where some are missing before them. */
+const advance = Effect.fnUntraced(function*(
+  { instance, partial, source, until }: Pick<Extent, "instance" | "source" | "until" | "partial">,
+  place: Place,
+  find: Reader.Find,
+  chunk: number
+) {
+  const page = yield* Reader.forward(source, place.position, until, chunk, find)
+  const ended = !Reader.isBefore(page.next, until)
+  const begun = ended && partial.length > 0 ? yield* find(Records.joined(partial), 0) : []
+  const records = [...page.records, ...begun.map(({ record }) => record)]
+  const lines = records.map((record) => Record.toLine(instance, record))
+  const { first } = page
+  const lost = place.expected === null || first === null ? 0 : Record.firstSeq(first) - place.expected
+  return {
+    lines: lost > 0 && first !== null ? [Filter.gap(instance, first, lost), ...lines] : lines,
+    ended,
+    place: { position: page.next, expected: page.last === null ? place.expected : page.last + 1 }
+  }
+})
 
 /** A log that is being read. */
 class Cursor {
   private readonly extent: Extent
-  private readonly filter: Filter
+  private readonly filter: Filter.Filter
+  private readonly find: Reader.Find
   private readonly chunk: number
-  private position: Reader.Position | null = null
+  private place: Place | null = null
   private ended = false
   lines: ReadonlyArray<LogLine> = []
 
-  constructor(extent: Extent, filter: Filter, chunk: number) {
+  constructor(extent: Extent, filter: Filter.Filter, chunk: number) {
     this.extent = extent
-    this.filter = filter
+    // Who knows what it has seen asks for all that follows.
+    this.filter = extent.after === null ? filter : { ...filter, since: "" }
+    this.find = Filter.finder(this.filter)
     this.chunk = chunk
   }
 
   /** Has lines afterwards, unless there are no more. */
   readonly fill = Effect.gen(this, function*() {
-    const { chunk, extent: { instance, partial, source, until }, filter } = this
     while (this.lines.length === 0 && !this.ended) {
-      this.position ??= yield* this.beginning
-      const page = yield* Reader.forward(source, this.position, until, chunk)
-      this.position = page.next
-      this.ended = !Reader.isBefore(page.next, until)
-      this.lines = yield* select(instance, filter, this.ended ? [...page.records, ...partial] : page.records)
+      const next = yield* advance(this.extent, this.place ?? (yield* this.beginning), this.find, this.chunk)
+      this.place = next.place
+      this.ended = next.ended
+      this.lines = next.lines
     }
-  }).pipe(Effect.mapError((error) => explain(this.extent.instance, this.extent.source.directory)(error)))
+  }).pipe(Effect.mapError((error) => Filter.explain(this.extent.instance, this.extent.source.directory)(error)))
 
   private get beginning() {
-    const { chunk, extent: { source, until }, filter } = this
-    if (filter.tail === null && filter.since === "") return Effect.succeed(Reader.origin)
-    const count = filter.tail ?? Infinity
-    const matches = (records: ReadonlyArray<Record.LogRecord>) => grepped(filter, records)
-    return Reader.lookBack(source, until, { count, since: filter.since, matches }, chunk)
+    const { chunk, extent: { after, source, until }, filter: { grep, incarnation, since, tail }, find } = this
+    return Effect.gen(function*() {
+      const known = after === null ? null : yield* whereAfter(source, until, after)
+      const isWhole = since === "" && incarnation === null && tail === null
+      if (isWhole) return known ?? { position: Reader.origin, expected: grep === null ? 1 : null }
+      const young = since === "" ? Reader.origin : yield* seek(source, until, ({ at }) => at >= since)
+      const floor = known === null || Reader.isBefore(known.position, young) ? young : known.position
+      if (tail === null && incarnation === null) {
+        return floor === known?.position ? known : { position: floor, expected: null }
+      }
+      // Runs are in the order of their numbers, and what came later need not be read.
+      const top = incarnation === null
+        ? until
+        : yield* seek(source, until, (record) => record.incarnation > incarnation)
+      const position = yield* Reader.lookBack(source, top, { count: tail ?? Infinity, floor, find }, chunk)
+      return { position, expected: null }
+    })
   }
 
   /** Nothing that is still to be read of this log is earlier. */
@@ -104,6 +113,15 @@ class Cursor {
   }
 }
 
+/** The place behind a line. A log that does not come up to it is another one: the instance was removed and came again. */
+const whereAfter = Effect.fnUntraced(function*(source: Reader.Source, until: Reader.Position, after: number) {
+  const { seq } = yield* last(source.directory, until)
+  const place: Place = seq < after
+    ? { position: Reader.origin, expected: 1 }
+    : { position: yield* seek(source, until, (record) => record.seq > after), expected: after + 1 }
+  return place
+})
+
 /** Later than any record. */
 const endOfTime = "~"
 
@@ -112,10 +130,10 @@ const byTime = (a: LogLine, b: LogLine): number => a.at < b.at ? -1 : a.at > b.a
 /** The lines of several logs in the order of their time. */
 export const history = (
   extents: ReadonlyArray<Extent>,
-  filter: Filter
+  filter: Filter.Filter
 ): Stream.Stream<LogLine, LogsFailed> =>
   Stream.suspend(() => {
-    const chunk = chunkFor(extents.length)
+    const chunk = Filter.chunkFor(extents.length, filter)
     let cursors = extents.map((extent) => new Cursor(extent, filter, chunk))
     const merged = Stream.repeatEffectChunkOption(
       Effect.gen(function*() {
@@ -151,44 +169,45 @@ export class News {
   })
 }
 
-const gap = (instance: InstanceName, before: Record.LogRecord, segments: number): LogLine => ({
-  at: before.at,
-  instance,
-  stream: "stderr",
-  incarnation: before.incarnation,
-  text: `[tenement: ${segments} files were rotated away here before this reader came to them]`,
-  truncated: false
-})
+const beginning: Place = { position: Reader.origin, expected: 1 }
+
+/** Where logs end: for a reader that is to go on there, and may come when rotation has passed. */
+export const ends = (extents: ReadonlyArray<Extent>): Effect.Effect<ReadonlyMap<InstanceName, Place>, LogsFailed> =>
+  Effect.map(
+    Effect.forEach(extents, ({ instance, source, until }) =>
+      Effect.mapBoth(last(source.directory, until), {
+        onSuccess: ({ seq }) => [instance, { position: until, expected: seq + 1 }] as const,
+        onFailure: Filter.explain(instance, source.directory)
+      }), { concurrency: 8 }),
+    (places) => new Map(places)
+  )
 
 /**
  * The lines that are written after `ends`, from the files: a reader that is slow is behind, and holds up nobody.
  */
 export const follow = (options: {
   readonly news: News
-  readonly ends: ReadonlyArray<Extent>
+  readonly ends: ReadonlyMap<InstanceName, Place>
   readonly sourceOf: (instance: InstanceName) => Reader.Source
-  readonly filter: Filter
+  readonly filter: Filter.Filter
 }): Stream.Stream<LogLine, LogsFailed> =>
   Stream.suspend(() => {
-    const { filter, news, sourceOf } = options
-    const chunk = chunkFor(1)
-    const positions = new Map(options.ends.map(({ instance, until }) => [instance, until]))
+    const { ends, filter, news, sourceOf } = options
+    const chunk = Filter.chunkFor(1, { ...filter, grep: null })
+    const find = Filter.finder(filter)
+    const places = new Map(ends)
     const page = Effect.fnUntraced(function*(instance: InstanceName) {
       const source = sourceOf(instance)
       return yield* Effect.gen(function*() {
         const until = yield* Reader.end(source)
-        const { next, records, skipped } = yield* Reader.forward(
-          source,
-          positions.get(instance) ?? Reader.origin,
-          until,
-          chunk
-        )
-        positions.set(instance, next)
-        if (Reader.isBefore(next, until)) news.tell(instance)
-        const lines = yield* select(instance, filter, records)
-        const [first] = records
-        return skipped > 0 && first !== undefined ? [gap(instance, first, skipped), ...lines] : lines
-      }).pipe(Effect.mapError(explain(instance, source.directory)))
+        const place = places.get(instance)
+        // A log that is shorter than it was is another one: the instance was removed and came again.
+        const from = place === undefined || Reader.isBefore(until, place.position) ? beginning : place
+        const next = yield* advance({ instance, source, until, partial: [] }, from, find, chunk)
+        places.set(instance, next.place)
+        if (!next.ended) news.tell(instance)
+        return next.lines
+      }).pipe(Effect.mapError(Filter.explain(instance, source.directory)))
     })
     return Stream.repeatEffectChunk(Effect.gen(function*() {
       const instances = yield* news.take

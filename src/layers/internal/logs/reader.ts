@@ -2,7 +2,8 @@ import * as Effect from "effect/Effect"
 import * as Fs from "node:fs/promises"
 import type { PatternTooSlow } from "../../../internal/pattern.ts"
 import * as Record from "./record.ts"
-import { attempt, type IoError, list, pathOf } from "./segments.ts"
+import * as Records from "./records.ts"
+import { attempt, type IoError, isCode, list, pathOf } from "./segments.ts"
 
 /** A place in a log. What is written later lies at a greater one. */
 export interface Position {
@@ -22,39 +23,28 @@ export interface Source {
   readonly written: () => Position | null
 }
 
-interface Located {
-  readonly offset: number
-  readonly record: Record.LogRecord
-}
-
-/** The records between two newlines of a file, `base` being the offset of `bytes` in it. */
-const decodeAll = (bytes: Buffer, base: number): Array<Located> => {
-  const found: Array<Located> = []
-  let start = 0
-  for (let end = bytes.indexOf(Record.newline); end >= 0; end = bytes.indexOf(Record.newline, start)) {
-    const record = Record.decode(bytes.subarray(start, end))
-    if (record !== undefined) found.push({ offset: base + start, record })
-    start = end + 1
-  }
-  return found
-}
+/** Those records that are wanted among the bytes between two newlines of a file, `base` being their offset in it. */
+export type Find = (
+  bytes: Buffer,
+  base: number
+) => Effect.Effect<ReadonlyArray<Records.Located>, PatternTooSlow>
 
 /** A file may be gone by now: rotation waits for no reader. */
 const unlessGone = <A, R>(effect: Effect.Effect<A, IoError, R>): Effect.Effect<A | null, IoError, R> =>
-  Effect.catchIf(effect, ({ code }) => code === "ENOENT", () => Effect.succeed(null))
+  Effect.catchIf(effect, isCode("ENOENT"), () => Effect.succeed(null))
 
-const readAt = (file: string, offset: number, length: number) =>
+export const readAt = (file: string, offset: number, length: number) =>
   unlessGone(attempt(file, async () => {
     const handle = await Fs.open(file, "r")
     try {
-      const { buffer, bytesRead } = await handle.read(Buffer.allocUnsafe(length), 0, length, offset)
+      const { buffer, bytesRead } = await handle.read(Buffer.allocUnsafeSlow(length), 0, length, offset)
       return buffer.subarray(0, bytesRead)
     } finally {
       await handle.close()
     }
   }))
 
-const sizeOf = (file: string) =>
+export const sizeOf = (file: string) =>
   Effect.map(unlessGone(attempt(file, () => Fs.stat(file))), (stat) => stat?.size ?? null)
 
 /** The end of a log as it is now. */
@@ -70,8 +60,10 @@ export const end = Effect.fnUntraced(function*({ directory, written }: Source) {
 export interface Page {
   readonly records: ReadonlyArray<Record.LogRecord>
   readonly next: Position
-  /** Segments that rotation took away before they were read. */
-  readonly skipped: number
+  /** What was looked at first; `null` where there was nothing. */
+  readonly first: Record.LogRecord | null
+  /** The number of the last line that was looked at. */
+  readonly last: number | null
 }
 
 /**
@@ -79,10 +71,10 @@ export interface Page {
  * more if the page does not end there.
  */
 export const forward = Effect.fnUntraced(
-  function*({ directory }: Source, from: Position, until: Position, chunk: number) {
-    // A log that is shorter than it was is another one: the instance was removed and came again.
-    let position = isBefore(until, from) ? origin : from
-    let skipped = 0
+  function*({ directory }: Source, from: Position, until: Position, chunk: number, find: Find) {
+    let position = from
+    let first: Record.LogRecord | null = null
+    let last: number | null = null
     while (isBefore(position, until)) {
       const { offset, segment } = position
       const file = pathOf(directory, segment)
@@ -93,57 +85,57 @@ export const forward = Effect.fnUntraced(
       }
       const bytes = limit === null ? null : yield* readAt(file, offset, Math.min(chunk, limit - offset))
       if (bytes === null || bytes.length === 0) {
+        // What follows does not follow on what was seen: it is another page.
+        if (first !== null) break
         const oldest = (yield* list(directory)).find((number) => number > segment)
-        if (oldest === undefined) break
-        if (segment > 0) skipped += oldest - segment
-        position = { segment: oldest, offset: 0 }
+        position = oldest === undefined ? until : { segment: oldest, offset: 0 }
         continue
       }
       const complete = bytes.lastIndexOf(Record.newline) + 1
       // Without a newline it is no record of ours, or torn.
       position = { segment, offset: offset + (complete === 0 ? bytes.length : complete) }
-      const records = decodeAll(bytes.subarray(0, complete), offset).map(({ record }) => record)
+      const whole = bytes.subarray(0, complete)
+      first ??= Records.first(whole) ?? null
+      last = Records.lastSeq(whole) ?? last
+      const records = (yield* find(whole, offset)).map(({ record }) => record)
       if (records.length > 0) {
-        const page: Page = { records, next: position, skipped }
+        const page: Page = { records, next: position, first, last }
         return page
       }
     }
-    const page: Page = { records: [], next: until, skipped }
+    const page: Page = { records: [], next: position, first, last }
     return page
   }
 )
 
-/** What to look back for: the last `count` records that `matches` likes, none of them older than `since`. */
+/** What to look back for: the last `count` records that are found, none of them before `floor`. */
 export interface Search {
   readonly count: number
-  readonly since: string
-  readonly matches: (records: ReadonlyArray<Record.LogRecord>) => Effect.Effect<ReadonlyArray<boolean>, PatternTooSlow>
+  readonly floor: Position
+  readonly find: Find
 }
 
 /** Where those records begin, going back from `until`. */
 export const lookBack = Effect.fnUntraced(
-  function*({ directory }: Source, until: Position, search: Search, chunk: number) {
+  function*({ directory }: Source, until: Position, { count, find, floor }: Search, chunk: number) {
     let begin = until
-    let missing = search.count
-    for (let segment = until.segment; segment > 0; segment--) {
+    let missing = count
+    for (let segment = until.segment; missing > 0 && segment > 0 && segment >= floor.segment; segment--) {
       const file = pathOf(directory, segment)
       const size = segment === until.segment ? until.offset : yield* sizeOf(file)
       if (size === null) break
+      const lowest = segment === floor.segment ? floor.offset : 0
       let to: number = size
-      while (to > 0) {
-        const from: number = Math.max(0, to - chunk)
+      while (missing > 0 && to > lowest) {
+        const from: number = Math.max(lowest, to - chunk)
         const bytes: Buffer | null = yield* readAt(file, from, to - from)
         if (bytes === null) return begin
-        // The first line began before the chunk, unless the file does.
-        const skip: number = from === 0 ? 0 : bytes.indexOf(Record.newline) + 1
-        const located = decodeAll(bytes.subarray(skip), from + skip)
-        const wanted = yield* search.matches(located.map(({ record }) => record))
-        for (let i = located.length - 1; i >= 0; i--) {
-          const { offset, record } = located[i] as Located
-          if (missing === 0 || record.at < search.since) return begin
-          if (wanted[i] === true) missing--
-          begin = { segment, offset }
-        }
+        // The first line began before the chunk, unless the file does, or what is looked at.
+        const skip: number = from === lowest ? 0 : bytes.indexOf(Record.newline) + 1
+        const found = yield* find(bytes.subarray(skip), from + skip)
+        const oldest = found.slice(-missing)[0]
+        if (oldest !== undefined) begin = { segment, offset: oldest.offset }
+        missing -= Math.min(missing, found.length)
         to = skip > 0 && from + skip < to ? from + skip : from
       }
     }

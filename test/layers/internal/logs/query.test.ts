@@ -8,10 +8,11 @@ import * as Fs from "node:fs"
 import * as Path from "node:path"
 import { InstanceName } from "../../../../src/domain/Names.ts"
 import type { LogLine } from "../../../../src/domain/Views.ts"
+import { Appender } from "../../../../src/layers/internal/logs/appender.ts"
+import type { Filter } from "../../../../src/layers/internal/logs/filter.ts"
 import * as Query from "../../../../src/layers/internal/logs/query.ts"
 import type * as Reader from "../../../../src/layers/internal/logs/reader.ts"
 import * as Record from "../../../../src/layers/internal/logs/record.ts"
-import { Appender } from "../../../../src/layers/internal/logs/segments.ts"
 import { folder } from "../../Harness.ts"
 
 // Thousands of small files on a machine that may be busy.
@@ -32,26 +33,32 @@ const lines = FC.array(
   { maxLength: 60 }
 )
 
+const everything: Filter = { tail: null, since: "", grep: null, incarnation: null }
+
 const filters = FC.record({
   tail: FC.option(FC.nat(70)),
   since: FC.option(FC.nat(100).map(isoOf), { nil: "" }),
-  grep: FC.option(FC.constantFrom(/a/, /^b/, /e$/, /long/, /z/g))
+  grep: FC.option(FC.constantFrom(/a/, /^b/, /e$/, /long/, /z/g, /[ab]c/, /ab|ba/, /a+b/)),
+  incarnation: FC.constant(null)
 })
 
 class Written implements Query.Extent {
   readonly instance: InstanceName
   readonly source: Reader.Source
   readonly partial = []
+  readonly after = null
   readonly appender: Appender
   readonly all: Array<LogLine> = []
+  readonly lost = { disk: 0, rotated: 0 }
   private second = 0
+  private seq = 0
 
   constructor(instance: string, directory: string, options: { readonly maxBytes: number; readonly keep: number }) {
     this.instance = InstanceName.make(instance)
     Fs.mkdirSync(directory, { recursive: true })
     this.appender = new Appender(directory, options, {
-      remark: (lost, problem) => Record.encode(this.stamp("stderr"), "L", `${lost} ${problem}`),
-      lost: () => Effect.void
+      remark: (lost, problem, seq) => Record.encode(this.stamp("stderr"), "L", seq, Record.remark(lost, problem)),
+      lost: (reason, lines) => Effect.sync(() => void (this.lost[reason] += lines))
     })
     this.source = { directory, written: () => this.until }
   }
@@ -68,20 +75,20 @@ class Written implements Query.Extent {
   print(batch: ReadonlyArray<{ readonly wait: number; readonly stream: Record.StreamName; readonly text: string }>) {
     const records = batch.map(({ stream, text, wait }) => {
       this.second += wait
-      const record = { ...this.stamp(stream), mark: "F" as const, text: Buffer.from(text) }
+      const record = { ...this.stamp(stream), mark: "F" as const, seq: ++this.seq, text: Buffer.from(text) }
       this.all.push(Record.toLine(this.instance, record))
-      return Record.encode(record, "F", text)
+      return Record.encode(record, "F", record.seq, text)
     })
     return records.length === 0 ? Effect.void : this.appender.append(Buffer.concat(records))
   }
 }
 
-const expected = (all: ReadonlyArray<LogLine>, { grep, since, tail }: Query.Filter): ReadonlyArray<LogLine> => {
+const expected = (all: ReadonlyArray<LogLine>, { grep, since, tail }: Filter): ReadonlyArray<LogLine> => {
   const wanted = all.filter(({ at, text }) => at >= since && (grep === null || text.search(grep) >= 0))
   return tail === null ? wanted : tail === 0 ? [] : wanted.slice(-tail)
 }
 
-const collect = (extents: ReadonlyArray<Query.Extent>, filter: Query.Filter) =>
+const collect = (extents: ReadonlyArray<Query.Extent>, filter: Filter) =>
   Effect.map(Stream.runCollect(Query.history(extents, filter)), Chunk.toReadonlyArray)
 
 const printAll = (log: Written, batches: ReadonlyArray<Parameters<Written["print"]>[0]>) =>
@@ -113,13 +120,34 @@ describe("history", () => {
       Effect.gen(function*() {
         const log = new Written("api:a", yield* folder, { maxBytes, keep })
         yield* printAll(log, batches)
-        const kept = yield* collect([log], { tail: null, since: "", grep: null })
-        assert.deepStrictEqual(kept, log.all.slice(log.all.length - kept.length))
+        const [first, ...others] = yield* collect([log], everything)
+        const lost = first?.lost ?? 0
+        const kept = first === undefined || first.lost !== undefined ? others : [first, ...others]
+        assert.deepStrictEqual(kept, log.all.slice(lost))
+        assert.deepStrictEqual(log.lost, { disk: 0, rotated: lost })
         const found = sizes(log.source.directory)
         assert.isAtMost(found.length, keep + 1)
         for (const size of found) assert.isAtMost(size, Math.max(maxBytes, Record.maxRecord))
       }),
     { fastCheck: { numRuns: 40 } }
+  )
+
+  it.scopedLive.prop(
+    "goes on behind any line, and says how many are missing",
+    [lines, FC.integer({ min: 100, max: 40_000 }), FC.nat(3), FC.nat(80), FC.option(FC.constantFrom(/a/, /[ab]c/))],
+    ([batch, maxBytes, keep, after, grep]) =>
+      Effect.gen(function*() {
+        const log = new Written("api:a", yield* folder, { maxBytes, keep })
+        yield* printAll(log, [batch])
+        const told = yield* collect([{ ...log, until: log.until, after }], { ...everything, grep, since: "9" })
+        // A log that is shorter is another one.
+        const wanted = log.all.filter(({ seq }) => after > log.all.length || seq > after)
+        const lost = told[0]?.lost ?? 0
+        const kept = wanted.slice(lost).filter(({ text }) => grep === null || grep.test(text))
+        assert.deepStrictEqual(lost === 0 ? told : told.slice(1), kept)
+        if (lost > 0) assert.strictEqual(told[0]?.seq, (wanted[0]?.seq ?? 0) + lost - 1)
+      }),
+    { fastCheck: { numRuns: 60 } }
   )
 
   it.scopedLive.prop(
@@ -151,12 +179,17 @@ describe("follow", () => {
       Effect.gen(function*() {
         const log = new Written("api:a", yield* folder, { maxBytes, keep: 1_000_000 })
         yield* log.print(before)
-        const end = { instance: log.instance, source: log.source, until: log.until, partial: [] }
+        const ends = yield* Query.ends([{
+          instance: log.instance,
+          source: log.source,
+          until: log.until,
+          after: null,
+          partial: []
+        }])
         const news = new Query.News()
-        const filter = { tail: null, since: "", grep: null }
         const wanted = after.flat().length
         const following = yield* Effect.fork(Stream.runCollect(
-          Stream.take(Query.follow({ news, ends: [end], sourceOf: () => log.source, filter }), wanted)
+          Stream.take(Query.follow({ news, ends, sourceOf: () => log.source, filter: everything }), wanted)
         ))
         for (const batch of after) {
           yield* log.print(batch)
@@ -179,18 +212,24 @@ describe("follow", () => {
           { discard: true }
         )
       yield* print(0, 1)
-      const end = { instance: log.instance, source: log.source, until: log.until, partial: [] }
+      const ends = yield* Query.ends([{
+        instance: log.instance,
+        source: log.source,
+        until: log.until,
+        after: null,
+        partial: []
+      }])
       yield* print(1, 100)
       const news = new Query.News()
       news.tell(log.instance)
-      const filter = { tail: null, since: "", grep: null }
       const seen = yield* Stream.runCollect(Stream.takeUntil(
-        Query.follow({ news, ends: [end], sourceOf: () => log.source, filter }),
+        Query.follow({ news, ends, sourceOf: () => log.source, filter: everything }),
         ({ text }) => text === "99"
       ))
       yield* log.appender.release()
       const [gap, ...rest] = Chunk.toReadonlyArray(seen).map(({ text }) => text)
-      assert.match(gap ?? "", /^\[tenement: \d+ files were rotated away/)
+      // All between the line that was seen and the first that is there.
+      assert.strictEqual(gap, `[tenement: ${99 - rest.length} lines were rotated away before they were read]`)
       assert.deepStrictEqual(rest, log.all.slice(-rest.length).map(({ text }) => text))
     }))
 })
@@ -208,18 +247,20 @@ describe("Appender", () => {
       yield* print("d")
       yield* print("e")
       yield* log.appender.release()
-      const found = yield* collect([log], { tail: null, since: "", grep: null })
-      assert.deepStrictEqual(found.map(({ text }) => text), ["3 ENOSPC", "d", "e"])
+      const found = yield* collect([log], everything)
+      assert.deepStrictEqual(found.map(({ text }) => text), ["[tenement: 3 lines ENOSPC]", "d", "e"])
+      assert.deepStrictEqual(found.map(({ seq }) => seq), [3, 4, 5])
+      assert.deepStrictEqual(log.lost, { disk: 3, rotated: 0 })
     }))
 
   it.scopedLive("goes on behind a torn record", () =>
     Effect.gen(function*() {
       const log = new Written("api:a", yield* folder, { maxBytes: 10_000, keep: 1 })
-      const torn = Record.encode({ at: isoOf(0), stream: "stdout", incarnation: 1 }, "F", "text").subarray(0, 30)
+      const torn = Record.encode({ at: isoOf(0), stream: "stdout", incarnation: 1 }, "F", 1, "text").subarray(0, 30)
       Fs.writeFileSync(Path.join(log.source.directory, "00000007.log"), torn)
       yield* log.print([{ wait: 0, stream: "stdout", text: "whole" }])
       yield* log.appender.release()
-      const found = yield* collect([log], { tail: 10, since: "", grep: null })
+      const found = yield* collect([log], { ...everything, tail: 10 })
       assert.deepStrictEqual(found, log.all)
     }))
 })

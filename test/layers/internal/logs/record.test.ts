@@ -1,6 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as FC from "effect/FastCheck"
+import { InstanceName } from "../../../../src/domain/Names.ts"
+import * as Intake from "../../../../src/layers/internal/logs/intake.ts"
 import * as Record from "../../../../src/layers/internal/logs/record.ts"
+import * as Recovery from "../../../../src/layers/internal/logs/recovery.ts"
+import { Splitter } from "../../../../src/layers/internal/logs/splitter.ts"
 
 const at = "2026-01-02T03:04:05.678Z"
 const stamp: Record.Stamp = { at, stream: "stdout", incarnation: 7 }
@@ -36,19 +40,25 @@ const records = (written: Buffer): Array<Record.LogRecord> => {
   return found
 }
 
-const split = (chunks: ReadonlyArray<Buffer>) => {
-  const splitter = new Record.Splitter()
+const split = (chunks: ReadonlyArray<Buffer>, from = 1) => {
+  const splitter = new Splitter()
   const written: Array<Buffer> = []
+  let seq = from
   for (const chunk of chunks) {
     // The pump uses one buffer for all it reads.
     const shared = Buffer.from(chunk)
-    written.push(splitter.push(shared, stamp))
+    const cut = splitter.push(shared, stamp, seq)
+    written.push(cut.records)
+    seq += cut.lines
     shared.fill(0)
   }
-  const rest = splitter.end(stamp)
+  const rest = splitter.end(stamp, seq)
   if (rest !== null) written.push(rest)
   return records(Buffer.concat(written))
 }
+
+/** Those that a reader is told. */
+const toldIn = (written: Buffer) => records(written).filter(Record.isTold)
 
 const restore = (found: ReadonlyArray<Record.LogRecord>): Buffer =>
   Buffer.concat(found.flatMap(({ mark, text }) => mark === "F" ? [text, Buffer.from("\n")] : [text]))
@@ -82,6 +92,67 @@ describe("Splitter", () => {
     )
   })
 
+  it("numbers them without a gap", () => {
+    FC.assert(FC.property(chunked, FC.constantFrom(1, 7, 95, 998, 999_998), ({ chunks }, from) => {
+      const found = split(chunks, from)
+      assert.deepStrictEqual(found.map(({ seq }) => seq), found.map((_, index) => from + index))
+    }))
+  })
+
+  it("tells another supervisor of a line that has not ended, wherever this one was killed", () => {
+    FC.assert(FC.property(chunked, FC.array(FC.nat(40_000)), ({ chunks }, others) => {
+      const splitter = new Splitter()
+      const written: Array<Buffer> = []
+      let seq = 1
+      for (const [index, chunk] of chunks.entries()) {
+        const { lines, records } = splitter.push(chunk, stamp, seq)
+        seq += lines
+        splitter.wrote(records.length + (others[index] ?? 0))
+        written.push(records, splitter.save(stamp, seq) ?? Buffer.alloc(0))
+        const past = Recovery.parse(Buffer.concat(written))
+        assert.strictEqual(past.seq, seq - 1)
+        assert.deepStrictEqual(past.open, splitter.partial === null ? [] : [["stdout", splitter.partial]])
+      }
+    }))
+  })
+
+  it("leaves to another supervisor what it had read, wherever it was killed, and nothing twice", () => {
+    FC.assert(FC.property(chunked, FC.nat(1000), FC.boolean(), ({ all, chunks }, killedAt, isTorn) => {
+      const [splitter, next] = [new Splitter(), new Splitter()]
+      let [log, seq] = [Buffer.alloc(0), 1]
+      for (const [index, chunk] of chunks.entries()) {
+        const isLast = index === killedAt % chunks.length
+        const instance = InstanceName.make("api:a")
+        const open = splitter.partial === null ? [] : [splitter.partial]
+        const written = Buffer.concat(Intake.encode({ ...stamp, instance, seq }, [...open, chunk]))
+        const { lines, records } = splitter.push(chunk, stamp, seq)
+        const batch = Buffer.concat([records, splitter.save(stamp, seq + lines) ?? Buffer.alloc(0)])
+        if (!isLast) {
+          log = Buffer.concat([log, batch])
+          seq += lines
+          continue
+        }
+        // Some of the records are there, the last of them may be half.
+        const cut = Math.floor((batch.length * (killedAt % 7)) / 6)
+        log = Buffer.concat([log, batch.subarray(0, isTorn ? cut : batch.lastIndexOf(10, cut) + 1)])
+        log = log.subarray(0, log.lastIndexOf(10) + 1)
+        const intake = Intake.decode(Buffer.concat([written, Buffer.from("of before")]))
+        assert.isNotNull(intake)
+        const found = Intake.missing(intake, Recovery.parse(log))
+        assert.isNotNull(found)
+        next.restore(found.open)
+        const rest = Buffer.concat(chunks.slice(index + 1))
+        const after = next.push(rest, stamp, found.seq + 1)
+        const end = next.end(stamp, found.seq + 1 + after.lines)
+        const whole = toldIn(Buffer.concat([log, found.records, after.records, end ?? Buffer.alloc(0)]))
+        assert.isTrue(restore(whole).equals(all))
+        assert.deepStrictEqual(whole.map(({ seq }) => seq), whole.map((_, index) => index + 1))
+        assert.isNull(Intake.decode(written.subarray(0, -1)))
+        break
+      }
+    }))
+  })
+
   it("tells lines that ended from those that go on and those that did not end", () => {
     const marks = (text: string) => split([Buffer.from(text)]).map(({ mark }) => mark).join("")
     const long = "x".repeat(Record.maxText)
@@ -95,12 +166,12 @@ describe("Splitter", () => {
 
 describe("decode", () => {
   it("is undone by nothing but encode", () => {
-    const marks = FC.constantFrom<Record.Mark>("F", "P", "E", "L")
+    const marks = FC.constantFrom<Record.Mark>("F", "P", "E", "L", "B", "C")
     const streams = FC.constantFrom<Record.StreamName>("stdout", "stderr")
-    FC.assert(FC.property(bytes, marks, streams, FC.nat(), (raw, mark, stream, incarnation) => {
+    FC.assert(FC.property(bytes, marks, streams, FC.nat(), FC.nat(), (raw, mark, stream, incarnation, seq) => {
       const text = Buffer.from(raw.filter((byte) => byte !== Record.newline))
-      const written = Record.encode({ at, stream, incarnation }, mark, text)
-      assert.deepStrictEqual(Record.decode(written.subarray(0, -1)), { at, stream, incarnation, mark, text })
+      const written = Record.encode({ at, stream, incarnation }, mark, seq, text)
+      assert.deepStrictEqual(Record.decode(written.subarray(0, -1)), { at, stream, incarnation, mark, seq, text })
     }))
   })
 
@@ -108,8 +179,8 @@ describe("decode", () => {
     FC.assert(FC.property(FC.uint8Array({ maxLength: 80 }), (raw) => {
       assert.isUndefined(Record.decode(Buffer.from(raw)))
     }))
-    const whole = Record.encode(stamp, "F", "text")
-    for (let length = 0; length < at.length + " stdout 7 F ".length; length++) {
+    const whole = Record.encode(stamp, "F", 12, "text")
+    for (let length = 0; length < at.length + " stdout 7 F 12 ".length; length++) {
       assert.isUndefined(Record.decode(whole.subarray(0, length)))
     }
   })
