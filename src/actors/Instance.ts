@@ -74,7 +74,7 @@ export interface Instance {
   /** Waits until nothing is open on its run, for as long as `drain_timeout`. */
   readonly drained: Effect.Effect<void>
   readonly snapshot: Effect.Effect<Snapshot>
-  readonly backend: Effect.Effect<Backend>
+  readonly backend: () => Backend
   /** Tells of what nothing else would: what the kernel killed of it for memory. */
   readonly look: Effect.Effect<void>
 }
@@ -179,7 +179,7 @@ export const make = Effect.fnUntraced(
         endpoint: InstanceMemory.runOf(memory)?.endpoint ?? null,
         waitingFor: memory.missing
       })),
-      backend: Effect.sync(() => backendOf(memory)),
+      backend: () => backendOf(memory),
       look: InstanceCommands.lookAtMemory(memory, context)
     }
     return instance

@@ -3,21 +3,23 @@
  *
  * @since 0.1.0
  */
-import type * as Effect from "effect/Effect"
+import type { TenementConfig } from "../domain/Config.ts"
 import type { InstanceId, ServiceName } from "../domain/Names.ts"
-import type { Answered, Metrics } from "../layers/Metrics.ts"
+import type { Metrics } from "../layers/Metrics.ts"
 import type { Backend } from "./Backend.ts"
 
 /**
- * Nothing here waits: it can be run in the middle of a request.
+ * Plain functions, for they are called in the middle of each request: there, a fiber for each would cost more than the
+ * request itself.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Traffic {
+  readonly config: () => TenementConfig
   /** The instances of a service, or the one of that id; none if there is no such service. */
-  readonly backends: (service: ServiceName, id: InstanceId | null) => Effect.Effect<ReadonlyArray<Backend>>
+  readonly backends: (service: ServiceName, id: InstanceId | null) => ReadonlyArray<Backend>
   /** Counts it, and takes it as a sign that its instance is in use. */
-  readonly answered: (request: Answered) => Effect.Effect<void>
+  readonly answered: Metrics["Type"]["answered"]
   readonly refused: Metrics["Type"]["refused"]
 }

@@ -10,39 +10,32 @@ import * as Runtime from "effect/Runtime"
 import * as Http from "node:http"
 import type * as Net from "node:net"
 import type { Backend } from "../actors/Backend.ts"
+import * as Now from "../actors/Now.ts"
 import * as OpenRequests from "../actors/OpenRequests.ts"
 import { Tenement } from "../actors/Tenement.ts"
 import type { TenementConfig } from "../domain/Config.ts"
-import { instanceName } from "../domain/Names.ts"
+import { instanceName, type ServiceName } from "../domain/Names.ts"
 import * as Routing from "../domain/Routing.ts"
+import { bounded } from "../internal/bounded.ts"
 import * as Endpoint from "../layers/Endpoint.ts"
 import * as Asked from "./Asked.ts"
 import * as Exchange from "./Exchange.ts"
 import * as Headers from "./Headers.ts"
+import * as Lane from "./Lane.ts"
 import * as Refusal from "./Refusal.ts"
+import * as ResponseSink from "./ResponseSink.ts"
 import * as Tunnel from "./Tunnel.ts"
-
-/**
- * What a client, or an instance, may take. Milliseconds.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Patience {
-  /** Without a byte of the request's body. */
-  readonly bodyMs: number
-  /** From the request to the head of the answer, without a byte. */
-  readonly answerMs: number
-}
+import * as Upgrade from "./Upgrade.ts"
+import * as Upstream from "./Upstream.ts"
 
 /**
  * @since 0.1.0
  * @category constants
  */
-export const patience: Patience = { bodyMs: 60_000, answerMs: 60_000 }
+export const patience: Upstream.Patience = { bodyMs: 60_000, answerMs: 60_000 }
 
-/** A connection to an instance that nobody uses is closed after this; many servers would do so themselves. */
-const idleMs = 4000
+/** How long answers may take that are under way when the gateway closes. */
+const grace = "2 seconds"
 
 /**
  * What comes in over TCP.
@@ -53,15 +46,17 @@ const idleMs = 4000
 export interface Listeners {
   readonly request: Http.RequestListener
   readonly upgrade: (request: Http.IncomingMessage, socket: Net.Socket, head: Buffer) => void
+  /** Each connection, before Node's server has it; `toNode` gives it that. */
+  readonly connection: (socket: Net.Socket, toNode: (socket: Net.Socket) => void) => void
 }
 
 /** Who was asked last, and what tells it that the request is over. */
 interface Chosen {
   instance: Backend["instance"] | null
-  leave: Effect.Effect<void>
+  leave: () => void
 }
 
-interface Upgrade {
+interface Asking {
   readonly socket: Net.Socket
   readonly head: Buffer
   readonly protocol: string
@@ -85,20 +80,36 @@ const notReady = (name: string, all: ReadonlyArray<Backend>): Refusal.Refusal =>
  * @category constructors
  */
 export const make = Effect.fn("Gateway.make")(function*(
-  options: { readonly own: ReadonlyArray<string>; readonly patience?: Patience }
+  options: { readonly own: ReadonlyArray<string>; readonly patience?: Upstream.Patience }
 ) {
-  const { config, traffic } = yield* Tenement
+  const { traffic } = yield* Tenement
   const runtime = yield* Effect.runtime()
   const now = <A>(effect: Effect.Effect<A>): A => Runtime.runSync(runtime, effect)
   const report = Runtime.runFork(runtime)
-  const { answerMs, bodyMs } = options.patience ?? patience
-  const agent = new Http.Agent({ keepAlive: true, maxFreeSockets: 64, timeout: idleMs })
+  const mono = Now.mono(yield* Effect.clock)
+  const upstream = new Upstream.Upstream(options.patience ?? patience)
+  const addresses = new WeakMap<Endpoint.Endpoint, Endpoint.Address>()
   const tunnels = new Set<Net.Socket>()
+  const lanes = new Set<Lane.Lane>()
+  /** Once the gateway closes. */
+  let allGone: (() => void) | null = null
   yield* Effect.addFinalizer(() =>
     Effect.sync(() => {
       for (const socket of tunnels) socket.destroy()
-      agent.destroy()
+      upstream.close()
     })
+  )
+  yield* Effect.addFinalizer(() =>
+    Effect.async<void>((resume) => {
+      allGone = () => lanes.size === 0 ? resume(Effect.void) : undefined
+      for (const lane of lanes) if (!lane.isBusy) lane.cut()
+      allGone()
+    }).pipe(
+      bounded(grace),
+      Effect.zipRight(Effect.sync(() => {
+        for (const lane of lanes) lane.cut()
+      }))
+    )
   )
 
   let known: { readonly of: TenementConfig; readonly table: Routing.Table } | undefined
@@ -111,14 +122,24 @@ export const make = Effect.fn("Gateway.make")(function*(
     return known.table
   }
 
+  /** Where an endpoint is, as it was found last; `again` looks anew. */
+  const addressOf = (endpoint: Endpoint.Endpoint, again: boolean): Endpoint.Address | null => {
+    const known = again ? undefined : addresses.get(endpoint)
+    if (known !== undefined) return known
+    const found = now(Effect.either(Endpoint.address(endpoint)))
+    if (Either.isLeft(found)) return null
+    addresses.set(endpoint, found.right)
+    return found.right
+  }
+
   /** A backend for each try: one that has failed is asked again only where there is no other. */
   const chooser = (target: Extract<Routing.Target, { readonly service: unknown }>) => {
     const { service } = target
     const id = target._tag === "Instance" ? target.id : null
     const tried = new Set<string>()
-    const chosen: Chosen = { instance: null, leave: Effect.void }
+    const chosen: Chosen = { instance: null, leave: () => {} }
     const to = (): Endpoint.Address | Refusal.Refusal => {
-      const all = now(traffic.backends(service, id))
+      const all = traffic.backends(service, id)
       if (all.length === 0 && id !== null) {
         return { status: 404, message: `there is no instance ${instanceName(service, id)}`, kind: "no-route" }
       }
@@ -130,16 +151,23 @@ export const make = Effect.fn("Gateway.make")(function*(
       if (backend === undefined || backend.run === null) {
         return notReady(id === null ? service : instanceName(service, id), all)
       }
+      // A program may have bound its public path since it was looked at.
+      const address = addressOf(backend.run.endpoint, tried.size > 0)
       tried.add(backend.instance)
-      now(chosen.leave)
+      chosen.leave()
       chosen.instance = backend.instance
-      chosen.leave = now(OpenRequests.enter(backend.run.requests))
-      const address = now(Effect.either(Endpoint.address(backend.run.endpoint)))
-      return Either.isRight(address)
-        ? address.right
-        : { status: 502, message: "the service's socket cannot be looked at", kind: "connect", retryAfter: 1 }
+      chosen.leave = OpenRequests.enter(backend.run.requests, mono)
+      return address ??
+        { status: 502, message: "the service's socket cannot be looked at", kind: "connect", retryAfter: 1 }
     }
     return { to, chosen }
+  }
+
+  /** Counts an answer, and what it took. */
+  const counter = (service: ServiceName, chosen: { readonly instance: Backend["instance"] | null }) => {
+    const begun = performance.now()
+    return (code: number) =>
+      traffic.answered({ service, instance: chosen.instance, code, seconds: (performance.now() - begun) / 1000 })
   }
 
   const pass = (
@@ -147,73 +175,116 @@ export const make = Effect.fn("Gateway.make")(function*(
     response: Http.ServerResponse,
     { host, path }: Asked.Asked,
     target: Extract<Routing.Target, { readonly service: unknown }>,
-    upgrade: Upgrade | null
+    upgrade: Asking | null
   ) => {
     const { service } = target
     const { chosen, to } = chooser(target)
-    const begun = performance.now()
-    const count = (code: number) =>
-      now(traffic.answered({ service, instance: chosen.instance, code, seconds: (performance.now() - begun) / 1000 }))
+    const count = counter(service, chosen)
     let isCutByUs = false
+    let leave = () => {}
     const onClose = () => {
       const isWhole = response.writableFinished
-      now(chosen.leave)
-      if (!isWhole && !isCutByUs) now(traffic.refused(service, "client-left"))
+      chosen.leave()
+      if (!isWhole) leave()
+      if (!isWhole && !isCutByUs) traffic.refused(service, "client-left")
       count(isWhole || isCutByUs ? response.statusCode : 499)
     }
     response.once("close", onClose)
-    if (Headers.hasBody(request)) {
-      request.socket.setTimeout(bodyMs)
-      request.once("end", () => request.socket.setTimeout(0))
-    }
-    Exchange.run({ agent, answerTimeoutMs: answerMs }, {
+    const asking = {
       request,
       response,
       host,
       path,
       to,
-      refuse: (refusal) => {
-        if (refusal.kind !== null) now(traffic.refused(service, refusal.kind))
+      refuse: (refusal: Refusal.Refusal) => {
+        if (refusal.kind !== null) traffic.refused(service, refusal.kind)
         Refusal.send(request, response, refusal)
       },
       brokeOff: () => {
         if (response.destroyed) return
         isCutByUs = true
-        now(traffic.refused(service, "broken-off"))
+        traffic.refused(service, "broken-off")
         response.destroy()
-      },
-      upgrade: upgrade === null ? null : {
-        protocol: upgrade.protocol,
-        agreed: (answer, far, head) => {
-          const { socket } = upgrade
-          response.off("close", onClose)
-          response.detachSocket(socket)
-          count(101)
-          tunnels.add(socket)
-          socket.once("close", () => {
-            tunnels.delete(socket)
-            now(chosen.leave)
-          })
-          Tunnel.open(upgrade, { socket: far, head, answer }, upgrade.protocol)
-        }
+      }
+    }
+    if (upgrade === null) {
+      const sink = ResponseSink.make(request, response, upstream.patience.bodyMs)
+      leave = Exchange.run(upstream, { ...asking, sink, body: Headers.hasBody(request) ? request : null })
+      return
+    }
+    leave = Upgrade.run(upstream.patience.answerMs, asking, {
+      protocol: upgrade.protocol,
+      agreed: (answer, far, head) => {
+        const { socket } = upgrade
+        response.off("close", onClose)
+        response.detachSocket(socket)
+        count(101)
+        tunnels.add(socket)
+        socket.once("close", () => {
+          tunnels.delete(socket)
+          chosen.leave()
+        })
+        Tunnel.open(upgrade, { socket: far, head, answer }, upgrade.protocol)
       }
     })
+  }
+
+  /** The same for a plain request; `null` where there is more to it than an instance that is ready. */
+  const passPlain = (request: Headers.RequestHead, lane: Lane.Lane): Lane.Served | null => {
+    const asked = Asked.of(request)
+    if (Either.isLeft(asked)) return null
+    const { host, path } = asked.right
+    const target = tableOf(traffic.config())(host, path)
+    if (target._tag === "Supervisor" || target._tag === "Nobody") return null
+    const { service } = target
+    const { chosen, to } = chooser(target)
+    let first: Endpoint.Address | null = null
+    const found = to()
+    if ("status" in found) return null
+    first = found
+    const count = counter(service, chosen)
+    const leave = Exchange.run(upstream, {
+      request,
+      body: null,
+      sink: lane,
+      host,
+      path,
+      to: () => {
+        const address = first ?? to()
+        first = null
+        return address
+      },
+      refuse: (refusal) => {
+        if (refusal.kind !== null) traffic.refused(service, refusal.kind)
+        lane.refuse(refusal)
+      },
+      brokeOff: () => {
+        traffic.refused(service, "broken-off")
+        lane.cut()
+      }
+    })
+    const closed = (code: number) => {
+      chosen.leave()
+      if (code === 499) traffic.refused(service, "client-left")
+      count(code)
+    }
+    return { leave, closed }
   }
 
   const serve = (
     own: Http.RequestListener,
     request: Http.IncomingMessage,
     response: Http.ServerResponse,
-    upgrade: Upgrade | null
+    upgrade: Asking | null
   ) => {
     const asked = Asked.of(request)
     if (Either.isLeft(asked)) return Refusal.send(request, response, asked.left)
     const { host, path } = asked.right
-    const current = now(config)
+    const current = traffic.config()
     const target = tableOf(current)(host, path)
     if (target._tag === "Supervisor") return own(request, response)
     if (target._tag !== "Nobody") return pass(request, response, asked.right, target, upgrade)
-    now(traffic.refused(null, "no-route"))
+    traffic.refused(null, "no-route")
     const { domain } = current.settings
     const isBelow = Routing.hostname(host).endsWith(`.${Routing.hostname(domain)}`)
     return Refusal.send(request, response, {
@@ -244,7 +315,25 @@ export const make = Effect.fn("Gateway.make")(function*(
     return response
   }
 
+  const servePlain: Lane.Owner["serve"] = (request, lane) => {
+    try {
+      return passPlain(request, lane)
+    } catch (defect) {
+      report(Effect.logError("a request met a defect in the gateway", defect))
+      return null
+    }
+  }
+
   return (own: Http.RequestListener): Listeners => ({
+    connection: (socket, toNode) => {
+      const { bodyMs: slowMs } = upstream.patience
+      const gone = (lane: Lane.Lane) => {
+        lanes.delete(lane)
+        allGone?.()
+      }
+      const free = (lane: Lane.Lane) => allGone === null ? undefined : lane.cut()
+      lanes.add(new Lane.Lane(socket, { serve: servePlain, toNode, free, gone, slowMs }))
+    },
     request: (request, response) => guarded(request, response, () => serve(own, request, response, null)),
     upgrade: (request, socket, head) => {
       socket.on("error", () => socket.destroy())

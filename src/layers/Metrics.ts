@@ -60,10 +60,10 @@ export class Metrics extends Context.Tag("tenement/layers/Metrics")<Metrics, {
   readonly linesLost: (instance: InstanceName, lines: number) => Effect.Effect<void>
   /** The kernel ended the instance for memory. */
   readonly oomKilled: (instance: InstanceName) => Effect.Effect<void>
-  /** A request was answered, by an instance or in its stead. */
-  readonly answered: (request: Answered) => Effect.Effect<void>
+  /** A request was answered, by an instance or in its stead. As plain a function as `refused`: see `Traffic`. */
+  readonly answered: (request: Answered) => void
   /** A request could not be served; `null` where it asked for no service that there is. */
-  readonly refused: (service: ServiceName | null, kind: RefusalKind) => Effect.Effect<void>
+  readonly refused: (service: ServiceName | null, kind: RefusalKind) => void
   /** The instance was removed: none of its series is left. */
   readonly forget: (instance: InstanceName) => Effect.Effect<void>
   /** The exposition text. `cpuSeconds` is the CPU time each running instance has used. */
@@ -197,12 +197,11 @@ export const layer: Layer.Layer<Metrics> = Layer.sync(Metrics, () => {
     probed: (service, seconds) => Effect.sync(() => probes.observe({ service }, seconds)),
     linesLost: (instance, lines) => Effect.sync(() => linesLost.inc(instanceLabels(instance), lines)),
     oomKilled: (instance) => Effect.sync(() => oomKills.inc(instanceLabels(instance))),
-    answered: ({ code, instance, seconds, service }) =>
-      Effect.sync(() => {
-        requests.inc({ service, instance: instance ?? "", code: `${Math.floor(code / 100)}xx` })
-        latency.observe({ service }, seconds)
-      }),
-    refused: (service, kind) => Effect.sync(() => errors.inc({ service: service ?? "", kind })),
+    answered: ({ code, instance, seconds, service }) => {
+      requests.inc({ service, instance: instance ?? "", code: `${Math.floor(code / 100)}xx` })
+      latency.observe({ service }, seconds)
+    },
+    refused: (service, kind) => errors.inc({ service: service ?? "", kind }),
     forget: (instance) =>
       Effect.sync(() => {
         const labels = instanceLabels(instance)

@@ -171,7 +171,7 @@ export const make = Effect.gen(function*() {
     boot: Effect.void,
     shutdown: Effect.succeed([]),
     attach: () => Effect.void,
-    traffic: { backends: () => Effect.succeed([]), answered: () => Effect.void, refused: () => Effect.void },
+    traffic: { config: () => config, backends: () => [], answered: () => undefined, refused: () => undefined },
     metrics: Effect.succeed({ contentType: "text/plain; version=0.0.4; charset=utf-8", body: "up 1\n" })
   })
   return {
