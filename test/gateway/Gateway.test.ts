@@ -305,9 +305,9 @@ describe("on a connection that stays open", () => {
       const { answered, connections, port, refused } = yield* front((socket) =>
         void socket.on("data", (chunk) => {
           const text = chunk.toString("latin1")
-          if (text.includes(" /gone ")) return socket.destroy()
-          if (text.includes(" /odd ")) return void socket.write("what?\r\n\r\n")
-          if (text.includes(" /ok ")) return void socket.write("HTTP/1.1 204 No Content\r\n\r\n")
+          if (text.includes(" /gone ")) return void socket.destroy()
+          if (text.includes(" /odd ")) socket.write("what?\r\n\r\n")
+          if (text.includes(" /ok ")) socket.write("HTTP/1.1 204 No Content\r\n\r\n")
         }), { answerMs: 100, bodyMs: long })
       const text = yield* talk(port, [
         [plain("/nothing"), "nothing for 0.1 s\n"],
