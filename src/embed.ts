@@ -154,7 +154,7 @@ export const instance = (name: string): InstanceName =>
  * @since 0.1.0
  * @category models
  */
-export type SettingsOptions = Partial<Omit<Settings, "socket" | "listen" | "domain">>
+export type SettingsOptions = Partial<Omit<Settings, "socket" | "listen" | "domain" | "syslog">>
 
 const byName = <N extends string, A extends { readonly name: N }>(table: string, all: ReadonlyArray<A>) => {
   const named = new Map<N, A>()
@@ -226,22 +226,19 @@ export type Machine =
 export const machine = (settings: Settings): Layer.Layer<Machine, StoreFailed | StoreTooNew> =>
   Layer.provideMerge(machineOver(settings), Store.layer(settings.dataDir))
 
+const logs = ({ dataDir, logKeep, logMaxBytes }: Settings) =>
+  Layer.unwrapEffect(
+    Effect.map(Metrics.Metrics, ({ linesLost }) =>
+      Logs.layer({ dataDir, maxBytes: logMaxBytes, keep: logKeep, onLost: linesLost }))
+  )
+
 const machineOver = (settings: Settings) =>
   Layer.mergeAll(
     Launcher.layer,
     Layer.provideMerge(Usage.layer, Cgroups.auto({ dataDir: settings.dataDir, root: settings.cgroupRoot })),
     Sockets.layer(settings),
     Connections.layer,
-    Layer.provideMerge(
-      Layer.unwrapEffect(Effect.map(Metrics.Metrics, ({ linesLost }) =>
-        Logs.layer({
-          dataDir: settings.dataDir,
-          maxBytes: settings.logMaxBytes,
-          keep: settings.logKeep,
-          lost: linesLost
-        }))),
-      Metrics.layer
-    ),
+    Layer.provideMerge(logs(settings), Metrics.layer),
     Events.layer,
     Notify.layer,
     Levels.layer(settings),

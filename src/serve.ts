@@ -17,8 +17,8 @@ export { serve } from "./daemon.ts"
  * @since 0.1.0
  * @category constructors
  */
-export const main = (globals: Globals): void =>
-  NodeRuntime.runMain(conclude(globals)(serving), {
+export const main = ({ handover, ...globals }: Globals & { readonly handover: boolean }): void =>
+  NodeRuntime.runMain(conclude(globals)(serving({ handover })), {
     disableErrorReporting: true,
     disablePrettyLogger: true,
     teardown: () => process.exit()

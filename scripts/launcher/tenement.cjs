@@ -112,11 +112,11 @@ const plainServe = () => {
     const { positionals, values } = parseArgs({
       args: words,
       allowPositionals: true,
-      options: { config: { ...text, short: "c" }, socket: text, json: flag, "no-color": flag }
+      options: { config: { ...text, short: "c" }, socket: text, json: flag, "no-color": flag, handover: flag }
     })
-    const { config = [], json = false, "no-color": noColor = false, socket = [] } = values
+    const { config = [], handover = false, json = false, "no-color": noColor = false, socket = [] } = values
     if (positionals.length > 1 || config.length > 1 || socket.length > 1) return undefined
-    return { config: config[0], socket: socket[0], json, noColor }
+    return { config: config[0], socket: socket[0], json, noColor, handover }
   } catch {
     return undefined
   }

@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { label } from "../domain/InstanceState.ts"
+import { comes, label } from "../domain/InstanceState.ts"
 import type { InstanceName } from "../domain/Names.ts"
 import type { StateLabel } from "../domain/Views.ts"
 import { type InstanceMemory, runOf } from "./InstanceMemory.ts"
@@ -28,6 +28,8 @@ export interface Backend {
   readonly state: StateLabel
   readonly weight: number
   readonly run: Serving | null
+  /** Whether a request can wait for it: it sleeps, or is on its way. */
+  readonly comes: boolean
 }
 
 /**
@@ -40,6 +42,7 @@ export const of = (memory: InstanceMemory): Backend => {
     instance: options.name,
     state: label(state.phase, parts.policy.health),
     weight: parts.config.weight,
-    run: state.phase._tag === "Up" ? runOf(memory) : null
+    run: state.phase._tag === "Up" ? runOf(memory) : null,
+    comes: comes(state)
   }
 }

@@ -31,7 +31,9 @@ export const wait = (
   const open = Effect.gen(function*() {
     if (requests.open > 0) return requests.open
     const pid = (yield* process.programPid) ?? process.pid
-    return (yield* connections.open(endpoint, pid)) ?? 0
+    const connected = (yield* connections.open(endpoint, pid)) ?? 0
+    // The gateway's own, which it keeps for the next request, carry none.
+    return Math.max(requests.open, connected - requests.connections)
   })
   return OpenRequests.none(requests).pipe(
     Effect.zipRight(Effect.sleep(lookMs)),

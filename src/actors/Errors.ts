@@ -124,6 +124,18 @@ export class ShuttingDown extends Schema.TaggedError<ShuttingDown>()("ShuttingDo
 }
 
 /**
+ * Another supervisor takes over in this very moment. What was asked for before it goes on; ask the other.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class HandedOver extends Schema.TaggedError<HandedOver>()("HandedOver", {}) {
+  override get message() {
+    return "the supervisor has made way for another, which goes on with everything: ask again"
+  }
+}
+
+/**
  * The new configuration differs in a setting that holds for the life of a supervisor. Nothing was changed.
  *
  * @since 0.1.0

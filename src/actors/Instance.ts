@@ -17,6 +17,7 @@ import type * as Overrides from "../domain/Overrides.ts"
 import { Connections } from "../layers/Connections.ts"
 import type { Endpoint } from "../layers/Endpoint.ts"
 import type { StoreFailed } from "../layers/Errors.ts"
+import * as Arrivals from "./Arrivals.ts"
 import { type Backend, of as backendOf } from "./Backend.ts"
 import * as Drain from "./Drain.ts"
 import { type ActorLost, Busy } from "./Errors.ts"
@@ -28,6 +29,7 @@ import { now } from "./Now.ts"
 import { ReadinessRegistry } from "./ReadinessRegistry.ts"
 import * as Takeover from "./Takeover.ts"
 import type { Settled, Waiter } from "./Waiter.ts"
+import * as Wakes from "./Wakes.ts"
 
 /**
  * What can be seen of an instance at one moment.
@@ -75,8 +77,12 @@ export interface Instance {
   readonly drained: Effect.Effect<void>
   readonly snapshot: Effect.Effect<Snapshot>
   readonly backend: () => Backend
+  /** Waits, as a request does, until it serves; if it sleeps, it wakes. */
+  readonly arrival: Effect.Effect<Arrivals.Arrival>
   /** Tells of what nothing else would: what the kernel killed of it for memory. */
   readonly look: Effect.Effect<void>
+  /** Another supervisor takes over: it is written down as it is, and its actor does nothing more. */
+  readonly leave: Effect.Effect<void>
 }
 
 /**
@@ -130,7 +136,7 @@ export const make = Effect.fnUntraced(
     const registry = Context.get(context, ReadinessRegistry)
     const memory = yield* InstanceMemory.make(options, scope).pipe(Effect.provide(context))
     if (options.saved !== null) yield* Takeover.takeOver(memory, options.saved).pipe(Effect.provide(context))
-    yield* registry.tell(name, memory.state)
+    yield* registry.tell(name, memory.state, Wakes.wake(memory))
     yield* Scope.addFinalizer(scope, registry.forget(name))
 
     const instance: Instance = {
@@ -180,7 +186,12 @@ export const make = Effect.fnUntraced(
         waitingFor: memory.missing
       })),
       backend: () => backendOf(memory),
-      look: InstanceCommands.lookAtMemory(memory, context)
+      arrival: Arrivals.wait(memory),
+      look: InstanceCommands.lookAtMemory(memory, context),
+      leave: Effect.gen(function*() {
+        const reply = yield* Deferred.make<void>()
+        if (yield* memory.mailbox.offer({ _tag: "Leave", reply })) yield* Deferred.await(reply)
+      })
     }
     return instance
   }

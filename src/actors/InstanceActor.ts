@@ -17,14 +17,27 @@ import * as Rollout from "../domain/Rollout.ts"
 import type { Deadlines } from "../domain/Saved.ts"
 import { Store } from "../layers/Store.ts"
 import { close } from "./Close.ts"
+import * as Idleness from "./Idleness.ts"
 import * as InstanceCommands from "./InstanceCommands.ts"
-import { type InstanceMemory, lost, type Message, post, runOf, settle, type Task, taskOf } from "./InstanceMemory.ts"
+import {
+  type InstanceMemory,
+  lost,
+  type Message,
+  post,
+  runOf,
+  settle,
+  type Task,
+  taskOf,
+  turnAway
+} from "./InstanceMemory.ts"
 import * as InstanceParts from "./InstanceParts.ts"
 import * as InstanceRecord from "./InstanceRecord.ts"
 import * as InstanceRun from "./InstanceRun.ts"
 import { now } from "./Now.ts"
 import { ReadinessRegistry } from "./ReadinessRegistry.ts"
+import type { Ticket } from "./Tasks.ts"
 import * as Tasks from "./Tasks.ts"
+import * as Wakes from "./Wakes.ts"
 
 /** What the state does not say, and whoever comes after this supervisor has to know. */
 const note = (memory: InstanceMemory, commands: ReadonlyArray<Command>, at: Instant): void => {
@@ -64,18 +77,25 @@ export const start = (memory: InstanceMemory, context: Context.Context<InstanceC
     const registry = Context.get(context, ReadinessRegistry)
     const store = Context.get(context, Store)
     const tasks = yield* Tasks.make<Task>((cause) => post(memory, { _tag: "Defect", cause }))
+    const wake = Wakes.wake(memory)
     const perform = InstanceCommands.performer(memory, tasks, context)
 
     /** Written down before anything is done about it: whoever comes after this supervisor knows at least as much. */
     const apply = (event: InstanceEvent) =>
       Effect.suspend(() => {
-        const { beside, commands, main } = Rollout.decide(memory.parts.policy, livesOf(memory), event)
+        const { policy } = memory.parts
+        // Who was idle when this was told is not any more. Nobody can come between this look and the new state.
+        if (event._tag === "Idle") {
+          const run = runOf(memory, event.incarnation)
+          if (run === null || !Idleness.isIdle(run, policy.idleTimeoutMs, event.at)) return Effect.void
+        }
+        const { beside, commands, main } = Rollout.decide(policy, livesOf(memory), event)
         if (main === memory.state && beside === memory.beside && commands.length === 0) return Effect.void
         memory.state = main
         memory.beside = beside
         note(memory, commands, event.at)
         return InstanceRecord.write(store, memory, main).pipe(
-          Effect.zipRight(registry.tell(name, main)),
+          Effect.zipRight(registry.tell(name, main, wake)),
           Effect.zipRight(Effect.forEach(commands, perform, { discard: true }))
         )
       })
@@ -119,8 +139,11 @@ export const start = (memory: InstanceMemory, context: Context.Context<InstanceC
         if (memory.state.phase._tag === "Up") {
           // What the old check saw, and what it is looking at, does not count for the new one.
           const { incarnation } = memory.state
-          yield* perform({ _tag: memory.parts.policy.health === null ? "StopProbes" : "StartProbes", incarnation })
+          const { policy } = memory.parts
+          yield* perform({ _tag: policy.health === null ? "StopProbes" : "StartProbes", incarnation })
+          yield* perform({ _tag: policy.idleTimeoutMs === 0 ? "StopWatchingIdle" : "WatchIdle", incarnation })
         }
+        if (Wakes.sleepsInVain(memory)) yield* apply({ ...Wakes.forGood, at: yield* now })
         const run = runOf(memory)
         const isLimited = run === null || (yield* InstanceRun.limit(run, config))
         if (!isLimited) yield* apply({ ...InstanceCommands.relaunch, at: yield* now })
@@ -150,6 +173,42 @@ export const start = (memory: InstanceMemory, context: Context.Context<InstanceC
         yield* Deferred.succeed(reply, undefined)
       }).pipe(Effect.onError(() => Deferred.fail(reply, lost(memory))))
 
+    /** What the tasks told at the very end still happened; what is to be done about it is for whoever comes next. */
+    const lastWord = (message: Message, wasCurrent: (ticket: Ticket<Task>) => boolean) =>
+      Effect.suspend(() => {
+        if (message._tag !== "Event" || message.waiter !== null) return turnAway(memory, [message])
+        const { event, ticket } = message
+        // A launch that had not begun was called off for the others' sake, not for its own.
+        const { beside: { retiring, successor }, main } = livesOf(memory)
+        const isCalledOff = event._tag === "LaunchAborted" && [main, successor, ...retiring].some((life) =>
+          life?.incarnation === event.incarnation && life.phase._tag === "Launching"
+        )
+        if (isCalledOff || (ticket !== null && !wasCurrent(ticket))) return Effect.void
+        const next = Rollout.decide(memory.parts.policy, livesOf(memory), event)
+        memory.state = next.main
+        memory.beside = next.beside
+        note(memory, next.commands, event.at)
+        return Effect.forEach(next.commands.filter(({ _tag }) => _tag === "Publish"), perform, { discard: true })
+      })
+
+    const onLeave = ({ reply }: Of<"Leave">) =>
+      Effect.gen(function*() {
+        memory.left = true
+        memory.closed = true
+        const wasCurrent = yield* tasks.end
+        yield* Effect.forEach(yield* memory.mailbox.clear, (message) => lastWord(message, wasCurrent), {
+          discard: true
+        })
+        const unfinished = memory.log === null ? undefined : yield* memory.log.leave
+        yield* InstanceRecord.write(store, memory, memory.state, unfinished)
+        for (const waiter of memory.waiters) yield* Deferred.fail(waiter.reply, lost(memory))
+        memory.waiters.clear()
+      }).pipe(
+        Effect.uninterruptible,
+        Effect.ensuring(Deferred.succeed(reply, undefined)),
+        Effect.zipRight(Effect.never)
+      )
+
     const handle = (message: Message): Effect.Effect<unknown> => {
       switch (message._tag) {
         case "Event":
@@ -160,6 +219,8 @@ export const start = (memory: InstanceMemory, context: Context.Context<InstanceC
           return onReconfigure(message)
         case "Defect":
           return Effect.failCause(message.cause)
+        case "Leave":
+          return onLeave(message)
       }
     }
 
@@ -172,5 +233,7 @@ export const start = (memory: InstanceMemory, context: Context.Context<InstanceC
           { discard: true }
         )
     )
+    // A defect in the midst of leaving makes it nobody's again.
+    if (memory.left) return Effect.never
     return Effect.zipRight(goOn, Effect.forever(Effect.flatMap(Effect.orDie(memory.mailbox.take), handle)))
   })

@@ -29,6 +29,7 @@ import { close } from "./Close.ts"
 import * as Drain from "./Drain.ts"
 import * as Guard from "./Guard.ts"
 import * as HealthLoop from "./HealthLoop.ts"
+import * as Idleness from "./Idleness.ts"
 import { dropRun, type InstanceMemory, runOf, settle, type Task, taskOf, tasksOf, tell } from "./InstanceMemory.ts"
 import type * as InstanceParts from "./InstanceParts.ts"
 import * as InstanceRecord from "./InstanceRecord.ts"
@@ -36,6 +37,7 @@ import * as InstanceRun from "./InstanceRun.ts"
 import * as PublicSocket from "./PublicSocket.ts"
 import { ReadinessRegistry } from "./ReadinessRegistry.ts"
 import type { Tasks, Ticket } from "./Tasks.ts"
+import * as Wakes from "./Wakes.ts"
 
 /**
  * What an instance's actor asks for, of what all instances share (`Embed.Machine`).
@@ -141,11 +143,11 @@ export const movePublicPath = (memory: InstanceMemory, context: Context.Context<
 export const performer = (memory: InstanceMemory, tasks: Tasks<Task>, context: Context.Context<Needs>) => {
   const { name, settings, tellGroup } = memory.options
   const registry = Context.get(context, ReadinessRegistry)
+  const connections = Context.get(context, Connections)
   const events = Context.get(context, Events)
   const logs = Context.get(context, Logs)
   const metrics = Context.get(context, Metrics)
   const sockets = Context.get(context, Sockets)
-  const connections = Context.get(context, Connections)
 
   const publish = (from: StateLabel, to: StateLabel, cause: Reason) =>
     events.publish({ _tag: "Transition", instance: name, incarnation: memory.state.incarnation, from, to, cause })
@@ -199,7 +201,7 @@ export const performer = (memory: InstanceMemory, tasks: Tasks<Task>, context: C
     Effect.suspend(() => sockets.publish({ instance: name, endpoint, mode: memory.parts.config.socketMode }))
 
   const awaitDependencies = (incarnation: number, ticket: Ticket<Task>) =>
-    registry.awaitReady(memory.parts.policy.dependsOn, (missing, down) =>
+    registry.awaitReady(name, memory.parts.policy.dependsOn, (missing, down) =>
       Effect.gen(function*() {
         if (!tasks.isCurrent(ticket)) return
         const isNews = missing.join() !== memory.missing.join()
@@ -268,6 +270,14 @@ export const performer = (memory: InstanceMemory, tasks: Tasks<Task>, context: C
       (left) => tell(memory, { _tag: "Drained", incarnation, left }, ticket)
     )
 
+  const watchIdle = (incarnation: number, run: InstanceRun.InstanceRun, ticket: Ticket<Task>) =>
+    Idleness.watch({
+      run,
+      idleMs: memory.parts.policy.idleTimeoutMs,
+      connections,
+      tell: (afterMs) => tell(memory, { _tag: "Idle", incarnation, afterMs }, ticket)
+    })
+
   /** Until nothing is left, however long it takes; once it takes long, with a word of what is. */
   const killed = ({ process }: InstanceRun.InstanceRun) =>
     Effect.raceFirst(
@@ -308,7 +318,10 @@ export const performer = (memory: InstanceMemory, tasks: Tasks<Task>, context: C
   return (command: Command): Effect.Effect<void> => {
     switch (command._tag) {
       case "Publish":
-        return publish(command.from, command.to, command.cause)
+        return Effect.zipRight(
+          Wakes.count(memory, metrics, command),
+          publish(command.from, command.to, command.cause)
+        )
       case "AwaitDependencies":
         return tasks.start("dependencies", (ticket) => awaitDependencies(command.incarnation, ticket))
       case "StopAwaiting":
@@ -334,6 +347,10 @@ export const performer = (memory: InstanceMemory, tasks: Tasks<Task>, context: C
         return onRun("probes", command.incarnation, (run, ticket) => probe(command.incarnation, run, ticket))
       case "StopProbes":
         return tasks.cancel(taskOf("probes", command.incarnation))
+      case "WatchIdle":
+        return onRun("idle", command.incarnation, (run, ticket) => watchIdle(command.incarnation, run, ticket))
+      case "StopWatchingIdle":
+        return tasks.cancel(taskOf("idle", command.incarnation))
       case "Signal":
         return withRun(command.incarnation, ({ process }) => process.signal(command.signal as NodeJS.Signals))
       case "SignalTree":

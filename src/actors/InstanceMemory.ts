@@ -11,12 +11,14 @@ import * as Scope from "effect/Scope"
 import type { ServiceConfig, Settings } from "../domain/Config.ts"
 import type { InstanceEvent, Timer } from "../domain/InstanceEvent.ts"
 import { initial, type InstanceState } from "../domain/InstanceState.ts"
+import type { Instant } from "../domain/Instant.ts"
 import type { GroupName, InstanceName, ServiceName } from "../domain/Names.ts"
 import * as Overrides from "../domain/Overrides.ts"
 import * as Rollout from "../domain/Rollout.ts"
 import type { Deadlines, Saved } from "../domain/Saved.ts"
 import type { StoreFailed } from "../layers/Errors.ts"
 import type { InstanceLog } from "../layers/Logs.ts"
+import type { Arrivals } from "./Arrivals.ts"
 import { ActorLost } from "./Errors.ts"
 import * as InstanceParts from "./InstanceParts.ts"
 import type { InstanceRun } from "./InstanceRun.ts"
@@ -40,7 +42,7 @@ export interface Options {
   readonly tellGroup: (delayMs: number) => Effect.Effect<void>
 }
 
-type RunTask = "launch" | "exit" | "readiness" | "probes" | "tree" | "drain" | Exclude<Timer, "backoff">
+type RunTask = "launch" | "exit" | "readiness" | "probes" | "idle" | "tree" | "drain" | Exclude<Timer, "backoff">
 
 /**
  * The tasks of an instance's actor. Those that are about a run are one of a kind for each.
@@ -64,6 +66,7 @@ const runTasks: ReadonlyArray<RunTask> = [
   "exit",
   "readiness",
   "probes",
+  "idle",
   "tree",
   "drain",
   "startup",
@@ -103,6 +106,8 @@ export type Message =
     readonly reply: Deferred.Deferred<void, ActorLost | StoreFailed>
   }
   | { readonly _tag: "Defect"; readonly cause: Cause.Cause<never> }
+  /** Another supervisor takes over: the actor writes down where it is and does nothing more. */
+  | { readonly _tag: "Leave"; readonly reply: Deferred.Deferred<void> }
 
 /**
  * Written by the actor and its tasks alone.
@@ -116,6 +121,10 @@ export interface InstanceMemory {
   readonly mailbox: Mailbox.Mailbox<Message>
   /** Callers that wait for an outcome. */
   readonly waiters: Set<Waiter>
+  /** Requests that wait for it; those of the last time, if none do. */
+  arrivals: Arrivals | null
+  /** When it was woken, until it is ready. */
+  wokenAt: Instant | null
   state: InstanceState
   /** The runs that are to follow the one of `state`, or were followed by it. */
   beside: Rollout.Beside
@@ -136,6 +145,8 @@ export interface InstanceMemory {
   down: ReadonlyArray<ServiceName>
   /** Nobody will take anything from the mailbox any more. */
   closed: boolean
+  /** Another supervisor has it. */
+  left: boolean
 }
 
 /**
@@ -169,6 +180,8 @@ export const make = Effect.fnUntraced(function*(options: Options, scope: Scope.S
     scope,
     mailbox: yield* Mailbox.make<Message>({ capacity: mailboxCapacity + reserve, strategy: "suspend" }),
     waiters: new Set(),
+    arrivals: null,
+    wokenAt: null,
     state: options.saved?.state ?? initial,
     beside: besideOf(options.saved),
     service: options.config,
@@ -185,7 +198,8 @@ export const make = Effect.fnUntraced(function*(options: Options, scope: Scope.S
     restarts: options.saved?.restarts ?? none,
     missing: [],
     down: [],
-    closed: false
+    closed: false,
+    left: false
   }
   // By hand: `Effect.addFinalizer` keeps the fiber's whole state with each.
   yield* Scope.addFinalizer(scope, bury(memory))
@@ -198,18 +212,31 @@ const besideOf = (saved: Saved | null): Rollout.Beside => {
   return { failure, retiring, successor }
 }
 
+/**
+ * Whoever has asked for something is told that it is not to be had here any more.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const turnAway = (memory: InstanceMemory, messages: Iterable<Message>): Effect.Effect<void> =>
+  Effect.gen(function*() {
+    const error = lost(memory)
+    for (const message of messages) {
+      if (message._tag === "Reconfigure") yield* Deferred.fail(message.reply, error)
+      if (message._tag === "Override") yield* Deferred.fail(message.reply, error)
+      if (message._tag === "Event" && message.waiter !== null) yield* Deferred.fail(message.waiter.reply, error)
+      if (message._tag === "Leave") yield* Deferred.succeed(message.reply, undefined)
+    }
+  })
+
 const bury = (memory: InstanceMemory) =>
   Effect.gen(function*() {
     memory.closed = true
-    const error = lost(memory)
     // What waits for room comes in when there is some.
     for (let left = yield* memory.mailbox.clear; left.length > 0; left = yield* memory.mailbox.clear) {
-      for (const message of left) {
-        if (message._tag === "Override") yield* Deferred.fail(message.reply, error)
-        if (message._tag === "Reconfigure") yield* Deferred.fail(message.reply, error)
-        if (message._tag === "Event" && message.waiter !== null) yield* Deferred.fail(message.waiter.reply, error)
-      }
+      yield* turnAway(memory, left)
     }
+    const error = lost(memory)
     yield* Effect.forEach(memory.waiters, ({ reply }) => Deferred.fail(reply, error), { discard: true })
     yield* memory.mailbox.shutdown
   })

@@ -82,6 +82,7 @@ export const build = Effect.fnUntraced(
         stopSignal: config.stopSignal,
         stopTimeoutMs: config.stopTimeoutMs,
         health: health.watches ? { retries: config.healthRetries } : null,
+        idleTimeoutMs: config.idleTimeoutMs,
         dependsOn: config.dependsOn,
         group,
         rolling: config.restartMode === "rolling",

@@ -13,7 +13,7 @@ import type { InstanceState } from "../domain/InstanceState.ts"
 import { type InstanceId, InstanceName, instanceName, parts } from "../domain/Names.ts"
 import * as Overrides from "../domain/Overrides.ts"
 import { alone } from "../domain/Rollout.ts"
-import { revive, Saved, type SavedRun } from "../domain/Saved.ts"
+import { revive, Saved, type SavedRun, type Unfinished } from "../domain/Saved.ts"
 import type { Identity } from "../layers/Process.ts"
 import { Store } from "../layers/Store.ts"
 import { type InstanceMemory, runOf } from "./InstanceMemory.ts"
@@ -43,7 +43,7 @@ const savedRun = (
 })
 
 /**
- * Writes down an instance with this state.
+ * Writes down an instance with this state, and what of its lines has not come to an end.
  *
  * @since 0.1.0
  * @category combinators
@@ -51,7 +51,8 @@ const savedRun = (
 export const write = (
   store: StoreService,
   memory: InstanceMemory,
-  state: InstanceState
+  state: InstanceState,
+  unfinished?: Unfinished
 ): Effect.Effect<void> => {
   const { beside, deadlines, options: { name }, overrides, parts: { config }, restarts, runs } = memory
   const run = runOf(memory, state.incarnation)
@@ -65,7 +66,8 @@ export const write = (
     ...(overrides === Overrides.none ? {} : { overrides }),
     deadlines,
     restarts,
-    isListed: config.instances.includes(parts(name).id)
+    isListed: config.instances.includes(parts(name).id),
+    ...(unfinished === undefined ? {} : { unfinished })
   }
   return store.put(instanceKey(name), saved)
 }
@@ -171,6 +173,21 @@ type Launch = typeof Launch.Type
 const decode = Schema.decodeUnknownEither(Saved)
 const isLaunch = Schema.is(Launch)
 const isName = Schema.is(InstanceName)
+
+/**
+ * Of what a store holds, the instances that this version could not take over.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const illegible = (entries: ReadonlyMap<string, unknown>): ReadonlyArray<string> => {
+  const prefix = instanceKey("")
+  return [...entries].flatMap(([key, value]) => {
+    if (!key.startsWith(prefix)) return []
+    const name = key.slice(prefix.length)
+    return isName(name) && Either.isRight(decode(value)) ? [] : [name]
+  })
+}
 
 /**
  * Reads it. From then on, what has not been stopped is taken to be running.

@@ -9,7 +9,7 @@ import * as Scope from "effect/Scope"
 import { type Limits, type ServiceConfig, type Settings, unlimited } from "../domain/Config.ts"
 import { type InstanceName, parts } from "../domain/Names.ts"
 import * as Places from "../domain/Places.ts"
-import type { SavedRun } from "../domain/Saved.ts"
+import type { SavedRun, Unfinished } from "../domain/Saved.ts"
 import * as Template from "../domain/Template.ts"
 import { systemPath } from "../internal/systemPath.ts"
 import * as Account from "../layers/Account.ts"
@@ -237,8 +237,9 @@ const acquire = Effect.fnUntraced(function*(options: RunOptions, scope: Scope.Cl
  * @category constructors
  */
 export const adopt = Effect.fnUntraced(function*(
-  { log, name, readiness, settings }: Pick<RunOptions, "name" | "settings" | "readiness"> & {
+  { log, name, readiness, settings, unfinished }: Pick<RunOptions, "name" | "settings" | "readiness"> & {
     readonly log: InstanceLog | null
+    readonly unfinished: Unfinished | undefined
   },
   saved: SavedRun,
   within: Scope.Scope
@@ -251,7 +252,7 @@ export const adopt = Effect.fnUntraced(function*(
   yield* Scope.addFinalizer(scope, Effect.suspend(() => sockets.retire(endpoint)))
   yield* Scope.addFinalizer(scope, Leftovers.ofRun(settings, name, incarnation))
   if (log !== null) {
-    yield* log.resume(incarnation)
+    yield* log.resume(incarnation, unfinished)
     yield* Scope.addFinalizer(scope, log.end)
   }
   // What was said while nobody listened is lost: a run that has said all it had to is not ready in time.

@@ -15,6 +15,8 @@ import { now } from "./Now.ts"
  */
 export interface OpenRequests {
   open: number
+  /** The connections to it that the gateway has, in use or kept for the next request. */
+  connections: number
   /** When one last began or ended; at first, when the run began. Milliseconds of the monotonic clock. */
   lastAt: number
   /** Told once, when none is open. */
@@ -31,7 +33,7 @@ const nobody: ReadonlyArray<() => void> = []
  */
 export const make: Effect.Effect<OpenRequests> = Effect.map(
   now,
-  ({ mono }) => ({ open: 0, lastAt: mono, waiting: nobody })
+  ({ mono }) => ({ open: 0, connections: 0, lastAt: mono, waiting: nobody })
 )
 
 /**
@@ -64,6 +66,17 @@ export const enter = (requests: OpenRequests, mono: () => number): () => void =>
     requests.waiting = nobody
     for (const tell of told) tell()
   }
+}
+
+/**
+ * The gateway has one connection more, until what it gives is called.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const connected = (requests: OpenRequests): () => void => {
+  requests.connections++
+  return () => void requests.connections--
 }
 
 /**

@@ -39,8 +39,17 @@ export const end = Effect.fnUntraced(function*(name: InstanceName, saved: Saved,
   const runs = Takeover.runsOf(saved)
   if (runs.length === 0) return forget
   const log = yield* Effect.option(Scope.extend(logs.open(name), scope))
-  const options = { name, settings, readiness: services.started, log: log._tag === "Some" ? log.value : null }
-  const adopted = yield* Effect.forEach(runs, (run) => InstanceRun.adopt(options, run, scope))
+  const readiness = services.started
+  const options = { name, settings, readiness, log: log._tag === "Some" ? log.value : null }
+  const adopted = yield* Effect.forEach(
+    runs,
+    (run, index) =>
+      InstanceRun.adopt(
+        { ...options, unfinished: index === runs.length - 1 ? saved.unfinished : undefined },
+        run,
+        scope
+      )
+  )
   const bringDown = ({ incarnation, process }: InstanceRun.InstanceRun) =>
     // One that was being stopped has heard it.
     Effect.suspend(() => isEnding(saved, incarnation) ? Effect.void : process.signal(signal)).pipe(

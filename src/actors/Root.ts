@@ -23,9 +23,19 @@ import { Logs } from "../layers/Logs.ts"
 import { Metrics } from "../layers/Metrics.ts"
 import { Store } from "../layers/Store.ts"
 import { Usage } from "../layers/Usage.ts"
+import type { Arrival } from "./Arrivals.ts"
 import * as Deployments from "./Deployments.ts"
 import type { ActorLost } from "./Errors.ts"
-import { DataLeft, NoSuchInstance, NoSuchService, NotReady, NotRunning, ReloadRefused, ShuttingDown } from "./Errors.ts"
+import {
+  DataLeft,
+  HandedOver,
+  NoSuchInstance,
+  NoSuchService,
+  NotReady,
+  NotRunning,
+  ReloadRefused,
+  ShuttingDown
+} from "./Errors.ts"
 import type * as Instance from "./Instance.ts"
 import type { Needs } from "./InstanceCommands.ts"
 import type { ServicesFor } from "./InstanceParts.ts"
@@ -63,6 +73,7 @@ export const layerStopped = (
       // One change of the tree's shape at a time.
       const reshaping = yield* Effect.makeSemaphore(1)
       let shuttingDown = false
+      let leaving = false
 
       const removed = (name: InstanceName) => Effect.provideService(InstanceRecord.remove(name), Store, store)
       const stayRemoved = (name: InstanceName) => Effect.provideService(InstanceRecord.stayRemoved(name), Store, store)
@@ -70,7 +81,9 @@ export const layerStopped = (
       const notice = (level: "info" | "warning" | "error", message: string) =>
         events.publish({ _tag: "Notice", level, subject: "supervisor", message })
 
-      const open = Effect.suspend(() => shuttingDown ? Effect.fail(new ShuttingDown()) : Effect.void)
+      const open = Effect.suspend((): Effect.Effect<void, HandedOver | ShuttingDown> =>
+        leaving ? Effect.fail(new HandedOver()) : shuttingDown ? Effect.fail(new ShuttingDown()) : Effect.void
+      )
 
       const sample = (snapshots: ReadonlyArray<Instance.Snapshot>) => {
         const processes = new Map<InstanceName, number>()
@@ -115,10 +128,15 @@ export const layerStopped = (
 
       /** Whoever asked an instance that was removed meanwhile asked for nothing that there is. */
       const removedMeanwhile = (instance: Instance.Instance, lost: ActorLost) =>
-        Effect.flatMap(tree.find(instance.name), (found): Effect.Effect<never, ActorLost | NoSuchInstance> =>
-          Option.isSome(found) && found.value === instance
-            ? Effect.fail(lost)
-            : Effect.fail(new NoSuchInstance({ instance: instance.name, nearest: null })))
+        Effect.flatMap(
+          tree.find(instance.name),
+          (found): Effect.Effect<never, ActorLost | HandedOver | NoSuchInstance> =>
+            leaving
+              ? Effect.fail(new HandedOver())
+              : Option.isSome(found) && found.value === instance
+              ? Effect.fail(lost)
+              : Effect.fail(new NoSuchInstance({ instance: instance.name, nearest: null }))
+        )
 
       const ask = (instance: Instance.Instance, verb: Instance.Verb, cause: Cause) =>
         Effect.gen(function*() {
@@ -126,8 +144,7 @@ export const layerStopped = (
             yield* tree.resetFailed(parts(instance.name).service)
           }
           const settled = yield* instance.ask(verb, cause).pipe(
-            Effect.catchTag("ActorLost", (lost) =>
-              removedMeanwhile(instance, lost))
+            Effect.catchTag("ActorLost", (lost) => removedMeanwhile(instance, lost))
           )
           const view = yield* viewOf(instance)
           if (settled._tag === "NotReady") {
@@ -172,8 +189,7 @@ export const layerStopped = (
         Effect.gen(function*() {
           const instance = yield* obtain(service, id)
           return yield* ask(instance, "Start", { _tag: "Person", verb: "spawn" }).pipe(
-            Effect.tapErrorTag("StoreFailed", () =>
-              unmake(instance))
+            Effect.tapErrorTag("StoreFailed", () => unmake(instance))
           )
           // The one that was found was being removed: then there shall be another.
         }).pipe(Effect.retry({
@@ -194,7 +210,6 @@ export const layerStopped = (
           }
           yield* removed(name)
           yield* tree.forget(name)
-          yield* Effect.all([events.forget(name), metrics.forget(name)], { discard: true })
         }))
         if (!options.data) return yield* logs.forget(name)
         const { settings } = yield* tree.config
@@ -275,6 +290,12 @@ export const layerStopped = (
         )
       })
 
+      const gone = Effect.succeed<Arrival>({
+        _tag: "TurnedAway",
+        reason: "it is not there any more",
+        retryAfterMs: 1000
+      })
+
       const mono = Now.mono(yield* Effect.clock)
       /** It is not idle. */
       const seen = (name: InstanceName | null) => {
@@ -286,6 +307,8 @@ export const layerStopped = (
       }
 
       yield* notice("info", `supervisor started with ${config.file}`)
+      /** What another has taken over is not this one's to stop. */
+      const orNever = <A>(effect: Effect.Effect<A>) => Effect.suspend(() => leaving ? Effect.never : effect)
       const shutdown = yield* Effect.cached(Effect.gen(function*() {
         shuttingDown = true
         yield* notice("info", "supervisor is shutting down")
@@ -294,7 +317,23 @@ export const layerStopped = (
         return left
       }))
       // Last to be added, so the first to happen: everything that the tree needs is still there.
-      yield* Effect.addFinalizer(() => shutdown)
+      yield* Effect.addFinalizer(() => orNever(shutdown))
+
+      const leave = Effect.fn("Tenement.leave")((atLast: Effect.Effect<void>) =>
+        Effect.uninterruptibleMask((restore) =>
+          Effect.gen(function*() {
+            yield* restore(reshaping.take(1))
+            const refused = shuttingDown ? Effect.fail(new ShuttingDown()) : Effect.void
+            // What cannot be written down cannot be taken over either.
+            yield* Effect.zipRight(refused, store.flushed).pipe(Effect.onError(() => reshaping.release(1)))
+            leaving = true
+            yield* atLast
+            yield* notice("info", "supervisor makes way for another")
+            yield* tree.leave
+            yield* store.seal
+          })
+        )
+      )
 
       return Tenement.of({
         list: Effect.map(views, ({ all }) => all),
@@ -313,7 +352,8 @@ export const layerStopped = (
         boot: reshaping.withPermits(1)(
           Effect.uninterruptible(Effect.suspend(() => shuttingDown ? Effect.void : tree.boot))
         ),
-        shutdown,
+        shutdown: orNever(shutdown),
+        leave,
         attach: tree.attach,
         config: tree.config,
         reload,
@@ -323,7 +363,13 @@ export const layerStopped = (
             metrics.answered(request)
             seen(request.instance)
           },
-          refused: metrics.refused
+          arrive: (name) =>
+            Effect.flatMap(
+              Effect.orElseSucceed(Effect.zipRight(open, Effect.map(find(name), ({ arrival }) => arrival)), () => gone),
+              (arrival) => arrival
+            ),
+          refused: metrics.refused,
+          logged: metrics.logged
         },
         metrics: Effect.flatMap(
           views,

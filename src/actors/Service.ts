@@ -13,6 +13,7 @@ import { unlimited } from "../domain/Intensity.ts"
 import { type GroupName, type InstanceId, type InstanceName, instanceName, type ServiceName } from "../domain/Names.ts"
 import type { Saved } from "../domain/Saved.ts"
 import { Events } from "../layers/Events.ts"
+import { Metrics } from "../layers/Metrics.ts"
 import type { Backend } from "./Backend.ts"
 import { close } from "./Close.ts"
 import type { ActorLost } from "./Errors.ts"
@@ -88,6 +89,7 @@ const pacing = () => {
  */
 export const make = Effect.fnUntraced(function*(options: Options) {
   const events = yield* Events
+  const metrics = yield* Metrics
   // Made before the supervisor, so closed after it: no actor is left to miss its mailbox.
   const scope = yield* Scope.fork(yield* Effect.scope, { _tag: "Sequential" })
   const context = yield* Effect.context<Needs>()
@@ -154,6 +156,7 @@ export const make = Effect.fnUntraced(function*(options: Options) {
         yield* supervisor.remove(found.instance.name)
         yield* close(found.scope)
         yield* InstanceRecord.forget(found.instance.name)
+        yield* Effect.all([events.forget(found.instance.name), metrics.forget(found.instance.name)], { discard: true })
       }).pipe(Effect.uninterruptible, Effect.provide(context)),
     reconfigure: (nextConfig, nextGroup) =>
       Effect.suspend(() => {

@@ -25,52 +25,59 @@ export class StartSlots extends Context.Tag("tenement/actors/StartSlots")<StartS
 const longest = "1 second"
 
 /**
+ * All of them are free.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (slots: number): Context.Tag.Service<StartSlots> => {
+  let free = slots
+  // In order of arrival. Effect's semaphore wakes everyone who waits at each release, and here may wait a thousand.
+  const waiting = new Set<Deferred.Deferred<void>>()
+
+  const give = Effect.suspend((): Effect.Effect<unknown> => {
+    const [next] = waiting
+    if (next === undefined) {
+      free++
+      return Effect.void
+    }
+    waiting.delete(next)
+    return Deferred.succeed(next, undefined)
+  })
+
+  const take = Effect.suspend(() => {
+    if (free > 0) {
+      free--
+      return Effect.void
+    }
+    const turn = Deferred.unsafeMake<void>(FiberId.none)
+    waiting.add(turn)
+    // Whoever gives up after it was given a slot hands it on.
+    return Deferred.await(turn).pipe(
+      Effect.interruptible,
+      Effect.onInterrupt(() => waiting.delete(turn) ? Effect.void : give)
+    )
+  })
+
+  return {
+    take: Effect.uninterruptible(Effect.gen(function*() {
+      const scope = yield* Effect.scope
+      yield* take
+      let held = true
+      const release = Effect.suspend(() => {
+        if (!held) return Effect.void
+        held = false
+        return Effect.asVoid(give)
+      })
+      yield* Scope.addFinalizer(scope, release)
+      yield* release.pipe(Effect.delay(longest), Effect.interruptible, Effect.forkIn(scope))
+      return release
+    }))
+  }
+}
+
+/**
  * @since 0.1.0
  * @category layers
  */
-export const layer = (slots: number): Layer.Layer<StartSlots> =>
-  Layer.sync(StartSlots, () => {
-    let free = slots
-    // In order of arrival. Effect's semaphore wakes everyone who waits at each release, and here may wait a thousand.
-    const waiting = new Set<Deferred.Deferred<void>>()
-
-    const give = Effect.suspend((): Effect.Effect<unknown> => {
-      const [next] = waiting
-      if (next === undefined) {
-        free++
-        return Effect.void
-      }
-      waiting.delete(next)
-      return Deferred.succeed(next, undefined)
-    })
-
-    const take = Effect.suspend(() => {
-      if (free > 0) {
-        free--
-        return Effect.void
-      }
-      const turn = Deferred.unsafeMake<void>(FiberId.none)
-      waiting.add(turn)
-      // Whoever gives up after it was given a slot hands it on.
-      return Deferred.await(turn).pipe(
-        Effect.interruptible,
-        Effect.onInterrupt(() => waiting.delete(turn) ? Effect.void : give)
-      )
-    })
-
-    return {
-      take: Effect.uninterruptible(Effect.gen(function*() {
-        const scope = yield* Effect.scope
-        yield* take
-        let held = true
-        const release = Effect.suspend(() => {
-          if (!held) return Effect.void
-          held = false
-          return Effect.asVoid(give)
-        })
-        yield* Scope.addFinalizer(scope, release)
-        yield* release.pipe(Effect.delay(longest), Effect.interruptible, Effect.forkIn(scope))
-        return release
-      }))
-    }
-  })
+export const layer = (slots: number): Layer.Layer<StartSlots> => Layer.sync(StartSlots, () => make(slots))

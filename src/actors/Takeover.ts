@@ -24,6 +24,7 @@ import { type InstanceMemory, runOf, tell } from "./InstanceMemory.ts"
 import type { Inheritance } from "./InstanceRecord.ts"
 import * as InstanceRun from "./InstanceRun.ts"
 import { now } from "./Now.ts"
+import * as Wakes from "./Wakes.ts"
 
 const isReason = Schema.is(ExitReason)
 
@@ -34,7 +35,9 @@ const isReason = Schema.is(ExitReason)
  * @category combinators
  */
 export const hasRun = ({ phase }: InstanceState): boolean =>
-  phase._tag === "Starting" || phase._tag === "Up" || (phase._tag === "Ending" && phase.run !== null)
+  // A supervisor that made way may have launched it and not come to say so.
+  phase._tag === "Launching" || phase._tag === "Starting" || phase._tag === "Up" ||
+  (phase._tag === "Ending" && phase.run !== null)
 
 /**
  * All runs of it that there are, or were until a moment ago: the one that serves, and those beside it.
@@ -108,6 +111,7 @@ export const takeOver = Effect.fnUntraced(function*(memory: InstanceMemory, save
   if (state.wanted === "stopped" && !isSettled(state)) {
     yield* tell(memory, { _tag: "Stop", cause: { _tag: "Person", verb: "stop" } }, null)
   }
+  if (Wakes.sleepsInVain(memory)) yield* tell(memory, Wakes.forGood, null)
   const runs = runsOf(saved)
   if (runs.length === 0) return
   const log = yield* openLog(memory)
@@ -117,7 +121,10 @@ export const takeOver = Effect.fnUntraced(function*(memory: InstanceMemory, save
   // Oldest first: what the newest prints is what the log goes on with.
   memory.runs = yield* Effect.forEach(
     [...runs].sort((a, b) => a.incarnation - b.incarnation),
-    (run) => InstanceRun.adopt({ name, settings, readiness, log }, run, memory.scope)
+    (run, index) => {
+      const unfinished = index === runs.length - 1 ? saved.unfinished : undefined
+      return InstanceRun.adopt({ name, settings, readiness, log, unfinished }, run, memory.scope)
+    }
   )
   const adopted = runOf(memory)
   if (adopted === null) return

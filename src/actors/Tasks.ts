@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
 import * as Scope from "effect/Scope"
+import { close } from "./Close.ts"
 
 /**
  * One go of a task. What a task tells its actor carries it: once the task was cancelled or replaced, also by one of the
@@ -35,6 +36,8 @@ export interface Tasks<Name> {
   /** Whether a task of that name was begun and not cancelled. It may have come to its end. */
   readonly has: (name: Name) => boolean
   readonly isCurrent: (ticket: Ticket<Name>) => boolean
+  /** Ends all of them, and waits; none is begun any more. What it gives tells of a ticket whether it was current. */
+  readonly end: Effect.Effect<(ticket: Ticket<Name>) => boolean>
 }
 
 /**
@@ -80,6 +83,10 @@ export const make = Effect.fnUntraced(function*<Name>(onDefect: (cause: Cause.Ca
     start: (name, task) => startSurely(name, (ticket) => Effect.interruptible(task(ticket))),
     cancel,
     has: (name) => tickets.has(name),
+    end: Effect.suspend(() => {
+      const current = new Set(tickets.values())
+      return Effect.as(close(scope), (ticket: Ticket<Name>) => current.has(ticket))
+    }),
     isCurrent: (ticket) => tickets.get(ticket.task) === ticket
   }
   return tasks

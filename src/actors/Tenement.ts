@@ -25,6 +25,7 @@ import type {
   ActorLost,
   Busy,
   DataLeft,
+  HandedOver,
   NoSuchInstance,
   NoSuchService,
   NotReady,
@@ -41,7 +42,7 @@ import type { Traffic } from "./Traffic.ts"
  * @since 0.1.0
  * @category errors
  */
-export type ChangeFailed = NoSuchInstance | NotReady | Busy | ActorLost | ShuttingDown | StoreFailed
+export type ChangeFailed = NoSuchInstance | NotReady | Busy | ActorLost | ShuttingDown | HandedOver | StoreFailed
 
 /**
  * A version to be brought up as an instance of a service: `argv` in the place of the file's command, `null` for that one;
@@ -105,6 +106,12 @@ export class Tenement extends Context.Tag("tenement/actors/Tenement")<Tenement, 
    * for any longer. Happens by itself when the layer is released, and once.
    */
   readonly shutdown: Effect.Effect<ReadonlyArray<InstanceName>>
+  /**
+   * Another supervisor takes over: every actor comes to rest where it is, that is written down, and nothing is done any
+   * more; instances go on, and are not stopped when the layer is released. `atLast` is done when no change of the tree is
+   * under way. What fails before that has changed nothing.
+   */
+  readonly leave: (atLast: Effect.Effect<void>) => Effect.Effect<void, ShuttingDown | StoreFailed>
   /** Puts an actor of the supervisor's own under the tree's `system`, beside the services. */
   readonly attach: (actor: ChildSpec) => Effect.Effect<void>
   readonly config: Effect.Effect<TenementConfig>
@@ -115,7 +122,7 @@ export class Tenement extends Context.Tag("tenement/actors/Tenement")<Tenement, 
   readonly reload: (
     next: TenementConfig,
     options: { readonly dryRun: boolean }
-  ) => Effect.Effect<ReloadPlan, ConfigInvalid | ReloadRefused | ShuttingDown | StoreFailed>
+  ) => Effect.Effect<ReloadPlan, ConfigInvalid | ReloadRefused | ShuttingDown | HandedOver | StoreFailed>
   readonly traffic: Traffic
   /** The Prometheus exposition text. */
   readonly metrics: Effect.Effect<{ readonly contentType: string; readonly body: string }>

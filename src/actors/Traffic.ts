@@ -3,14 +3,16 @@
  *
  * @since 0.1.0
  */
+import type * as Effect from "effect/Effect"
 import type { TenementConfig } from "../domain/Config.ts"
-import type { InstanceId, ServiceName } from "../domain/Names.ts"
+import type { InstanceId, InstanceName, ServiceName } from "../domain/Names.ts"
 import type { Metrics } from "../layers/Metrics.ts"
+import type { Arrival } from "./Arrivals.ts"
 import type { Backend } from "./Backend.ts"
 
 /**
  * Plain functions, for they are called in the middle of each request: there, a fiber for each would cost more than the
- * request itself.
+ * request itself. Only `arrive` takes time.
  *
  * @since 0.1.0
  * @category models
@@ -21,5 +23,8 @@ export interface Traffic {
   readonly backends: (service: ServiceName, id: InstanceId | null) => ReadonlyArray<Backend>
   /** Counts it, and takes it as a sign that its instance is in use. */
   readonly answered: Metrics["Type"]["answered"]
+  /** Waits until the instance serves, within bounds; if it sleeps, it wakes. */
+  readonly arrive: (instance: InstanceName) => Effect.Effect<Arrival>
   readonly refused: Metrics["Type"]["refused"]
+  readonly logged: Metrics["Type"]["logged"]
 }

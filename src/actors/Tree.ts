@@ -31,6 +31,9 @@ import type { Traffic } from "./Traffic.ts"
 /** What the end of those takes that an earlier supervisor has left and nobody wants, a kill included. */
 const orphanTimeMs = 20_000
 
+/** What an actor may take to leave its instance: a launch that it is at comes to its end. */
+const leaveTimeMs = 15_000
+
 /** What a kill may take before a shutdown goes on without it. */
 const killTimeMs = 10_000
 
@@ -52,6 +55,8 @@ export interface Tree {
   readonly boot: Effect.Effect<void>
   /** Stops everything, in reverse dependency order. Gives who could not be stopped. */
   readonly shutdown: Effect.Effect<ReadonlyArray<InstanceName>>
+  /** Another supervisor takes over: everything is written down as it is, and nothing is done any more. */
+  readonly leave: Effect.Effect<void>
   /**
    * Goes over to another configuration. What it gives waits until all that was started has settled, and tells what went
    * wrong.
@@ -192,6 +197,15 @@ export const make = Effect.fn("Tree.make")(function*(options: {
       if (isUp && left.length === 0) yield* InstanceRecord.stoppedAll
       return left
     }).pipe(Effect.provide(context)),
+
+    leave: Effect.gen(function*() {
+      for (const group of branches.groups()) yield* group.release
+      const instances = (yield* Effect.forEach(branches.services(), ({ instances }) => instances)).flat()
+      yield* Effect.forEach(instances, ({ leave }) => bounded(leave, leaveTimeMs), {
+        concurrency: "unbounded",
+        discard: true
+      })
+    }),
 
     adopt: (next, diff) =>
       Effect.gen(function*() {

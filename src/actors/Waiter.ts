@@ -56,6 +56,7 @@ export const verdict = (waiter: Waiter, state: InstanceState, beside: Beside, no
   }
   switch (phase._tag) {
     case "Up":
+    case "Sleeping":
     case "Completed":
       return done(waiter, forced)
     case "Failed":

@@ -31,6 +31,7 @@ import * as Help from "./Help.ts"
 import { init } from "./init.ts"
 import { install } from "./install.ts"
 import { logs } from "./logs.ts"
+import { nginx } from "./nginx.ts"
 import { conclude } from "./Outcome.ts"
 import { ps } from "./ps.ts"
 import { reload } from "./reload.ts"
@@ -41,6 +42,7 @@ import { ofProcess, print, Session } from "./Session.ts"
 import { spawn } from "./spawn.ts"
 import * as Token from "./token.ts"
 import { tree } from "./tree.ts"
+import { upgrade } from "./upgrade.ts"
 import { weight } from "./weight.ts"
 import { why } from "./why.ts"
 
@@ -81,7 +83,9 @@ const commands = [
   Config.config,
   doctor,
   reload,
+  upgrade,
   Token.token,
+  nginx,
   install
 ] as const
 

@@ -20,16 +20,20 @@ export const serve = Command.make(
   {
     check: Options.boolean("check").pipe(
       Options.withDescription("checks the file as config check does, and starts nothing")
+    ),
+    handover: Options.boolean("handover").pipe(
+      Options.withDescription("takes the place of the supervisor that runs, if one does; no instance is restarted")
     )
   },
-  Effect.fnUntraced(function*({ check }) {
-    if (!check) return yield* serving
+  Effect.fnUntraced(function*({ check, handover }) {
+    if (!check) return yield* serving({ handover })
     const config = yield* Configuration.load
     yield* warn(config)
     yield* print([`${config.file}: ok`])
   })
 ).pipe(
   Command.withDescription(
-    "The supervisor, in the foreground. SIGTERM and SIGINT stop everything in order, SIGHUP reloads."
+    "The supervisor, in the foreground. SIGTERM and SIGINT stop everything in order, SIGHUP reloads, and SIGUSR2 ends it alone: " +
+      "instances go on, and the next one takes them over."
   )
 )

@@ -35,7 +35,6 @@ const leaveOut = "leave it out"
  */
 export const inService: ReadonlyArray<Row> = [
   { key: "socket_activation", except: [false], instead: leaveOut },
-  { key: "idle_timeout", except: [0], instead: leaveOut },
   { key: "schedule", instead: leaveOut }
 ]
 

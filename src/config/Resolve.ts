@@ -36,6 +36,7 @@ export const settings = (
     runDir: path(table.run_dir) ?? Host.runDir(socket),
     listen: table.listen,
     domain: table.domain,
+    syslog: table.syslog,
     startConcurrency: table.start_concurrency ?? 2 * host.cores,
     cgroupRoot: table.cgroup_root ?? null,
     logMaxBytes: Math.round(table.log_max_mb * 1024 ** 2),
@@ -115,6 +116,7 @@ export const service = (
     pidsLimit: table.pids_limit ?? null,
     restartMode: table.restart_mode,
     drainTimeoutMs: table.drain_timeout,
+    idleTimeoutMs: table.idle_timeout,
     weight: table.weight
   }
 }

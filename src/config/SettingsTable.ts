@@ -38,6 +38,12 @@ const settingsKeys = {
     "localhost",
     "A name of this machine, as localhost is. The gateway serves {service}.{domain} and {id}.{service}.{domain}."
   ),
+  syslog: key(
+    Values.syslog,
+    "off",
+    "Where nginx tells of the requests that it served from the sockets, so that they are counted: an address of loopback, " +
+      "\"127.0.0.1:5514\", or \"off\". `tenement nginx` prints the file that tells them."
+  ),
   health_check_interval: key(
     seconds(least.healthInterval),
     10,

@@ -72,20 +72,28 @@ export const restarts = readAs(
 
 const hostAndPort = /^(?:\[([0-9a-fA-F:.]+)\]|([A-Za-z0-9.-]+)):(\d{1,5})$/
 
+const place = (allowed: string, accepts: (host: string, port: number) => boolean) =>
+  readAs(
+    Schema.String,
+    Schema.NullOr(Schema.Struct({ host: Schema.String, port: Schema.Number })),
+    allowed,
+    (value) => {
+      if (value === "off") return Option.some(null)
+      const [, six, four, digits] = hostAndPort.exec(value) ?? []
+      const host = six ?? four
+      const port = Number(digits)
+      return host === undefined || port > 65535 || !accepts(host, port) ? Option.none() : Option.some({ host, port })
+    },
+    (at) => at === null ? "off" : `${at.host.includes(":") ? `[${at.host}]` : at.host}:${at.port}`
+  )
+
 /** Where to listen; `null` for `"off"`. */
-export const listen = readAs(
-  Schema.String,
-  Schema.NullOr(Schema.Struct({ host: Schema.String, port: Schema.Number })),
-  "HOST:PORT (\"127.0.0.1:8000\", \"[::1]:8000\") or \"off\"",
-  (value) => {
-    if (value === "off") return Option.some(null)
-    const [, six, host, port] = hostAndPort.exec(value) ?? []
-    const address = six ?? host
-    return address === undefined || Number(port) > 65535
-      ? Option.none()
-      : Option.some({ host: address, port: Number(port) })
-  },
-  (at) => at === null ? "off" : `${at.host.includes(":") ? `[${at.host}]` : at.host}:${at.port}`
+export const listen = place("HOST:PORT (\"127.0.0.1:8000\", \"[::1]:8000\") or \"off\"", () => true)
+
+/** Where to be told of requests, by whoever can reach it. nginx has to know the port, so it is not left open. */
+export const syslog = place(
+  "a port of loopback (\"127.0.0.1:5514\", \"[::1]:5514\") or \"off\"",
+  (host, port) => /^(127\.\d{1,3}\.\d{1,3}\.\d{1,3}|::1)$/.test(host) && port > 0
 )
 
 /** Permission bits, in octal as `chmod` takes them. */

@@ -37,6 +37,8 @@ const LogsFailed = Errors.onWire(LayerErrors.LogsFailed, 500)
 const DataLeft = Errors.onWire(Refusals.DataLeft, 500)
 const StoreFailed = Errors.onWire(LayerErrors.StoreFailed, 507)
 const ShuttingDown = Errors.onWire(Refusals.ShuttingDown, 503)
+const HandedOver = Errors.onWire(Refusals.HandedOver, 503)
+const NotReplaced = Errors.onWire(Errors.NotReplaced, 409)
 
 /**
  * Asked of whoever comes in over TCP. The control socket asks nothing: who may open the file may do everything.
@@ -77,6 +79,7 @@ export const StreamFailure = Schema.Union(
   LogsFailed,
   NoSuchInstance,
   ShuttingDown,
+  HandedOver,
   Errors.onWire(Errors.InternalError, 500)
 )
 /** @since 0.1.0 */
@@ -135,6 +138,33 @@ export const Weigh = Schema.Struct({ weight: Schema.NullOr(Rules.weight) }).anno
   identifier: "Weigh",
   parseOptions: { onExcessProperty: "error" }
 })
+
+/**
+ * What `POST /api/upgrade` takes. `command` are the words that start the other supervisor, up to its own `serve`; without,
+ * it is started as this one was.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const Upgrade = Schema.Struct({
+  command: Schema.optional(Schema.NonEmptyArray(Schema.NonEmptyString)),
+  /** Until it is ready to take over. */
+  timeoutSeconds: Schema.optional(Schema.Number.pipe(Schema.between(0.1, 3600)))
+}).annotations({ identifier: "Upgrade", parseOptions: { onExcessProperty: "error" } })
+
+const Incumbent = Schema.Struct({ pid: Schema.Int, version: Schema.String })
+
+/**
+ * Who is in charge now, and who was.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const Succession = Schema.Struct({ now: Incumbent, before: Incumbent }).annotations({
+  identifier: "Succession"
+})
+/** @since 0.1.0 */
+export type Succession = typeof Succession.Type
 
 const ByName = Schema.Struct({ name: InstanceName })
 
@@ -213,7 +243,7 @@ const instances = HttpApiGroup.make("instances")
     HttpApiEndpoint.get("logs", "/:name/logs").setPath(ByName).setUrlParams(Queries.Selection).addSuccess(EventStream)
       .addError(NoSuchInstance).addError(LogsFailed).annotateContext(streaming("LogLine"))
   )
-  .addError(Busy).addError(ActorLost).addError(ShuttingDown).addError(StoreFailed)
+  .addError(Busy).addError(ActorLost).addError(ShuttingDown).addError(HandedOver).addError(StoreFailed)
   .prefix("/api/instances")
   .middleware(Authorization)
 
@@ -229,7 +259,7 @@ const tree = HttpApiGroup.make("tree")
   .add(
     HttpApiEndpoint.post("deploy", "/deploy").setPayload(Deploy).addSuccess(Views.Outcome)
       .addError(ConfigInvalid).addError(NoSuchService).addError(NoSuchInstance).addError(NotReady)
-      .addError(Busy).addError(ActorLost).addError(ShuttingDown).addError(StoreFailed)
+      .addError(Busy).addError(ActorLost).addError(ShuttingDown).addError(HandedOver).addError(StoreFailed)
       .annotateContext(describing(
         "Starts a version next to the others and moves traffic to it when it is ready; one that is not is removed"
       ))
@@ -239,7 +269,27 @@ const tree = HttpApiGroup.make("tree")
   .add(
     HttpApiEndpoint.post("reload", "/reload").setUrlParams(Queries.Reload).addSuccess(Views.ReloadPlan)
       .addError(ConfigInvalid).addError(ConfigNotFound).addError(ReloadRefused).addError(ShuttingDown)
-      .addError(StoreFailed)
+      .addError(HandedOver).addError(StoreFailed)
+  )
+  .add(
+    HttpApiEndpoint.post("upgrade", "/upgrade").setPayload(Upgrade).addSuccess(Succession)
+      .addError(NotReplaced).addError(ShuttingDown).addError(HandedOver).addError(StoreFailed)
+      .annotateContext(
+        describing(
+          "Puts another supervisor in the place of this one, and answers when it is in charge; instances go on. " +
+            "Over the control socket alone"
+        )
+      )
+  )
+  .add(
+    HttpApiEndpoint.post("leave", "/leave").addSuccess(Schema.Struct({ pid: Schema.Int }))
+      .addError(NotReplaced).addError(ShuttingDown).addError(HandedOver).addError(StoreFailed)
+      .annotateContext(
+        describing(
+          "The supervisor ends, and leaves its instances to the next one, which may begin when this is answered. " +
+            "Over the control socket alone"
+        )
+      )
   )
   .add(HttpApiEndpoint.get("openapi", "/openapi.json").addSuccess(Schema.Unknown))
   .prefix("/api")

@@ -116,6 +116,18 @@ export class NotJson extends Schema.TaggedError<NotJson>()("NotJson", {}) {
 }
 
 /**
+ * No other supervisor took the place of this one, which goes on as it was.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class NotReplaced extends Schema.TaggedError<NotReplaced>()("NotReplaced", { reason: Schema.String }) {
+  override get message() {
+    return `the supervisor goes on as it was: ${this.reason}`
+  }
+}
+
+/**
  * A defect: a bug of tenement, told in full in its own log and nowhere else.
  *
  * @since 0.1.0

@@ -12,7 +12,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
-import type { ShuttingDown } from "../actors/Errors.ts"
+import type { HandedOver, ShuttingDown } from "../actors/Errors.ts"
 import { StreamFailure } from "./Api.ts"
 import { InternalError } from "./Errors.ts"
 import * as Sse from "./Sse.ts"
@@ -24,7 +24,7 @@ import * as Sse from "./Sse.ts"
  * @category tags
  */
 export class Closing
-  extends Context.Tag("tenement/control/Closing")<Closing, Deferred.Deferred<never, ShuttingDown>>()
+  extends Context.Tag("tenement/control/Closing")<Closing, Deferred.Deferred<never, ShuttingDown | HandedOver>>()
 {}
 
 /**

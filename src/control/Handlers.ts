@@ -18,14 +18,16 @@ import { Tenement } from "../actors/Tenement.ts"
 import { defaultId, type InstanceName } from "../domain/Names.ts"
 import type { EventRecord, LogLine } from "../domain/Views.ts"
 import { matches } from "../internal/pattern.ts"
-import { Api, Deploy, Spawn, Weigh } from "./Api.ts"
+import { Transport } from "./Access.ts"
+import { Api, Deploy, Spawn, Upgrade, Weigh } from "./Api.ts"
 import { Body } from "./Body.ts"
 import { ConfigSource } from "./ConfigSource.ts"
 import * as ConfigView from "./ConfigView.ts"
-import { BadRequest } from "./Errors.ts"
+import { BadRequest, NotReplaced } from "./Errors.ts"
 import * as Follow from "./Follow.ts"
 import { badRequest } from "./Middleware.ts"
 import { type Selection, sinceMillis } from "./Queries.ts"
+import { Replacement } from "./Replacement.ts"
 import * as Sse from "./Sse.ts"
 
 const supervisor = (version: string) =>
@@ -131,6 +133,13 @@ const bodyAs = <A, I>(schema: Schema.Schema<A, I>) => {
 const spawnBody = bodyAs(Spawn)
 const deployBody = bodyAs(Deploy)
 const weighBody = bodyAs(Weigh)
+const upgradeBody = bodyAs(Upgrade)
+
+/** Who holds a token may do everything with instances; which program is the supervisor is not theirs to say. */
+const overSocket = Effect.flatMap(Transport, (transport) =>
+  transport === "socket"
+    ? Effect.void
+    : new NotReplaced({ reason: "this can be asked over the control socket alone" }))
 
 const instances = HttpApiBuilder.group(Api, "instances", (handlers) =>
   Effect.gen(function*() {
@@ -162,6 +171,7 @@ const tree = HttpApiBuilder.group(Api, "tree", (handlers) =>
   Effect.gen(function*() {
     const tenement = yield* Tenement
     const source = yield* ConfigSource
+    const replacement = yield* Replacement
     return handlers
       .handleRaw("logs", ({ urlParams: { instance, ...selection } }) => logs(instance ?? [], selection))
       .handleRaw("events", ({ urlParams }) => events(urlParams))
@@ -175,10 +185,11 @@ const tree = HttpApiBuilder.group(Api, "tree", (handlers) =>
       .handle("reload", ({ urlParams }) =>
         Effect.flatMap(source.load, (next) =>
           tenement.reload(next, { dryRun: urlParams.dryRun ?? false })))
-      .handle("openapi", () =>
-        Effect.sync(() =>
-          OpenApi.fromApi(Api)
-        ))
+      .handleRaw("upgrade", () =>
+        Effect.zipRight(overSocket, Effect.flatMap(upgradeBody, replacement.upgrade)))
+      .handle("leave", () =>
+        Effect.zipRight(overSocket, Effect.as(replacement.leave, { pid: process.pid })))
+      .handle("openapi", () => Effect.sync(() => OpenApi.fromApi(Api)))
   }))
 
 /**

@@ -50,11 +50,14 @@ const failed = (key: "socket" | "listen", where: string) => (error: unknown) => 
   })
 }
 
-const listen = (server: Net.Server, options: Net.ListenOptions, explain: (error: unknown) => ListenFailed) =>
+/** Node takes a descriptor, which its types do not say. */
+type Place = Net.ListenOptions | { readonly fd: number }
+
+const listen = (server: Net.Server, options: Place, explain: (error: unknown) => ListenFailed) =>
   Effect.async<void, ListenFailed>((resume) => {
     const onError = (error: Error) => resume(Effect.fail(explain(error)))
     server.once("error", onError)
-    server.listen(options, () => {
+    server.listen(options as Net.ListenOptions, () => {
       server.off("error", onError)
       resume(Effect.void)
     })
@@ -103,14 +106,33 @@ const bind = (server: Net.Server, path: string) =>
   }).pipe(Effect.scoped)
 
 /**
- * Opens the control socket: mode 0600 from its first moment whatever the umask, in a folder that is made 0700 if there
+ * Opens the control socket, or goes on with the one that an earlier supervisor has opened: mode 0600 from its first moment whatever the umask, in a folder that is made 0700 if there
  * is none. For root, the folder must be one where nobody else can exchange it. A socket that nobody listens on any more is replaced; anything else in its place is left alone. When the
- * scope closes the socket is taken away, if it is still ours.
+ * scope closes the socket is taken away, if it is still ours; what this gives does so before.
  *
  * @since 0.1.0
  * @category constructors
  */
-export const openSocket = Effect.fn("Listeners.openSocket")(function*(server: Net.Server, path: string) {
+export const openSocket = Effect.fn("Listeners.openSocket")(function*(
+  server: Net.Server,
+  path: string,
+  inherited: number | null = null
+) {
+  const { dev, ino } = inherited === null
+    ? yield* openAnew(server, path)
+    : yield* Effect.zipRight(
+      listen(server, { fd: inherited }, failed("socket", path)),
+      attempt(path, () => Fs.lstatSync(path))
+    )
+  const remove = Effect.sync(() => {
+    const found = Fs.lstatSync(path, { throwIfNoEntry: false })
+    if (found?.dev === dev && found.ino === ino) Fs.unlinkSync(path)
+  })
+  yield* Effect.addFinalizer(() => remove)
+  return remove
+})
+
+const openAnew = Effect.fnUntraced(function*(server: Net.Server, path: string) {
   const place = yield* attempt(path, () => {
     Fs.mkdirSync(Path.dirname(path), { recursive: true, mode: 0o700 })
     const found = Fs.lstatSync(path, { throwIfNoEntry: false })
@@ -133,24 +155,22 @@ export const openSocket = Effect.fn("Listeners.openSocket")(function*(server: Ne
       code: "EADDRINUSE"
     })
   }
-  const { dev, ino } = yield* bind(server, path)
-  yield* Effect.addFinalizer(() =>
-    Effect.sync(() => {
-      const found = Fs.lstatSync(path, { throwIfNoEntry: false })
-      if (found?.dev === dev && found.ino === ino) Fs.unlinkSync(path)
-    })
-  )
+  return yield* bind(server, path)
 })
 
 /**
- * Listens on TCP.
+ * Listens on TCP: on the socket of an earlier supervisor, if this one has inherited it.
  *
  * @since 0.1.0
  * @category constructors
  */
 export const openTcp = Effect.fn("Listeners.openTcp")(
-  function*(server: Net.Server, { host, port }: { readonly host: string; readonly port: number }) {
-    yield* listen(server, { host, port }, failed("listen", `${host}:${port}`))
+  function*(
+    server: Net.Server,
+    { host, port }: { readonly host: string; readonly port: number },
+    inherited: number | null = null
+  ) {
+    yield* listen(server, inherited === null ? { host, port } : { fd: inherited }, failed("listen", `${host}:${port}`))
     const address = server.address()
     return { host, port: typeof address === "object" && address !== null ? address.port : port }
   }

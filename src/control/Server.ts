@@ -13,12 +13,13 @@ import * as FiberSet from "effect/FiberSet"
 import * as Layer from "effect/Layer"
 import * as Http from "node:http"
 import type * as Net from "node:net"
-import { ShuttingDown } from "../actors/Errors.ts"
+import { HandedOver, ShuttingDown } from "../actors/Errors.ts"
 import type { Tenement } from "../actors/Tenement.ts"
 import { bounded } from "../internal/bounded.ts"
 import * as Access from "./Access.ts"
 import { Api } from "./Api.ts"
 import type { ConfigSource } from "./ConfigSource.ts"
+import * as Door from "./Door.ts"
 import { Closing } from "./Follow.ts"
 import * as Handlers from "./Handlers.ts"
 import * as Listeners from "./Listeners.ts"
@@ -44,6 +45,8 @@ export interface Options {
   readonly ready?: Effect.Effect<void>
   /** Who gets the requests over TCP first, and hands on those that are the API's. */
   readonly front?: Front
+  /** Listening sockets that an earlier supervisor has left to this one. */
+  readonly inherited?: ReadonlyMap<Door.DoorName, number>
 }
 
 /**
@@ -57,6 +60,8 @@ export type Front = (own: Http.RequestListener) => {
   readonly upgrade: (request: Http.IncomingMessage, socket: Net.Socket, head: Buffer) => void
   /** Each connection, before Node's server has it; `toNode` gives it that. */
   readonly connection: (socket: Net.Socket, toNode: (socket: Net.Socket) => void) => void
+  /** From now on each connection that Node's server does not have goes to `keep`, unread, once no request is on it. */
+  readonly hold: (keep: (socket: Net.Socket) => void) => void
 }
 
 /**
@@ -68,6 +73,11 @@ export type Front = (own: Http.RequestListener) => {
 export class Server extends Context.Tag("tenement/control/Server")<Server, {
   readonly socket: string
   readonly listen: { readonly host: string; readonly port: number } | null
+  readonly doors: ReadonlyArray<Door.Door>
+  /** Takes the control socket's path away: nobody is to be found there. */
+  readonly removeSocket: Effect.Effect<void>
+  /** Ends streams that have no end of their own: another supervisor goes on with them. */
+  readonly endStreams: Effect.Effect<void>
 }>() {}
 
 /** Connections over TCP at once: anybody can open them, and each takes a file descriptor. */
@@ -145,8 +155,10 @@ const make = (options: Options) =>
     const over = (transport: "socket" | "tcp") =>
       NodeHttpServer.makeHandler(Effect.provideService(app, Access.Transport, transport))
 
+    const inherited = (door: Door.DoorName) => options.inherited?.get(door) ?? null
     const local = yield* makeServer(trusting, yield* over("socket"))
-    yield* Listeners.openSocket(local, options.socket)
+    const control = Door.of("control", local)
+    const removeSocket = yield* Listeners.openSocket(local, options.socket, inherited("control"))
     const own = yield* over("tcp")
     const front = options.front?.(own)
     const remote = front === undefined
@@ -161,11 +173,20 @@ const make = (options: Options) =>
       }
       remote.removeAllListeners("connection").on("connection", (socket) => front.connection(socket, toNode))
     }
+    const door = Door.of("listen", remote, front?.hold)
     remote.maxConnections = maxStrangers
-    const listen = options.listen === null ? null : yield* Listeners.openTcp(remote, options.listen)
+    const listen = options.listen === null
+      ? null
+      : yield* Listeners.openTcp(remote, options.listen, inherited("listen"))
     // Before the servers, which wait for the streams that this ends.
     yield* Effect.addFinalizer(() => Deferred.fail(closing, new ShuttingDown()))
-    return Server.of({ socket: options.socket, listen })
+    return Server.of({
+      socket: options.socket,
+      listen,
+      doors: listen === null ? [control] : [control, door],
+      removeSocket,
+      endStreams: Deferred.fail(closing, new HandedOver())
+    })
   })
 
 /**

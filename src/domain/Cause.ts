@@ -44,6 +44,12 @@ export const Cause = Schema.Union(
   Schema.TaggedStruct("ProbeFailed", { detail: Schema.String, inARow: Schema.Int, limit: Schema.Int }),
   /** A probe passed again. */
   Schema.TaggedStruct("ProbePassed", { detail: Schema.String }),
+  /** No request, and no connection, for so long. */
+  Schema.TaggedStruct("Idle", { afterMs: Schema.Number }),
+  /** It slept, and a request came. */
+  Schema.TaggedStruct("Request", {}),
+  /** It slept, and an instance that depends on it is to start. */
+  Schema.TaggedStruct("Needed", { by: InstanceName }),
   /** The process ended. */
   Schema.TaggedStruct("Exited", { status: ExitStatus, reason: ExitReason, forced: Schema.Boolean }),
   /** The process could not be started; `code` is the errno name where there is one. */

@@ -90,6 +90,8 @@ export interface Settings {
   readonly runDir: string
   readonly listen: { readonly host: string; readonly port: number } | null
   readonly domain: string
+  /** Where nginx tells what it served, by datagrams; on loopback. */
+  readonly syslog: { readonly host: string; readonly port: number } | null
   readonly startConcurrency: number
   /** Where instances get their cgroups; `null` is the supervisor's own cgroup. */
   readonly cgroupRoot: string | null
@@ -156,6 +158,8 @@ export interface ServiceConfig extends Limits {
   readonly restartMode: RolloutMode
   /** How long a run that was replaced may take to finish what is open on it. */
   readonly drainTimeoutMs: number
+  /** Without use for so long, an instance is put to sleep; 0 is never. */
+  readonly idleTimeoutMs: number
   readonly weight: number
 }
 

@@ -37,6 +37,9 @@ export interface Key<A> {
 const seconds = (ms: number): number => ms / 1000
 const limit = (max: number): number | string => max === Infinity ? "unlimited" : max
 
+const listening = (at: Settings["listen"]): string =>
+  at === null ? "off" : `${at.host.includes(":") ? `[${at.host}]` : at.host}:${at.port}`
+
 const keysOf = <A>(effort: Effort, readers: Readonly<Record<string, (config: A) => Value>>): ReadonlyArray<Key<A>> =>
   Object.entries(readers).map(([name, read]) => ({ name, effort, read }))
 
@@ -50,11 +53,9 @@ export const settings: ReadonlyArray<Key<Settings>> = keysOf("restart", {
   data_dir: (s) => s.dataDir,
   socket: (s) => s.socket,
   run_dir: (s) => s.runDir,
-  listen: (s) =>
-    s.listen === null
-      ? "off"
-      : `${s.listen.host.includes(":") ? `[${s.listen.host}]` : s.listen.host}:${s.listen.port}`,
+  listen: (s) => listening(s.listen),
   domain: (s) => s.domain,
+  syslog: (s) => listening(s.syslog),
   start_concurrency: (s) => s.startConcurrency,
   cgroup_root: (s) => s.cgroupRoot,
   log_max_mb: (s) => s.logMaxBytes / 1024 ** 2,
@@ -103,6 +104,7 @@ export const service: ReadonlyArray<Key<ServiceConfig>> = [
     pids_limit: (s) => s.pidsLimit,
     restart_mode: (s) => s.restartMode,
     drain_timeout: (s) => seconds(s.drainTimeoutMs),
+    idle_timeout: (s) => seconds(s.idleTimeoutMs),
     weight: (s) => s.weight
   }),
   ...keysOf<ServiceConfig>("restart", {

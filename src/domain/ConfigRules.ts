@@ -171,7 +171,7 @@ export const settings = {
   cgroupRoot: orNull(cgroup),
   logMaxBytes: int(1024, 1024 ** 4),
   logKeep: int(0, 10_000)
-} satisfies Rules<Settings, Exclude<keyof Settings, "dataDir" | "socket" | "runDir" | "listen">>
+} satisfies Rules<Settings, Exclude<keyof Settings, "dataDir" | "socket" | "runDir" | "listen" | "syslog">>
 
 /**
  * Of `ServiceConfig`, as far as a value can be judged by itself.
@@ -210,6 +210,7 @@ export const service = {
   pidsLimit: orNull(pidsLimit),
   restartMode: literal(RolloutMode),
   drainTimeoutMs: milliseconds(),
+  idleTimeoutMs: milliseconds(),
   weight: int(0, 10_000)
 } satisfies Rules<
   ServiceConfig,

@@ -88,6 +88,12 @@ export const describeCause = (cause: Cause): string => {
       return `health check failed ${cause.inARow} of ${cause.limit} times in a row: ${cause.detail}`
     case "ProbePassed":
       return `health check passed again: ${cause.detail}`
+    case "Idle":
+      return `nobody used it for ${duration(cause.afterMs)} (idle_timeout)`
+    case "Request":
+      return "a request came for it"
+    case "Needed":
+      return `${cause.by} depends on it`
     case "Exited":
       return `it ${describeEnd(cause)}`
     case "LaunchFailed":

@@ -47,6 +47,8 @@ export type InstanceEvent =
     | { readonly _tag: "NotReadyYet"; readonly incarnation: number; readonly detail: string }
     | { readonly _tag: "Ready"; readonly incarnation: number; readonly by: string }
     | { readonly _tag: "Probed"; readonly incarnation: number; readonly healthy: boolean; readonly detail: string }
+    /** Nobody has used it for so long. */
+    | { readonly _tag: "Idle"; readonly incarnation: number; readonly afterMs: number }
     /** The main process ended. `stragglers`: something that it forked is alive. */
     | {
       readonly _tag: "Exited"
@@ -80,6 +82,9 @@ export type Command =
   | { readonly _tag: "StopReadiness"; readonly incarnation: number }
   | { readonly _tag: "StartProbes"; readonly incarnation: number }
   | { readonly _tag: "StopProbes"; readonly incarnation: number }
+  /** Tell when nobody has used it for the policy's time. */
+  | { readonly _tag: "WatchIdle"; readonly incarnation: number }
+  | { readonly _tag: "StopWatchingIdle"; readonly incarnation: number }
   | { readonly _tag: "Signal"; readonly incarnation: number; readonly signal: string }
   /** To everything that the main process left behind. */
   | { readonly _tag: "SignalTree"; readonly incarnation: number; readonly signal: string }
@@ -119,6 +124,8 @@ export interface Policy {
   readonly stopTimeoutMs: number
   /** How many failed probes in a row are too many; null without health checks. */
   readonly health: { readonly retries: number } | null
+  /** After so long without use it is put to sleep; 0 is never. */
+  readonly idleTimeoutMs: number
   readonly dependsOn: ReadonlyArray<ServiceName>
   readonly group: GroupName | null
   /** Whether a restart starts the next run first, and how long the one before may take to finish what is open. */

@@ -28,6 +28,7 @@ export interface Running {
  * - `start`: the next run, at once; somebody asked for a restart
  * - `retry`: what the restart policy says of a run that ended like this
  * - `fail`: nothing; it is given up, for this cause
+ * - `sleep`: nothing, until somebody needs it
  *
  * @since 0.1.0
  * @category models
@@ -37,6 +38,7 @@ export type Next =
   | { readonly _tag: "start"; readonly cause: Cause; readonly automatic: boolean }
   | { readonly _tag: "retry"; readonly reason: ExitReason; readonly cause: Cause }
   | { readonly _tag: "fail"; readonly cause: Cause }
+  | { readonly _tag: "sleep"; readonly cause: Cause }
 
 /**
  * How a process tree is brought to its end.
@@ -80,6 +82,8 @@ export type Phase =
   }
   /** Will be started again; `until` is null until the backoff schedule has said when. */
   | { readonly _tag: "Backoff"; readonly until: Instant | null; readonly delayMs: number }
+  /** Nobody used it: nothing runs until somebody needs it. */
+  | { readonly _tag: "Sleeping" }
   | { readonly _tag: "Completed" }
   | { readonly _tag: "Failed"; readonly cause: Cause }
 
@@ -156,7 +160,37 @@ export const isReady = (state: InstanceState): boolean => state.phase._tag === "
  * @category combinators
  */
 export const isSettled = (state: InstanceState): boolean =>
-  state.phase._tag === "Stopped" || state.phase._tag === "Completed" || state.phase._tag === "Failed"
+  state.phase._tag === "Stopped" || state.phase._tag === "Sleeping" || state.phase._tag === "Completed" ||
+  state.phase._tag === "Failed"
+
+/**
+ * Whether it sleeps, or is about to.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const isAsleep = ({ phase }: InstanceState): boolean =>
+  phase._tag === "Sleeping" || (phase._tag === "Ending" && phase.next._tag === "sleep")
+
+/**
+ * Whether it will serve before long without a failure in between, if somebody needs it.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const comes = (state: InstanceState): boolean => {
+  const { phase } = state
+  switch (phase._tag) {
+    case "Waiting":
+    case "Launching":
+    case "Starting":
+      return true
+    case "Ending":
+      return phase.next._tag === "start" || isAsleep(state)
+    default:
+      return isAsleep(state)
+  }
+}
 
 /**
  * How the outside sees a phase. `health` is the number of failed probes that make an instance unhealthy, `null`
@@ -185,6 +219,8 @@ export const label = (phase: Phase, health: { readonly retries: number } | null)
       return phase.shown
     case "Backoff":
       return "backoff"
+    case "Sleeping":
+      return "sleeping"
     case "Completed":
       return "completed"
     case "Failed":

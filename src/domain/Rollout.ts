@@ -72,6 +72,8 @@ export const decide = (policy: Policy, lives: Lives, event: InstanceEvent): Step
     return { main: state, beside: alone, commands }
   }
   if (event._tag === "Stop" || event._tag === "GiveUp") return onStop(policy, lives, event)
+  // Nobody is put to sleep while one run follows another.
+  if (event._tag === "Idle") return { ...lives, commands: [] }
   if (!("incarnation" in event) || event.incarnation === main.incarnation) return onMain(policy, lives, event)
   return event.incarnation === successor?.incarnation
     ? onSuccessor(policy, lives, successor, event)
@@ -245,6 +247,7 @@ const takeOver = (
     commands: [
       { _tag: "CancelTimer", incarnation, timer: "stable" },
       { _tag: "StopProbes", incarnation },
+      { _tag: "StopWatchingIdle", incarnation },
       { _tag: "ResetBackoff" },
       {
         _tag: "Publish",

@@ -6,7 +6,7 @@
 import * as Schema from "effect/Schema"
 import { Cause } from "./Cause.ts"
 import { ExitReason, ExitStatus } from "./Exit.ts"
-import type { InstanceState, Phase } from "./InstanceState.ts"
+import { type InstanceState, isAsleep, type Phase } from "./InstanceState.ts"
 import { type Instant, plus } from "./Instant.ts"
 import { ServiceName } from "./Names.ts"
 import { Overrides } from "./Overrides.ts"
@@ -19,7 +19,8 @@ const Next = Schema.Union(
   Schema.TaggedStruct("stop", { cause: Cause }),
   Schema.TaggedStruct("start", { cause: Cause, automatic: Schema.Boolean }),
   Schema.TaggedStruct("retry", { reason: ExitReason, cause: Cause }),
-  Schema.TaggedStruct("fail", { cause: Cause })
+  Schema.TaggedStruct("fail", { cause: Cause }),
+  Schema.TaggedStruct("sleep", { cause: Cause })
 )
 
 const PhaseSchema = Schema.Union(
@@ -36,6 +37,7 @@ const PhaseSchema = Schema.Union(
     next: Next
   }),
   Schema.TaggedStruct("Backoff", { until: Schema.NullOr(At), delayMs: Schema.Number }),
+  Schema.TaggedStruct("Sleeping", {}),
   Schema.TaggedStruct("Completed", {}),
   Schema.TaggedStruct("Failed", { cause: Cause })
 )
@@ -106,6 +108,16 @@ export const Session = Schema.Struct({ boot: Schema.String, origin: Schema.Numbe
 export type Session = typeof Session.Type
 
 /**
+ * What a run has printed of lines whose ends have not come, in base64: whoever reads on puts them together.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const Unfinished = Schema.partial(Schema.Struct({ stdout: Schema.String, stderr: Schema.String }))
+/** @since 0.1.0 */
+export type Unfinished = typeof Unfinished.Type
+
+/**
  * Everything about one instance.
  *
  * @since 0.1.0
@@ -130,7 +142,9 @@ export const Saved = Schema.Struct({
   /** Automatic restarts, by how the run before ended. */
   restarts: Schema.Record({ key: Schema.String, value: Schema.Int }),
   /** Whether the file lists it. One that was spawned by hand is in nobody's file. */
-  isListed: Schema.Boolean
+  isListed: Schema.Boolean,
+  /** From a supervisor that made way for another. */
+  unfinished: Schema.optional(Unfinished)
 })
 /** @since 0.1.0 */
 export type Saved = typeof Saved.Type
@@ -178,9 +192,9 @@ const today = (state: InstanceState, then: Session, now: Session): InstanceState
   }
 }
 
-/** What was up, or on its way, is to be started anew; what a person stopped, or what gave up, stays as it is. */
-const afterTheEnd = (phase: Phase): Phase =>
-  phase._tag === "Failed" || phase._tag === "Stopped" ? phase : { _tag: "Stopped" }
+/** What was up, or on its way, is to be started anew; what a person stopped, what gave up, and what sleeps stays as it is. */
+const afterTheEnd = (state: InstanceState): Phase =>
+  state.phase._tag === "Failed" ? state.phase : isAsleep(state) ? { _tag: "Sleeping" } : { _tag: "Stopped" }
 
 /**
  * What was written down, in the terms of the clock of today (`now`). Where everything was stopped in order, or nothing can
@@ -198,7 +212,7 @@ export const revive = (saved: Saved, now: Session, stoppedAll: boolean): Saved =
   return {
     ...saved,
     session: now,
-    state: isOver ? { ...known, phase: afterTheEnd(known.phase), attempt: 0 } : known,
+    state: isOver ? { ...known, phase: afterTheEnd(known), attempt: 0 } : known,
     run: isOver ? null : run,
     beside: isOver || beside === undefined ? undefined : {
       ...beside,

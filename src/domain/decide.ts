@@ -8,7 +8,7 @@
 import type { Cause } from "./Cause.ts"
 import { isSuccess, reasonOf, type RunEnd, unknown as unknownStatus } from "./Exit.ts"
 import type { Command, InstanceEvent, Policy, Timer } from "./InstanceEvent.ts"
-import { type InstanceState, isSettled, label, type Next, type Phase, type Running } from "./InstanceState.ts"
+import { type InstanceState, isAsleep, isSettled, label, type Next, type Phase, type Running } from "./InstanceState.ts"
 import { elapsed, type Instant, plus } from "./Instant.ts"
 import * as Intensity from "./Intensity.ts"
 
@@ -59,6 +59,7 @@ export const resume = (policy: Policy, state: InstanceState, at: Instant): Reado
   const { incarnation, phase } = state
   switch (phase._tag) {
     case "Stopped":
+    case "Sleeping":
     case "Completed":
     case "Failed":
       return []
@@ -75,7 +76,7 @@ export const resume = (policy: Policy, state: InstanceState, at: Instant): Reado
     case "Up":
       return [
         { _tag: "WatchExit", incarnation },
-        ...probes(policy, incarnation),
+        ...watches(policy, incarnation),
         ...(phase.failures === 0 ? untilStable(policy, state) : [])
       ]
     case "Ending":
@@ -103,6 +104,7 @@ export const resume = (policy: Policy, state: InstanceState, at: Instant): Reado
 const onStart = (policy: Policy, state: InstanceState, { cause }: Event<"Start">): Step => {
   if (cause._tag === "GroupRound") return onGroupStart(policy, state, cause)
   if (cause._tag === "Boot") return onBoot(policy, state, cause)
+  if (cause._tag === "Request" || cause._tag === "Needed") return onWake(policy, state, cause)
   const wanted: InstanceState = { ...state, wanted: "running" }
   switch (state.phase._tag) {
     case "Waiting":
@@ -118,10 +120,25 @@ const onStart = (policy: Policy, state: InstanceState, { cause }: Event<"Start">
 }
 
 /** What the file lists is started; what an earlier supervisor has left goes on as it was left. */
-const onBoot = (policy: Policy, state: InstanceState, cause: Cause): Step =>
-  state.phase._tag === "Stopped" && state.wanted !== "stopped"
-    ? begin(policy, { ...state, wanted: "running" }, cause, [{ _tag: "ResetBackoff" }])
+const onBoot = (policy: Policy, state: InstanceState, cause: Cause): Step => {
+  const { phase } = state
+  if (state.wanted === "stopped") return step(state)
+  const wanted: InstanceState = { ...state, wanted: "running" }
+  if (phase._tag === "Stopped") return begin(policy, wanted, cause, [{ _tag: "ResetBackoff" }])
+  // A shutdown, or a round of the group, that was cut short: nobody but it wanted the stop.
+  return phase._tag === "Ending" && phase.next._tag === "stop"
+    ? replaceNext(policy, forgiven(wanted), phase, { _tag: "start", cause, automatic: false }, cause)
     : step(state)
+}
+
+/** Who sleeps wakes. It is a need and no wish: it starts nobody whom a person has stopped, and lifts no failure. */
+const onWake = (policy: Policy, state: InstanceState, cause: Cause): Step => {
+  const { phase } = state
+  if (phase._tag === "Sleeping") return begin(policy, state, cause, [])
+  return phase._tag === "Ending" && phase.next._tag === "sleep"
+    ? replaceNext(policy, state, phase, { _tag: "start", cause, automatic: false }, cause)
+    : step(state)
+}
 
 /** A round of the group starts whoever is meant to run and was stopped, or failed, for the round. */
 const onGroupStart = (policy: Policy, state: InstanceState, cause: Cause): Step => {
@@ -140,6 +157,7 @@ const onStop = (policy: Policy, state: InstanceState, { cause }: Event<"Stop">):
   // A shutdown and a round of the group stop the process, not the wish that it runs.
   const keepsWish = cause._tag === "Shutdown" || cause._tag === "GroupRound"
   const wanted: InstanceState = keepsWish ? state : { ...state, wanted: "stopped" }
+  if (keepsWish && isAsleep(state)) return step(state)
   const next: Next = { _tag: "stop", cause }
   switch (state.phase._tag) {
     case "Starting":
@@ -164,7 +182,7 @@ const onStop = (policy: Policy, state: InstanceState, { cause }: Event<"Stop">):
 
 const onRestart = (policy: Policy, state: InstanceState, { cause }: Event<"Restart">): Step => {
   // A new file changes how it runs, not whether it does: a stop that was asked for in the meantime holds.
-  if (cause._tag === "Reload" && (state.wanted === "stopped" || isSettled(state))) return step(state)
+  if (cause._tag === "Reload" && (state.wanted === "stopped" || isSettled(state) || isAsleep(state))) return step(state)
   const wanted: InstanceState = forgiven({ ...state, wanted: "running" })
   const next: Next = { _tag: "start", cause, automatic: false }
   switch (state.phase._tag) {
@@ -234,6 +252,8 @@ const ofThisRun = (
       return phase._tag === "Up" && policy.health !== null
         ? onProbed(policy, state, phase, policy.health.retries, event)
         : step(state)
+    case "Idle":
+      return phase._tag === "Up" && policy.idleTimeoutMs > 0 ? onIdle(policy, state, phase, event) : step(state)
     case "Exited":
       return onExited(policy, state, event)
     case "TreeGone":
@@ -286,8 +306,13 @@ const onReady = (policy: Policy, state: InstanceState, phase: In<"Starting">, ev
     state,
     { _tag: "Up", run: phase.run, failures: 0 },
     { _tag: "Ready", by: event.by, afterMs: elapsed(phase.run.since, event.at) },
-    [...probes(policy, state.incarnation), ...untilStable(policy, state)]
+    [...watches(policy, state.incarnation), ...untilStable(policy, state)]
   )
+
+const onIdle = (policy: Policy, state: InstanceState, phase: In<"Up">, { afterMs }: Event<"Idle">): Step => {
+  const cause: Cause = { _tag: "Idle", afterMs }
+  return end(policy, state, phase.run, { _tag: "sleep", cause }, "stopping", cause)
+}
 
 const onProbed = (
   policy: Policy,
@@ -440,8 +465,11 @@ const arm = (timer: Timer, incarnation: number, delayMs: number): Command => ({
   delayMs: Math.max(0, delayMs)
 })
 
-const probes = (policy: Policy, incarnation: number): ReadonlyArray<Command> =>
-  policy.health === null ? [] : [{ _tag: "StartProbes", incarnation }]
+/** What is watched of a run that is ready. */
+const watches = (policy: Policy, incarnation: number): ReadonlyArray<Command> => [
+  ...(policy.health === null ? [] : [{ _tag: "StartProbes", incarnation } as const]),
+  ...(policy.idleTimeoutMs === 0 ? [] : [{ _tag: "WatchIdle", incarnation } as const])
+]
 
 /** Only a backoff that has begun can begin anew; an instance that never failed needs no timer. */
 const untilStable = (policy: Policy, { attempt, incarnation }: InstanceState): ReadonlyArray<Command> =>
@@ -473,7 +501,7 @@ const leave = ({ incarnation, phase }: InstanceState): ReadonlyArray<Command> =>
     case "Starting":
       return [cancel("startup"), { _tag: "StopReadiness", incarnation }]
     case "Up":
-      return [cancel("stable"), { _tag: "StopProbes", incarnation }]
+      return [cancel("stable"), { _tag: "StopProbes", incarnation }, { _tag: "StopWatchingIdle", incarnation }]
     case "Ending":
       return [cancel("stop")]
     case "Backoff":
@@ -572,6 +600,8 @@ const finish = (policy: Policy, state: InstanceState, phase: In<"Ending">, at: I
         return ended(policy, known, runEnd, at, cause)
       case "fail":
         return move(policy, known, { _tag: "Failed", cause: next.cause }, next.cause, [])
+      case "sleep":
+        return move(policy, known, { _tag: "Sleeping" }, next.cause, [])
     }
   }
   return run === null ? follow() : released(follow(), state.incarnation)

@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import type * as Http from "node:http"
+import type * as Net from "node:net"
 import type { Address } from "../layers/Endpoint.ts"
 import type { RefusalKind } from "../layers/Metrics.ts"
 import * as Headers from "./Headers.ts"
@@ -31,7 +32,7 @@ export interface Sink {
 }
 
 /**
- * An exchange. `to` gives another address for each try, or says why there is none.
+ * An exchange. `to` gives another address for each try, or says why there is none; it may take its time.
  *
  * @since 0.1.0
  * @category models
@@ -43,7 +44,9 @@ export interface Exchange {
   readonly sink: Sink
   readonly host: string
   readonly path: string
-  readonly to: () => Address | Refusal
+  readonly to: (then: (to: Address | Refusal) => void) => void
+  /** This connection was made for it; others may use it later. */
+  readonly connected: (socket: Net.Socket) => void
   readonly refuse: (refusal: Refusal) => void
   /** The answer broke off after its head: the client is to see that it is not whole. */
   readonly brokeOff: () => void
@@ -88,12 +91,12 @@ export const run = (upstream: Upstream, exchange: Exchange): () => void => {
   let running: Running | null = null
   let isFlushed = false
 
-  const attempt = () => {
-    const to = exchange.to()
-    if ("status" in to) return exchange.refuse(to)
-    left -= 1
-    running = upstream.run(to, call)
-  }
+  const attempt = () =>
+    exchange.to((to) => {
+      if ("status" in to) return exchange.refuse(to)
+      left -= 1
+      running = upstream.run(to, call)
+    })
   const abort = () => {
     running?.abort()
     running = null
@@ -104,6 +107,7 @@ export const run = (upstream: Upstream, exchange: Exchange): () => void => {
     isHead: method === "HEAD",
     body: body === null ? null : { from: body, isChunked: request.headers["transfer-encoding"] !== undefined },
     mayReuse: isRepeatable,
+    connected: exchange.connected,
     onHead: ({ length, raw, reason, status }) => {
       try {
         sink.begin(status, reason, Headers.endToEnd(raw), length)

@@ -4,21 +4,22 @@
  *
  * @since 0.1.0
  */
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import * as Exit from "effect/Exit"
 import * as Runtime from "effect/Runtime"
 import * as Http from "node:http"
 import type * as Net from "node:net"
-import type { Backend } from "../actors/Backend.ts"
 import * as Now from "../actors/Now.ts"
-import * as OpenRequests from "../actors/OpenRequests.ts"
 import { Tenement } from "../actors/Tenement.ts"
 import type { TenementConfig } from "../domain/Config.ts"
-import { instanceName, type ServiceName } from "../domain/Names.ts"
+import type { InstanceName, ServiceName } from "../domain/Names.ts"
 import * as Routing from "../domain/Routing.ts"
 import { bounded } from "../internal/bounded.ts"
 import * as Endpoint from "../layers/Endpoint.ts"
 import * as Asked from "./Asked.ts"
+import * as Choice from "./Choice.ts"
 import * as Exchange from "./Exchange.ts"
 import * as Headers from "./Headers.ts"
 import * as Lane from "./Lane.ts"
@@ -48,28 +49,14 @@ export interface Listeners {
   readonly upgrade: (request: Http.IncomingMessage, socket: Net.Socket, head: Buffer) => void
   /** Each connection, before Node's server has it; `toNode` gives it that. */
   readonly connection: (socket: Net.Socket, toNode: (socket: Net.Socket) => void) => void
-}
-
-/** Who was asked last, and what tells it that the request is over. */
-interface Chosen {
-  instance: Backend["instance"] | null
-  leave: () => void
+  /** From now on each connection that Node's server does not have goes to `keep`, unread, once no request is on it. */
+  readonly hold: (keep: (socket: Net.Socket) => void) => void
 }
 
 interface Asking {
   readonly socket: Net.Socket
   readonly head: Buffer
   readonly protocol: string
-}
-
-const notReady = (name: string, all: ReadonlyArray<Backend>): Refusal.Refusal => {
-  const states = [...new Set(all.map(({ state }) => state))]
-  const why = states.length === 0
-    ? "it has no instance"
-    : states.length === 1
-    ? `it is ${states[0]}`
-    : `its instances are ${states.join(", ")}`
-  return { status: 503, message: `${name} takes no requests now: ${why}`, kind: "not-ready", retryAfter: 1 }
 }
 
 /**
@@ -93,6 +80,8 @@ export const make = Effect.fn("Gateway.make")(function*(
   const lanes = new Set<Lane.Lane>()
   /** Once the gateway closes. */
   let allGone: (() => void) | null = null
+  /** Once connections are held. */
+  let keep: ((socket: Net.Socket) => void) | null = null
   yield* Effect.addFinalizer(() =>
     Effect.sync(() => {
       for (const socket of tunnels) socket.destroy()
@@ -102,7 +91,7 @@ export const make = Effect.fn("Gateway.make")(function*(
   yield* Effect.addFinalizer(() =>
     Effect.async<void>((resume) => {
       allGone = () => lanes.size === 0 ? resume(Effect.void) : undefined
-      for (const lane of lanes) if (!lane.isBusy) lane.cut()
+      for (const lane of lanes) if (!lane.isBusy) lane.finish()
       allGone()
     }).pipe(
       bounded(grace),
@@ -132,59 +121,47 @@ export const make = Effect.fn("Gateway.make")(function*(
     return found.right
   }
 
-  /** A backend for each try: one that has failed is asked again only where there is no other. */
-  const chooser = (target: Extract<Routing.Target, { readonly service: unknown }>) => {
-    const { service } = target
-    const id = target._tag === "Instance" ? target.id : null
-    const tried = new Set<string>()
-    const chosen: Chosen = { instance: null, leave: () => {} }
-    const to = (): Endpoint.Address | Refusal.Refusal => {
-      const all = traffic.backends(service, id)
-      if (all.length === 0 && id !== null) {
-        return { status: 404, message: `there is no instance ${instanceName(service, id)}`, kind: "no-route" }
-      }
-      const ready = all.filter(({ run }) => run !== null)
-      // Who names an instance means it, whatever its share is.
-      const untried = ready.filter(({ instance }) => !tried.has(instance))
-      const among = untried.length > 0 ? untried : ready
-      const backend = id === null ? Routing.pick(among, Math.random()) : among[0]
-      if (backend === undefined || backend.run === null) {
-        return notReady(id === null ? service : instanceName(service, id), all)
-      }
-      // A program may have bound its public path since it was looked at.
-      const address = addressOf(backend.run.endpoint, tried.size > 0)
-      tried.add(backend.instance)
-      chosen.leave()
-      chosen.instance = backend.instance
-      chosen.leave = OpenRequests.enter(backend.run.requests, mono)
-      return address ??
-        { status: 502, message: "the service's socket cannot be looked at", kind: "connect", retryAfter: 1 }
-    }
-    return { to, chosen }
-  }
+  /** `guard` is who answers for a defect in what comes of it. */
+  const choose = (target: Choice.Target, guard: (act: () => void) => void) =>
+    Choice.make({
+      traffic,
+      mono,
+      addressOf,
+      later: (effect, then) =>
+        Runtime.runCallback(runtime)(effect, {
+          onExit: (exit) => {
+            if (Exit.isInterrupted(exit)) return
+            guard(() =>
+              then(Exit.getOrElse(exit, (cause) => {
+                throw Cause.squash(cause)
+              }))
+            )
+          }
+        })
+    }, target)
 
   /** Counts an answer, and what it took. */
-  const counter = (service: ServiceName, chosen: { readonly instance: Backend["instance"] | null }) => {
+  const counter = (service: ServiceName, instance: () => InstanceName | null) => {
     const begun = performance.now()
     return (code: number) =>
-      traffic.answered({ service, instance: chosen.instance, code, seconds: (performance.now() - begun) / 1000 })
+      traffic.answered({ service, instance: instance(), code, seconds: (performance.now() - begun) / 1000 })
   }
 
   const pass = (
     request: Http.IncomingMessage,
     response: Http.ServerResponse,
     { host, path }: Asked.Asked,
-    target: Extract<Routing.Target, { readonly service: unknown }>,
+    target: Choice.Target,
     upgrade: Asking | null
   ) => {
     const { service } = target
-    const { chosen, to } = chooser(target)
-    const count = counter(service, chosen)
+    const choice = choose(target, (act) => guarded(request, response, act))
+    const count = counter(service, choice.instance)
     let isCutByUs = false
     let leave = () => {}
     const onClose = () => {
       const isWhole = response.writableFinished
-      chosen.leave()
+      choice.leave()
       if (!isWhole) leave()
       if (!isWhole && !isCutByUs) traffic.refused(service, "client-left")
       count(isWhole || isCutByUs ? response.statusCode : 499)
@@ -195,7 +172,8 @@ export const make = Effect.fn("Gateway.make")(function*(
       response,
       host,
       path,
-      to,
+      to: choice.to,
+      connected: choice.connected,
       refuse: (refusal: Refusal.Refusal) => {
         if (refusal.kind !== null) traffic.refused(service, refusal.kind)
         Refusal.send(request, response, refusal)
@@ -222,7 +200,7 @@ export const make = Effect.fn("Gateway.make")(function*(
         tunnels.add(socket)
         socket.once("close", () => {
           tunnels.delete(socket)
-          chosen.leave()
+          choice.leave()
         })
         Tunnel.open(upgrade, { socket: far, head, answer }, upgrade.protocol)
       }
@@ -237,23 +215,27 @@ export const make = Effect.fn("Gateway.make")(function*(
     const target = tableOf(traffic.config())(host, path)
     if (target._tag === "Supervisor" || target._tag === "Nobody") return null
     const { service } = target
-    const { chosen, to } = chooser(target)
-    let first: Endpoint.Address | null = null
-    const found = to()
-    if ("status" in found) return null
-    first = found
-    const count = counter(service, chosen)
+    const choice = choose(target, (act) => guardedIn(lane, act))
+    const ready = choice.ready()
+    if (ready === null || "status" in ready) {
+      choice.leave()
+      return null
+    }
+    let first: Endpoint.Address | null = ready
+    const count = counter(service, choice.instance)
     const leave = Exchange.run(upstream, {
       request,
       body: null,
       sink: lane,
       host,
       path,
-      to: () => {
-        const address = first ?? to()
+      to: (then) => {
+        if (first === null) return choice.to(then)
+        const address = first
         first = null
-        return address
+        then(address)
       },
+      connected: choice.connected,
       refuse: (refusal) => {
         if (refusal.kind !== null) traffic.refused(service, refusal.kind)
         lane.refuse(refusal)
@@ -264,7 +246,7 @@ export const make = Effect.fn("Gateway.make")(function*(
       }
     })
     const closed = (code: number) => {
-      chosen.leave()
+      choice.leave()
       if (code === 499) traffic.refused(service, "client-left")
       count(code)
     }
@@ -306,6 +288,16 @@ export const make = Effect.fn("Gateway.make")(function*(
     }
   }
 
+  /** The same as `guarded`, for what comes later of a request in a lane. */
+  const guardedIn = (lane: Lane.Lane, act: () => void) => {
+    try {
+      act()
+    } catch (defect) {
+      report(Effect.logError("a request met a defect in the gateway", defect))
+      lane.cut()
+    }
+  }
+
   /** As if the connection were any other: for what asks for an upgrade and gets an answer. */
   const responseOn = (request: Http.IncomingMessage, socket: Net.Socket): Http.ServerResponse => {
     const response = new Http.ServerResponse(request)
@@ -324,14 +316,22 @@ export const make = Effect.fn("Gateway.make")(function*(
     }
   }
 
+  const free = (lane: Lane.Lane) => {
+    if (keep !== null) lane.giveTo(keep)
+    else if (allGone !== null) lane.finish()
+  }
+
   return (own: Http.RequestListener): Listeners => ({
+    hold: (keeping) => {
+      keep = keeping
+      for (const lane of lanes) lane.giveTo(keeping)
+    },
     connection: (socket, toNode) => {
       const { bodyMs: slowMs } = upstream.patience
       const gone = (lane: Lane.Lane) => {
         lanes.delete(lane)
         allGone?.()
       }
-      const free = (lane: Lane.Lane) => allGone === null ? undefined : lane.cut()
       lanes.add(new Lane.Lane(socket, { serve: servePlain, toNode, free, gone, slowMs }))
     },
     request: (request, response) => guarded(request, response, () => serve(own, request, response, null)),

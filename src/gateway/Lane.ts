@@ -148,9 +148,9 @@ export class Lane implements Sink {
     if (this.#isFirst) socket.setTimeout(idleMs)
     this.#isFirst = false
     this.#close(this.#status)
-    this.#owner.free(this)
     const early = this.#early
-    if (early === null || socket.destroyed) return
+    if (early === null) return this.#owner.free(this)
+    if (socket.destroyed) return
     this.#early = null
     socket.resume()
     this.#take(early)
@@ -160,6 +160,24 @@ export class Lane implements Sink {
     const { body, raw } = Refusal.render(refusal)
     this.begin(refusal.status, Http.STATUS_CODES[refusal.status] ?? "", raw, body.length)
     this.end(body)
+  }
+
+  /** Closes it between two requests, when all is written. */
+  finish(): void {
+    this.#socket.off("data", this.#onData)
+    this.#socket.destroySoon()
+  }
+
+  /** Gives the connection away between two requests, when all is written, with nothing read of the next one. */
+  giveTo(keep: (socket: Net.Socket) => void): void {
+    const socket = this.#socket
+    if (this.isBusy || socket.destroyed || socket.readableLength > 0) return
+    if (socket.writableLength > 0) return void socket.write("", () => this.giveTo(keep))
+    this.#detach()
+    socket.pause()
+    // A stream that is paused reads on until its buffer is full, and what it reads would be lost.
+    ;(socket as unknown as { readonly _handle: { readonly readStop: () => void } | null })._handle?.readStop()
+    keep(socket)
   }
 
   /** Cuts it, whatever is under way. An answer that has begun counts as what it began as. */
@@ -191,12 +209,17 @@ export class Lane implements Sink {
     if (this.#served === null) this.#toNode(bytes)
   }
 
-  #toNode(bytes: Buffer): void {
+  #detach(): void {
     const socket = this.#socket
     socket.off("data", this.#onData).off("end", this.#onEnd).off("timeout", this.#onTimeout)
     socket.off("error", this.#onEnd).off("close", this.#onClose)
     this.#owner.gone(this)
     socket.setTimeout(0)
+  }
+
+  #toNode(bytes: Buffer): void {
+    const socket = this.#socket
+    this.#detach()
     socket.pause()
     socket.unshift(bytes)
     this.#owner.toNode(socket)

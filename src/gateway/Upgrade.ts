@@ -34,7 +34,8 @@ export interface Asking {
   readonly response: Http.ServerResponse
   readonly host: string
   readonly path: string
-  readonly to: () => Address | Refusal
+  readonly to: (then: (to: Address | Refusal) => void) => void
+  readonly connected: (socket: Net.Socket) => void
   readonly refuse: (refusal: Refusal) => void
   readonly brokeOff: () => void
 }
@@ -75,9 +76,9 @@ export const run = (answerMs: number, asked: Asking, { agreed, protocol }: Wante
   headers.push("Connection", "Upgrade", "Upgrade", protocol)
   let outgoing: Http.ClientRequest | null = null
 
-  const attempt = (left: number): void => {
-    const to = asked.to()
-    if ("status" in to) return asked.refuse(to)
+  const attempt = (left: number): void => asked.to((to) => "status" in to ? asked.refuse(to) : ask(to, left))
+
+  const ask = (to: Address, left: number): void => {
     let begun = false
     let over = false
     const asking = Http.request({
@@ -98,7 +99,10 @@ export const run = (answerMs: number, asked: Asking, { agreed, protocol }: Wante
       else asked.refuse(refused)
     }
     asking.on("error", (error) => end(explain(error, begun)))
-    asking.once("socket", (socket: Net.Socket) => socket.once("connect", () => begun = true))
+    asking.once("socket", (socket: Net.Socket) => {
+      asked.connected(socket)
+      socket.once("connect", () => begun = true)
+    })
     asking.setTimeout(answerMs, () => end(refusal("timeout", 504, `the service said nothing for ${answerMs / 1000} s`)))
     asking.once("upgrade", (answer, socket, head) => {
       if (over) return void socket.destroy()

@@ -22,6 +22,8 @@ export interface Call {
   readonly body: { readonly from: Http.IncomingMessage; readonly isChunked: boolean } | null
   /** On a connection that was used before, if there is one: it may be closed at the very moment it is used. */
   readonly mayReuse: boolean
+  /** A new one is made for it. */
+  readonly connected: (socket: Net.Socket) => void
   readonly onHead: (head: Head) => void
   /** `false` holds the instance back until `resume`. */
   readonly onData: (chunk: Buffer) => boolean
@@ -75,6 +77,8 @@ interface Peer {
   readonly address: Address
   /** The one used last comes last: those that are too many are left alone until they are closed. */
   readonly idle: Array<Connection>
+  /** All there are, also those in use. */
+  open: number
 }
 
 /**
@@ -109,8 +113,8 @@ export class Upstream {
   run(address: Address, call: Call): Running {
     const key = "path" in address ? address.path : `${address.host}:${address.port}`
     let peer = this.#peers.get(key)
-    if (peer === undefined) this.#peers.set(key, peer = { address, idle: [] })
-    const connection = (call.mayReuse ? peer.idle.pop() : undefined) ?? this.#connect(peer)
+    if (peer === undefined) this.#peers.set(key, peer = { address, idle: [], open: 0 })
+    const connection = (call.mayReuse ? peer.idle.pop() : undefined) ?? this.#connect(key, peer, call)
     connection.run(call)
     return connection
   }
@@ -121,7 +125,7 @@ export class Upstream {
     this.#sweep = null
   }
 
-  #connect(peer: Peer): Connection {
+  #connect(key: string, peer: Peer, call: Call): Connection {
     const connection: Connection = new Connection(peer.address, this.patience, {
       free: () => {
         if (peer.idle.length >= mostIdle) return connection.abort()
@@ -132,21 +136,23 @@ export class Upstream {
         this.#open.delete(connection)
         const index = peer.idle.indexOf(connection)
         if (index >= 0) peer.idle.splice(index, 1)
+        if (--peer.open === 0) this.#peers.delete(key)
       }
     })
     this.#open.add(connection)
+    peer.open++
+    call.connected(connection.socket)
     return connection
   }
 
   #closeIdle(): void {
     const now = performance.now()
     let isAny = false
-    for (const [key, { idle }] of this.#peers) {
+    for (const { idle } of this.#peers.values()) {
       // Those used longest ago come first.
       const fresh = idle.findIndex((connection) => now - connection.freeSince < idleMs)
       for (const connection of idle.splice(0, fresh < 0 ? idle.length : fresh)) connection.abort()
-      if (idle.length === 0) this.#peers.delete(key)
-      else isAny = true
+      if (idle.length > 0) isAny = true
     }
     if (isAny || this.#sweep === null) return
     clearInterval(this.#sweep)
@@ -161,7 +167,7 @@ interface Owner {
 }
 
 class Connection implements Running, Receiver {
-  readonly #socket: Net.Socket
+  readonly socket: Net.Socket
   readonly #owner: Owner
   readonly #patience: Patience
   readonly #reader = new AnswerReader(this)
@@ -179,7 +185,7 @@ class Connection implements Running, Receiver {
     this.#owner = owner
     this.#patience = patience
     const socket = Net.connect("path" in address ? address : { ...address, noDelay: true })
-    this.#socket = socket
+    this.socket = socket
     // Once for all requests: it begins anew with each byte either way.
     socket.setTimeout(patience.answerMs)
     socket.on("connect", () => this.#call !== null && this.#send(this.#call))
@@ -199,16 +205,16 @@ class Connection implements Running, Receiver {
     this.#isHeard = false
     this.#hasHead = false
     this.#reader.expect(call.isHead)
-    if (!this.#socket.connecting) this.#send(call)
+    if (!this.socket.connecting) this.#send(call)
   }
 
   resume(): void {
-    this.#socket.resume()
+    this.socket.resume()
   }
 
   abort(): void {
     this.#leave()
-    this.#socket.destroy()
+    this.socket.destroy()
   }
 
   head(head: Head): void {
@@ -217,7 +223,7 @@ class Connection implements Running, Receiver {
   }
 
   data(chunk: Buffer): void {
-    if (this.#call?.onData(chunk) === false) this.#socket.pause()
+    if (this.#call?.onData(chunk) === false) this.socket.pause()
   }
 
   end(last: Buffer | null): void {
@@ -228,9 +234,9 @@ class Connection implements Running, Receiver {
 
   #send(call: Call): void {
     this.#isSent = true
-    this.#socket.write(call.head, "latin1")
+    this.socket.write(call.head, "latin1")
     if (call.body === null) return
-    this.#upload = new Upload(this.#socket, call.body, this.#patience.bodyMs, () => this.#fail("body-timeout"))
+    this.#upload = new Upload(this.socket, call.body, this.#patience.bodyMs, () => this.#fail("body-timeout"))
   }
 
   #read(chunk: Buffer): void {
@@ -241,7 +247,7 @@ class Connection implements Running, Receiver {
     if (this.#answered !== null) {
       // What the instance does not want to hear any more is nobody's.
       const isOver = this.#upload === null || this.#upload.isDone
-      return this.#finish(this.#answered, isHttp && isOver && this.#reader.staysOpen && !this.#socket.destroyed)
+      return this.#finish(this.#answered, isHttp && isOver && this.#reader.staysOpen && !this.socket.destroyed)
     }
     if (!isHttp) return this.#fail("bad-answer")
     this.#call?.onPause()
@@ -261,7 +267,7 @@ class Connection implements Running, Receiver {
     this.#last = null
     if (mayStay) {
       this.#upload = null
-      this.#socket.resume()
+      this.socket.resume()
       this.freeSince = performance.now()
       this.#owner.free()
     } else this.abort()

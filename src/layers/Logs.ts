@@ -15,6 +15,7 @@ import * as Fs from "node:fs"
 import * as Os from "node:os"
 import * as Path from "node:path"
 import { InstanceName } from "../domain/Names.ts"
+import type { Unfinished } from "../domain/Saved.ts"
 import type { LogLine } from "../domain/Views.ts"
 import { acquire } from "../internal/acquire.ts"
 import { bounded } from "../internal/bounded.ts"
@@ -75,10 +76,12 @@ export interface InstanceLog {
   readonly begin: (
     incarnation: number
   ) => Effect.Effect<{ readonly stdout: number; readonly stderr: number }, LogsFailed, Scope.Scope>
-  /** Goes on with what a run says that an earlier supervisor began. */
-  readonly resume: (incarnation: number) => Effect.Effect<void>
+  /** Goes on with what a run says that an earlier supervisor began, in the midst of a line if that left one. */
+  readonly resume: (incarnation: number, unfinished?: Unfinished) => Effect.Effect<void>
   /** The run is over: what it still had to say is read, and a last line without a newline is a line. */
   readonly end: Effect.Effect<void>
+  /** Another supervisor is to read on: what was read is written, and what of it is no line yet is given. For good. */
+  readonly leave: Effect.Effect<Unfinished>
 }
 
 /**
@@ -91,8 +94,8 @@ export interface LogsOptions {
   readonly dataDir: string
   readonly maxBytes: number
   readonly keep: number
-  /** Told of lines that could not be written. */
-  readonly lost?: (instance: InstanceName, lines: number) => Effect.Effect<void>
+  /** Is told of lines that could not be kept. */
+  readonly onLost?: (instance: InstanceName, lines: number) => Effect.Effect<void>
 }
 
 // No service has a name with a dot. An instance's own folder will not do: its user could put a link in a log's place.
@@ -123,9 +126,9 @@ export const layer = (options: LogsOptions): Layer.Layer<Logs> =>
         clock: yield* Effect.clock,
         maxBytes: options.maxBytes,
         keep: options.keep,
-        lost: options.lost ?? (() => Effect.void),
         run: yield* FiberSet.makeRuntime<never, void, never>(),
         makeFifos: Fifo.makeMaker(),
+        lost: options.onLost ?? (() => Effect.void),
         written: (instance) => {
           for (const tell of followers) tell(instance)
         },
@@ -154,8 +157,12 @@ export const layer = (options: LogsOptions): Layer.Layer<Logs> =>
               pump.begin(incarnation)
               return pump.descriptors()
             }),
-          resume: (incarnation) => Effect.sync(() => pump.begin(incarnation)),
-          end: Effect.sync(() => pump.end())
+          resume: (incarnation, unfinished) =>
+            Effect.sync(() => {
+              pump.begin(incarnation, unfinished)
+            }),
+          end: Effect.sync(() => pump.end()),
+          leave: Effect.suspend(() => pump.leave())
         }
         return log
       }, Effect.uninterruptible)

@@ -43,6 +43,15 @@ export interface Answered {
  */
 export type RefusalKind = "no-route" | "not-ready" | "connect" | "broken-off" | "timeout" | "bad-answer" | "client-left"
 
+/**
+ * What was done with a line of nginx's log: counted; or not, since the gateway has counted that request, or no instance
+ * has such an address; or not understood.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type LineOutcome = "counted" | "ignored" | "malformed"
+
 const codeClasses = ["1xx", "2xx", "3xx", "4xx", "5xx"]
 
 /**
@@ -60,10 +69,16 @@ export class Metrics extends Context.Tag("tenement/layers/Metrics")<Metrics, {
   readonly linesLost: (instance: InstanceName, lines: number) => Effect.Effect<void>
   /** The kernel ended the instance for memory. */
   readonly oomKilled: (instance: InstanceName) => Effect.Effect<void>
-  /** A request was answered, by an instance or in its stead. As plain a function as `refused`: see `Traffic`. */
+  /** Somebody needs the instance, which slept. */
+  readonly waking: (instance: InstanceName) => Effect.Effect<void>
+  /** One that slept can be used, so many seconds after somebody needed it. */
+  readonly woke: (service: ServiceName, seconds: number) => Effect.Effect<void>
+  /** A request was answered, by an instance or in its stead. As plain a function as the next two: see `Traffic`. */
   readonly answered: (request: Answered) => void
   /** A request could not be served; `null` where it asked for no service that there is. */
   readonly refused: (service: ServiceName | null, kind: RefusalKind) => void
+  /** A line of nginx's log was heard. */
+  readonly logged: (outcome: LineOutcome) => void
   /** The instance was removed: none of its series is left. */
   readonly forget: (instance: InstanceName) => Effect.Effect<void>
   /** The exposition text. `cpuSeconds` is the CPU time each running instance has used. */
@@ -102,7 +117,14 @@ const advance = (total: CpuTotal | undefined, startedAt: string | null, sample: 
 
 const instanceLabels = (instance: InstanceName) => ({ service: parts(instance).service, instance })
 
-const instanceFamilies = (instances: ReadonlyArray<InstanceView>, cpu: ReadonlyMap<InstanceName, CpuTotal>): string => {
+/** What has happened to each instance. It is told from the first scrape on, as 0: who counts changes sees the first, too. */
+interface Tallies {
+  readonly cpu: ReadonlyMap<InstanceName, CpuTotal>
+  readonly oomKills: ReadonlyMap<InstanceName, number>
+  readonly linesLost: ReadonlyMap<InstanceName, number>
+}
+
+const instanceFamilies = (instances: ReadonlyArray<InstanceView>, { cpu, linesLost, oomKills }: Tallies): string => {
   const labelled = instances.map((view) => [labels(instanceLabels(view.name)), view] as const)
   const gauge = (name: string, help: string, value: (view: InstanceView) => number | null) =>
     family(
@@ -114,16 +136,19 @@ const instanceFamilies = (instances: ReadonlyArray<InstanceView>, cpu: ReadonlyM
         return sample === null ? [] : [[labels, sample] as const]
       })
     )
+  const counter = (name: string, help: string, value: (name: InstanceName) => number) =>
+    family(name, "counter", help, labelled.map(([labels, { name }]) => [labels, value(name)]))
   return gauge("tenement_instance_uptime_seconds", "Time since the running process started.", (v) => v.uptimeSeconds) +
     gauge("tenement_instance_memory_mb", "Memory that the instance uses, in megabytes.", (v) => v.memoryMb) +
-    family(
-      "tenement_instance_cpu_seconds_total",
-      "counter",
-      "CPU time that all runs of the instance used.",
-      labelled.map(([labels, { name }]) => {
-        const total = cpu.get(name)
-        return [labels, total === undefined ? 0 : total.before + total.current]
-      })
+    counter("tenement_instance_cpu_seconds_total", "CPU time that all runs of the instance used.", (name) => {
+      const total = cpu.get(name)
+      return total === undefined ? 0 : total.before + total.current
+    }) +
+    counter("tenement_oom_kills_total", "Runs that the kernel ended for memory.", (name) => oomKills.get(name) ?? 0) +
+    counter(
+      "tenement_log_lines_lost_total",
+      "Lines that the instance printed and that could not be kept.",
+      (name) => linesLost.get(name) ?? 0
     ) +
     family(
       "tenement_instance_state",
@@ -151,18 +176,6 @@ export const layer: Layer.Layer<Metrics> = Layer.sync(Metrics, () => {
     labelNames: ["service", "instance", "reason"],
     registers
   })
-  const oomKills = new Counter({
-    name: "tenement_oom_kills_total",
-    help: "Runs that the kernel ended for memory.",
-    labelNames: ["service", "instance"],
-    registers
-  })
-  const linesLost = new Counter({
-    name: "tenement_log_lines_lost_total",
-    help: "Lines that an instance printed and that could not be written to its log.",
-    labelNames: ["service", "instance"],
-    registers
-  })
   const probes = new Histogram({
     name: "tenement_health_check_seconds",
     help: "How long health probes took.",
@@ -170,53 +183,81 @@ export const layer: Layer.Layer<Metrics> = Layer.sync(Metrics, () => {
     buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
     registers
   })
+  const wakes = new Counter({
+    name: "tenement_wakes_total",
+    help: "How often a sleeping instance was woken.",
+    labelNames: ["service", "instance"],
+    registers
+  })
+  const wakeTimes = new Histogram({
+    name: "tenement_wake_seconds",
+    help: "How long it took from the need of a sleeping instance until it was ready.",
+    labelNames: ["service"],
+    buckets: [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60],
+    registers
+  })
   const requests = new Counter({
     name: "tenement_requests_total",
-    help: "Requests through the gateway, by the class of the answer's status.",
+    help: "Requests, by the class of the answer's status.",
     labelNames: ["service", "instance", "code"],
     registers
   })
   const errors = new Counter({
     name: "tenement_errors_total",
-    help: "Requests through the gateway that no instance answered in full.",
+    help: "Requests that no instance answered in full.",
     labelNames: ["service", "kind"],
     registers
   })
   const latency = new Histogram({
     name: "tenement_request_seconds",
-    help: "How long requests through the gateway took, from their head to the end of the answer.",
+    help: "How long requests took, from their head to the end of the answer.",
     labelNames: ["service"],
     buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60],
     registers
   })
+  const lines = new Counter({
+    name: "tenement_access_log_lines_total",
+    help: "Lines of nginx's log, by what was done with them.",
+    labelNames: ["outcome"],
+    registers
+  })
   const cpu = new Map<InstanceName, CpuTotal>()
+  const oomKills = new Map<InstanceName, number>()
+  const linesLost = new Map<InstanceName, number>()
+  const add = (to: Map<InstanceName, number>, instance: InstanceName, count: number) =>
+    Effect.sync(() => void to.set(instance, (to.get(instance) ?? 0) + count))
 
   return {
     restarted: (instance, reason, times = 1) =>
       Effect.sync(() => restarts.inc({ ...instanceLabels(instance), reason }, times)),
     probed: (service, seconds) => Effect.sync(() => probes.observe({ service }, seconds)),
-    linesLost: (instance, lines) => Effect.sync(() => linesLost.inc(instanceLabels(instance), lines)),
-    oomKilled: (instance) => Effect.sync(() => oomKills.inc(instanceLabels(instance))),
+    linesLost: (instance, lines) => add(linesLost, instance, lines),
+    oomKilled: (instance) => add(oomKills, instance, 1),
+    waking: (instance) => Effect.sync(() => wakes.inc(instanceLabels(instance))),
+    woke: (service, seconds) => Effect.sync(() => wakeTimes.observe({ service }, seconds)),
     answered: ({ code, instance, seconds, service }) => {
       requests.inc({ service, instance: instance ?? "", code: `${Math.floor(code / 100)}xx` })
       latency.observe({ service }, seconds)
     },
     refused: (service, kind) => errors.inc({ service: service ?? "", kind }),
+    logged: (outcome) => lines.inc({ outcome }),
     forget: (instance) =>
       Effect.sync(() => {
         const labels = instanceLabels(instance)
         for (const reason of ExitReason.literals) restarts.remove({ ...labels, reason })
         for (const code of codeClasses) requests.remove({ ...labels, code })
-        oomKills.remove(labels)
-        linesLost.remove(labels)
-        cpu.delete(instance)
+        wakes.remove(labels)
+        for (const tally of [cpu, oomKills, linesLost]) tally.delete(instance)
       }),
     render: Effect.fn("Metrics.render")(function*(instances, cpuSeconds) {
       for (const { name, startedAt } of instances) {
         cpu.set(name, advance(cpu.get(name), startedAt, cpuSeconds.get(name)))
       }
       const own = yield* Effect.promise(() => registry.metrics())
-      return { contentType: registry.contentType, body: instanceFamilies(instances, cpu) + own }
+      return {
+        contentType: registry.contentType,
+        body: instanceFamilies(instances, { cpu, oomKills, linesLost }) + own
+      }
     })
   }
 })

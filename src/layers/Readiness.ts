@@ -8,9 +8,11 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
+import * as Path from "node:path"
 import type { Endpoint } from "./Endpoint.ts"
 import type { NotifyUnavailable, Unhealthy } from "./Errors.ts"
 import * as HealthCheck from "./HealthCheck.ts"
+import * as FolderWatch from "./internal/folderWatch.ts"
 import { printable } from "./internal/printable.ts"
 import { type Listener, Notify } from "./Notify.ts"
 
@@ -37,21 +39,37 @@ export class Readiness extends Context.Tag("tenement/layers/Readiness")<Readines
 
 type Wait = Context.Tag.Service<Readiness>
 
-/** Looks until it finds: soon at first, then every half second or so, never in step with others. */
-const poll = (look: Effect.Effect<string, Unhealthy>, observe: (detail: string) => Effect.Effect<void>) => {
+/**
+ * Looks until it finds: soon at first, then every half second or so, never in step with others; and at once, and soon
+ * again, when something has changed.
+ */
+const poll = (
+  look: Effect.Effect<string, Unhealthy>,
+  observe: (detail: string) => Effect.Effect<void>,
+  changed: Effect.Effect<void>
+) => {
   const again = (delay: number): Effect.Effect<string> =>
     Effect.catchAll(look, ({ detail }) =>
       observe(detail).pipe(
         Effect.zipRight(Random.nextIntBetween(Math.ceil(0.75 * delay), Math.ceil(1.25 * delay))),
-        Effect.flatMap(Effect.sleep),
-        Effect.zipRight(Effect.suspend(() => again(Math.min(delay * 1.6, 500))))
+        Effect.flatMap((delay) => Effect.raceFirst(Effect.as(Effect.sleep(delay), false), Effect.as(changed, true))),
+        Effect.flatMap((isNews) => again(isNews ? 1 : Math.min(delay * 1.6, 500)))
       ))
   return again(20)
 }
 
+/** Whoever is reached by a socket makes it in the folder of its own, a moment before it listens. */
+const socketChanges = ({ port, privatePath }: Endpoint) =>
+  port === null ? FolderWatch.watch(Path.dirname(privatePath)) : Effect.succeed(Effect.never)
+
 const polling = (look: (endpoint: Endpoint) => Effect.Effect<string, Unhealthy>): Wait => ({
   waits: true,
-  prepare: (endpoint) => Effect.succeed({ env: {}, ready: (observe) => poll(look(endpoint), observe) })
+  prepare: (endpoint) =>
+    Effect.succeed({
+      env: {},
+      ready: (observe) =>
+        Effect.scoped(Effect.flatMap(socketChanges(endpoint), (changed) => poll(look(endpoint), observe, changed)))
+    })
 })
 
 const hear = (

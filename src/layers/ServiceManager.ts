@@ -19,9 +19,18 @@ export interface ServiceManager {
   readonly ready: Effect.Effect<void>
   /** A reload, which it hears of before and after. */
   readonly reloading: <A, E, R>(reload: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+  /** The supervisor with this pid is the unit's main process from now on. */
+  readonly succeededBy: (pid: number) => Effect.Effect<void>
+  /** What another supervisor needs in its environment to speak to it. */
+  readonly environment: NodeJS.ProcessEnv
 }
 
-const nobody: ServiceManager = { ready: Effect.void, reloading: (reload) => reload }
+const nobody: ServiceManager = {
+  ready: Effect.void,
+  reloading: (reload) => reload,
+  succeededBy: () => Effect.void,
+  environment: {}
+}
 
 /** How often the watchdog is to be told that all is well: twice in the time after which it would bite. */
 const watchdogMs = (env: NodeJS.ProcessEnv): number | null => {
@@ -43,7 +52,7 @@ const watchdogMs = (env: NodeJS.ProcessEnv): number | null => {
  */
 export const attend = (env: NodeJS.ProcessEnv): Effect.Effect<ServiceManager, never, Scope.Scope> =>
   Effect.gen(function*() {
-    const { NOTIFY_SOCKET: socket } = env
+    const { NOTIFY_SOCKET: socket, WATCHDOG_USEC: usec } = env
     const everyMs = watchdogMs(env)
     for (const name of ["NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC"]) delete env[name]
     if (socket === undefined || socket === "") return nobody
@@ -58,6 +67,9 @@ export const attend = (env: NodeJS.ProcessEnv): Effect.Effect<ServiceManager, ne
     const monotonic = Effect.sync(() => `MONOTONIC_USEC=${process.hrtime.bigint() / 1000n}`)
     return {
       ready,
+      // The other one's first word to the watchdog is heard after this one's last.
+      succeededBy: (pid) => Effect.asVoid(tell(`MAINPID=${pid}`, ...(everyMs === null ? [] : ["WATCHDOG=1"]))),
+      environment: { NOTIFY_SOCKET: socket, ...(usec === undefined ? {} : { WATCHDOG_USEC: usec }) },
       reloading: (reload) =>
         Effect.zipRight(Effect.flatMap(monotonic, (at) => tell("RELOADING=1", at)), Effect.ensuring(reload, ready))
     }

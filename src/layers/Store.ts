@@ -34,6 +34,8 @@ export class Store extends Context.Tag("tenement/layers/Store")<Store, {
   readonly remove: (key: string) => Effect.Effect<void>
   /** Waits until all that was put and removed before is on the disk. What could not be written is tried again. */
   readonly flushed: Effect.Effect<void, StoreFailed>
+  /** The same, and then it is somebody else's: nothing is written to it any more, whoever asks for it. */
+  readonly seal: Effect.Effect<void, StoreFailed>
 }>() {}
 
 /**
@@ -47,7 +49,8 @@ export const memory: Layer.Layer<Store> = Layer.succeed(Store, {
   session: { boot: "", origin: 0 },
   put: () => Effect.void,
   remove: () => Effect.void,
-  flushed: Effect.void
+  flushed: Effect.void,
+  seal: Effect.void
 })
 
 /** A journal is written anew when it is larger than this and four times what it has to say. */
@@ -232,12 +235,23 @@ export const open = Effect.fn("Store.open")(function*(
   const one = yield* Effect.makeSemaphore(1)
   const wake = yield* Effect.makeLatch(false)
 
-  const flushed = one.withPermits(1)(Effect.mapError(Effect.suspend(() => file.sync()), failed(path))).pipe(
-    Effect.uninterruptible
+  let isSealed = false
+  const synced = Effect.mapError(Effect.suspend(() => isSealed ? Effect.void : file.sync()), failed(path))
+  const flushed = Effect.uninterruptible(one.withPermits(1)(synced))
+
+  /** Nobody writes in between: the next change, and the next flush, find it sealed. */
+  const seal = Effect.uninterruptible(
+    one.withPermits(1)(
+      synced.pipe(Effect.ensuring(Effect.sync(() => {
+        isSealed = true
+        file.close()
+      })))
+    )
   )
 
   const change = (key: string, value: string | null) =>
     Effect.suspend(() => {
+      if (isSealed) return Effect.void
       if (value === null) live.delete(key)
       else live.set(key, value)
       file.append(key, value)
@@ -273,8 +287,26 @@ export const open = Effect.fn("Store.open")(function*(
     take: (prefix) => Effect.sync(() => takeFrom(found, prefix)),
     put: (key, value) => change(key, JSON.stringify(value)),
     remove: (key) => change(key, null),
-    flushed
+    flushed,
+    seal
   }
+})
+
+/**
+ * What the store of a `data_dir` says at this moment, whoever writes it.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const peek = Effect.fn("Store.peek")(function*(dataDir: string) {
+  const path = Path.join(dataDir, ".state", "journal")
+  const { entries, format } = yield* Effect.try({
+    try: () => Journal.read(unless(["ENOENT"], () => Fs.readFileSync(path)) ?? new Uint8Array()),
+    catch: failed(path)
+  })
+  const known = Migrations.formatAfter(Migrations.migrations)
+  if (format !== null && format > known) return yield* new StoreTooNew({ path, found: format, known })
+  return Migrations.migrate(entries, format ?? known, Migrations.migrations)
 })
 
 /**

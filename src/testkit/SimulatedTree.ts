@@ -5,7 +5,7 @@
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
@@ -15,13 +15,14 @@ import type { ServiceConfig, TenementConfig } from "../domain/Config.ts"
 import type { InstanceView, StateLabel } from "../domain/Views.ts"
 import type { InstanceServices } from "../layers/forService.ts"
 import * as Machine from "./Machine.ts"
+import type { Damage } from "./SimulatedStore.ts"
 import { Simulation } from "./Simulation.ts"
 
 /**
  * @since 0.1.0
  * @category models
  */
-export interface Options extends Omit<Machine.Options, "later"> {
+export interface Options extends Omit<Machine.Options, "later" | "now"> {
   /** Another seed is another order of what happens at the same time. */
   readonly seed?: number
   /** Is done to the machine before anything is started. */
@@ -58,6 +59,8 @@ export class SimulatedTree {
   readonly machine: Machine.Machine
   simulation: Simulation
   tenement: typeof Tenement.Service
+  /** Has ended once everything was told to start that the configuration lists. */
+  booted: Fiber.RuntimeFiber<void>
   private readonly options: Options
   private scope: Scope.CloseableScope
   private config: TenementConfig
@@ -65,14 +68,19 @@ export class SimulatedTree {
   /** Everything that the configuration lists is started, as far as that needs no time. */
   constructor(config: TenementConfig, options: Options = {}) {
     this.options = options
-    this.machine = new Machine.Machine({ ...options, later: (ms, happen) => this.simulation.after(ms, happen) })
-    options.before?.(this.machine)
     this.simulation = new Simulation(options.seed)
+    this.machine = new Machine.Machine({
+      ...options,
+      now: () => this.simulation.nowMs,
+      later: (ms, happen) => this.simulation.after(ms, happen)
+    })
+    options.before?.(this.machine)
     this.config = config
     const { scope, tenement } = this.build()
     this.scope = scope
     this.tenement = tenement
-    if (options.boots !== false) this.simulation.run(this.tenement.boot)
+    this.booted = this.simulation.fork(options.boots === false ? Effect.void : this.tenement.boot)
+    this.simulation.settle()
   }
 
   private build() {
@@ -84,21 +92,22 @@ export class SimulatedTree {
 
   /**
    * The supervisor is killed (`kill -9`): nothing of it happens any more. Another one comes up, with the same
-   * configuration or this one.
+   * configuration or this one; with `settles: false` it has not begun to when this returns.
    */
-  kill(config: TenementConfig = this.config): void {
+  kill(config: TenementConfig = this.config, { settles } = { settles: true }): void {
     this.config = config
+    this.machine.loseSupervisor()
     this.simulation = new Simulation(this.options.seed, this.simulation)
     const { scope, tenement } = this.build()
     this.scope = scope
     this.tenement = tenement
-    this.simulation.fork(this.tenement.boot)
-    this.simulation.settle()
+    this.booted = this.simulation.fork(this.tenement.boot)
+    if (settles) this.simulation.settle()
   }
 
   /** The machine loses its power, and is started again. */
-  losePower(): void {
-    this.machine.losePower()
+  losePower(damage: Damage | null = null): void {
+    this.machine.losePower(damage)
     this.kill()
   }
 

@@ -9,10 +9,13 @@ import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type * as Fiber from "effect/Fiber"
+import * as Fiber from "effect/Fiber"
+import * as FiberRef from "effect/FiberRef"
+import { globalValue } from "effect/GlobalValue"
 import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
 import * as Random from "effect/Random"
+import * as Runtime from "effect/Runtime"
 import type { Scheduler, Task } from "effect/Scheduler"
 
 interface Sleeper {
@@ -22,6 +25,12 @@ interface Sleeper {
   readonly outside: boolean
 }
 
+/** Where Effect keeps the fibers that have no parent. */
+const { roots } = globalValue(
+  Symbol.for("effect/FiberScope/Global"),
+  (): { readonly roots: Set<Fiber.RuntimeFiber<unknown, unknown>> } => ({ roots: new Set() })
+)
+
 /** More steps than this without an end are a loop. */
 const patience = 200_000
 
@@ -30,11 +39,18 @@ const patience = 200_000
  * @category models
  */
 export class Simulation {
-  /** Milliseconds since the world began; both clocks show it. */
+  /** Milliseconds since the world began, as the monotonic clock shows it. */
   nowMs = 0
+  /** What the wall clock is ahead of it. Setting it is what an administrator does, or a time server. */
+  wallOffsetMs = 0
+  /** Timers of fibers go off at multiples of this alone: late, and several at once. */
+  timerTickMs = 1
+  /** How much has happened. */
+  stepsTaken = 0
   private readonly tasks: Array<Task> = []
   private readonly sleepers = new Set<Sleeper>()
   private readonly seed: number
+  private readonly runtime: Runtime.Runtime<never>
   private draws = 0
 
   /**
@@ -43,12 +59,24 @@ export class Simulation {
    */
   constructor(seed = 0, after: Simulation | null = null) {
     this.seed = seed
+    this.runtime = Effect.runSync(
+      Effect.runtime<never>().pipe(
+        Effect.withClock(this.clock),
+        Effect.withRandom(Random.make(seed)),
+        Logger.withMinimumLogLevel(LogLevel.None),
+        Effect.withTracerEnabled(false)
+      )
+    )
     if (after === null) return
     this.nowMs = after.nowMs
+    this.wallOffsetMs = after.wallOffsetMs
+    this.timerTickMs = after.timerTickMs
+    this.stepsTaken = after.stepsTaken
     this.draws = after.draws
     for (const sleeper of after.sleepers) {
       if (sleeper.outside) this.at(sleeper.dueMs, sleeper.wake)
     }
+    after.end()
   }
 
   private readonly scheduler: Scheduler = {
@@ -58,9 +86,9 @@ export class Simulation {
 
   private readonly clock: Clock.Clock = {
     [Clock.ClockTypeId]: Clock.ClockTypeId,
-    unsafeCurrentTimeMillis: () => this.nowMs,
+    unsafeCurrentTimeMillis: () => this.nowMs + this.wallOffsetMs,
     unsafeCurrentTimeNanos: () => BigInt(this.nowMs) * 1_000_000n,
-    currentTimeMillis: Effect.sync(() => this.nowMs),
+    currentTimeMillis: Effect.sync(() => this.nowMs + this.wallOffsetMs),
     currentTimeNanos: Effect.sync(() => BigInt(this.nowMs) * 1_000_000n),
     sleep: (duration) =>
       Effect.async<void>((resume) => {
@@ -112,10 +140,20 @@ export class Simulation {
     }
   }
 
-  private get next(): Sleeper | undefined {
-    let next: Sleeper | undefined
-    for (const sleeper of this.sleepers) if (next === undefined || sleeper.dueMs < next.dueMs) next = sleeper
-    return next
+  /** When it wakes, if not later. */
+  private due({ dueMs, outside }: Sleeper): number {
+    return outside ? dueMs : Math.ceil(dueMs / this.timerTickMs) * this.timerTickMs
+  }
+
+  /** Goes to the moment at which something happens next, and lets it begin, but not go on; false if that is after `untilMs`. */
+  private toNext(untilMs: number): boolean {
+    let next = Infinity
+    for (const sleeper of this.sleepers) next = Math.min(next, this.due(sleeper))
+    if (next > untilMs) return false
+    this.nowMs = Math.max(this.nowMs, next)
+    // All at once: what happens at one moment happens in any order.
+    for (const sleeper of this.sleepers) if (this.due(sleeper) <= this.nowMs) this.tasks.push(sleeper.wake)
+    return true
   }
 
   /** Lets at most so many steps happen, and no time pass. */
@@ -126,6 +164,7 @@ export class Simulation {
     globalThis.setInterval = (() => undefined) as unknown as typeof setInterval
     try {
       for (let step = 0; step < count && this.tasks.length > 0; step++) {
+        this.stepsTaken++
         this.tasks.splice(this.below(this.tasks.length), 1)[0]?.()
       }
     } finally {
@@ -133,15 +172,33 @@ export class Simulation {
     }
   }
 
-  /** Lets time pass, and everything happen that it brings. */
-  advance(ms: number): void {
+  /** Lets time pass, and everything happen that it brings; less of it, once `isOver` says so. */
+  advance(ms: number, isOver: () => boolean = () => false): void {
     const until = this.nowMs + ms
-    for (this.settle();; this.settle()) {
-      const { next } = this
-      if (next === undefined || next.dueMs > until) break
-      this.nowMs = next.dueMs
-      // All at once: what happens at one moment happens in any order.
-      for (const sleeper of this.sleepers) if (sleeper.dueMs <= this.nowMs) this.tasks.push(sleeper.wake)
+    do {
+      this.settle()
+      if (isOver()) return
+    } while (this.toNext(until))
+    this.nowMs = until
+  }
+
+  /**
+   * Lets time pass until the next thing is due that needs some, at most so long; that is about to happen then, and so is
+   * whatever is begun before anything else is let happen. In which order is the seed's choice.
+   */
+  edge(ms: number): void {
+    this.settle()
+    const until = this.nowMs + ms
+    if (!this.toNext(until)) this.nowMs = until
+  }
+
+  /** The process stands still for a while, and the world does not: all that was due meanwhile happens afterwards, at once. */
+  pause(ms: number): void {
+    const until = this.nowMs + ms
+    for (const sleeper of [...this.sleepers].sort((a, b) => a.dueMs - b.dueMs)) {
+      if (!sleeper.outside || sleeper.dueMs > until) continue
+      this.nowMs = Math.max(this.nowMs, sleeper.dueMs)
+      sleeper.wake()
     }
     this.nowMs = until
   }
@@ -153,14 +210,17 @@ export class Simulation {
 
   /** Starts a fiber; it runs when the simulation does. */
   fork<A, E>(effect: Effect.Effect<A, E>): Fiber.RuntimeFiber<A, E> {
-    return Effect.runFork(
-      effect.pipe(
-        Effect.withClock(this.clock),
-        Effect.withRandom(Random.make(this.seed)),
-        Logger.withMinimumLogLevel(LogLevel.None)
-      ),
-      { scheduler: this.scheduler }
-    )
+    return Runtime.runFork(this.runtime, effect, { scheduler: this.scheduler })
+  }
+
+  /** Nothing of it happens any more: what its fibers hold in memory can go. */
+  end(): void {
+    this.tasks.length = 0
+    this.sleepers.clear()
+    // Effect keeps every fiber that has no parent until it has ended, and these never will.
+    for (const fiber of Fiber.unsafeRoots()) {
+      if (fiber.getFiberRef(FiberRef.currentScheduler) === this.scheduler) roots.delete(fiber)
+    }
   }
 
   /** Runs what needs no time. */

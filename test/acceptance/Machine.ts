@@ -53,6 +53,8 @@ export interface Machine extends Site.Site {
   readonly answer: (name: string, answer: string) => Effect.Effect<void>
   /** Makes the file that a service awaits. */
   readonly touch: (name: string) => Effect.Effect<void>
+  /** Deletes it. */
+  readonly remove: (name: string) => Effect.Effect<void>
   /** SIGTERM, and the wait for the end. */
   readonly terminate: Effect.Effect<Site.Exit>
 }
@@ -135,6 +137,7 @@ export const on = (site: Site.Site, supervisor: Site.Running): Machine => {
         fs.renameSync(`${site.root}/answers/.next`, `${site.root}/answers/${full(name)}`)
       }),
     touch: (name) => Effect.sync(() => fs.writeFileSync(`${site.root}/${name}`, "")),
+    remove: (name) => Effect.sync(() => fs.rmSync(`${site.root}/${name}`)),
     terminate: Effect.zipRight(supervisor.signal("SIGTERM"), supervisor.exited)
   }
 }
@@ -165,6 +168,12 @@ export interface Options extends Site.RunOptions {
 export interface Mortal extends Machine {
   /** `kill -9`, and another supervisor; `meanwhile` is done when the one is gone and the other is not there yet. */
   readonly kill: (meanwhile?: Effect.Effect<unknown>) => Effect.Effect<Mortal>
+  /** Another supervisor in the place of this one, which is gone when this is done. */
+  readonly upgrade: (...words: ReadonlyArray<string>) => Effect.Effect<Mortal>
+  /** The same machine with the supervisor that is in charge now, whoever started it. */
+  readonly succeeded: Effect.Effect<Mortal>
+  /** Another `serve`, with these words, which comes to be in charge beside or after this one. */
+  readonly followedBy: (...words: ReadonlyArray<string>) => Effect.Effect<Mortal>
 }
 
 const volume = (folder: string, size: string) =>
@@ -176,6 +185,17 @@ const volume = (folder: string, size: string) =>
     // At once, whatever a test that failed has left in it.
     () => Effect.sync(() => execFileSync("umount", ["--lazy", folder]))
   )
+/** A supervisor that another one has started: how it ended is not ours to know, only that it did. */
+const foreign = (pid: number, { stderr, stdout }: Site.Running): Site.Running => ({
+  pid,
+  stdout,
+  stderr,
+  exited: Effect.as(
+    eventually(`pid ${pid} has ended`, Effect.sync(() => Proc.isAlive(pid)), (alive) => !alive, "60 seconds"),
+    { code: 0, signal: null }
+  ),
+  signal: (signal) => Effect.sync(() => void process.kill(pid, signal))
+})
 
 /** A machine for one test, and the sweep after it: of the last supervisor that it had. */
 export const make = (file: Site.File, options: Options = {}): Effect.Effect<Mortal, never, Scope.Scope> =>
@@ -187,15 +207,48 @@ export const make = (file: Site.File, options: Options = {}): Effect.Effect<Mort
     const latest: { machine: Mortal | null } = { machine: null }
     // Open until after the sweep.
     const scope = yield* Scope.fork(yield* Effect.scope, ExecutionStrategy.sequential)
-    const start: Effect.Effect<Mortal> = Effect.map(Scope.extend(serve(site, options), scope), (supervisor) => {
-      const kill: Mortal["kill"] = (meanwhile = Effect.void) =>
-        Effect.zipRight(
-          Effect.all([supervisor.signal("SIGKILL"), supervisor.exited, meanwhile], { discard: true }),
-          start
+    const mortal = (supervisor: Site.Running): Mortal => {
+      const gone = eventually("it is gone", Effect.sync(() => Proc.isAlive(supervisor.pid)), (alive) => !alive)
+      const succeeded = Effect.gen(function*() {
+        const { json } = yield* Effect.orDie(Http.request(site.socket, "/health"))
+        const { pid } = json as { readonly pid: number }
+        yield* Scope.addFinalizer(
+          scope,
+          Effect.sync(() => Proc.isAlive(pid) ? process.kill(pid, "SIGKILL") : undefined)
         )
-      latest.machine = { ...on(site, supervisor), kill }
-      return latest.machine
-    })
+        return mortal(foreign(pid, supervisor))
+      })
+      const machine: Mortal = {
+        ...on(site, supervisor),
+        kill: (meanwhile = Effect.void) =>
+          Effect.zipRight(Effect.all([supervisor.signal("SIGKILL"), gone, meanwhile], { discard: true }), start),
+        upgrade: (...words) =>
+          Effect.gen(function*() {
+            const { code, stderr } = yield* site.cli("upgrade", ...words)
+            assert.strictEqual(code, 0, stderr)
+            const next = yield* succeeded
+            assert.notStrictEqual(next.supervisor.pid, supervisor.pid)
+            yield* gone
+            return next
+          }),
+        succeeded,
+        followedBy: (...words) =>
+          Effect.gen(function*() {
+            yield* Scope.extend(site.run(["serve", ...words, "--config", site.file], options), scope)
+            yield* eventually(
+              "another one answers",
+              Effect.either(Http.request(site.socket, "/health")),
+              (answer) =>
+                Either.isRight(answer) &&
+                (answer.right.json as { readonly pid: number } | undefined)?.pid !== supervisor.pid
+            )
+            return yield* succeeded
+          })
+      }
+      latest.machine = machine
+      return machine
+    }
+    const start: Effect.Effect<Mortal> = Effect.map(Scope.extend(serve(site, options), scope), mortal)
     const machine = yield* start
     yield* Effect.addFinalizer((exit) =>
       Exit.isSuccess(exit)

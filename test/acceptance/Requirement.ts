@@ -13,9 +13,16 @@ const lacks = (tool: string): boolean => !["/usr/bin", "/usr/sbin"].some((folder
 const obstacle = (tool: string): string | undefined =>
   process.getuid?.() !== 0 ? "it takes root" : lacks(tool) ? `apt-get install ${tool}` : undefined
 
-/** Root, and a program that is in the package of its name. */
-export const rootWith = (tool: string): Requirement => {
-  const reason = obstacle(tool)
+const because = (reason: string | undefined): Requirement => {
   const isSkipped = reason !== undefined && process.env["CI"] !== "true"
   return { isSkipped, told: isSkipped ? ` (skipped: ${reason})` : "" }
+}
+
+/** Root, and a program that is in the package of its name. */
+export const rootWith = (tool: string): Requirement => because(obstacle(tool))
+
+/** Programs that are in the packages of their names. */
+export const programs = (...tools: ReadonlyArray<string>): Requirement => {
+  const lacking = tools.filter(lacks)
+  return because(lacking.length === 0 ? undefined : `apt-get install ${lacking.join(" ")}`)
 }

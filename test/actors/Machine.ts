@@ -53,6 +53,7 @@ export const service = (name: string, options: Partial<ServiceConfig> = {}): Ser
   ...unlimited,
   restartMode: "sequential",
   drainTimeoutMs: 1000,
+  idleTimeoutMs: 0,
   weight: 100,
   ...options
 })
@@ -84,6 +85,7 @@ export const config = (
     runDir: `${folder}/run`,
     listen: null,
     domain: "localhost",
+    syslog: null,
     startConcurrency: 4,
     cgroupRoot: null,
     logMaxBytes: 1_000_000,

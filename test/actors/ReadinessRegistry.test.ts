@@ -20,6 +20,7 @@ const standings = {
     state({ _tag: "Backoff", until: null, delayMs: 0 }),
     state({ _tag: "Waiting", services: [] })
   ],
+  asleep: [state({ _tag: "Sleeping" })],
   down: [state({ _tag: "Stopped" }), state({ _tag: "Failed", cause: { _tag: "Boot" } })]
 } as const
 type Standing = keyof typeof standings
@@ -27,7 +28,9 @@ type Standing = keyof typeof standings
 const services = ["db", "cache"].map((name) => ServiceName.make(name))
 const instances = services.flatMap((name) => ["one", "two"].map((id) => InstanceName.make(`${name}:${id}`)))
 
-const standing = FC.constantFrom<Array<Standing>>("ready", "coming", "down")
+const by = InstanceName.make("web:default")
+
+const standing = FC.constantFrom<Array<Standing>>("ready", "coming", "asleep", "down")
 const change = FC.tuple(
   FC.constantFrom(...instances),
   FC.option(standing.chain((name) => FC.tuple(FC.constant(name), FC.constantFrom(...standings[name]))))
@@ -47,19 +50,24 @@ describe("the registry", () => {
       const having = (name: ServiceName, ...among: ReadonlyArray<Standing>) =>
         [...model].some(([instance, standing]) => instance.startsWith(`${name}:`) && among.includes(standing))
       let seen: ReadonlyArray<ReadonlyArray<ServiceName>> = []
+      const woken = new Set<InstanceName>()
       let waiting: Fiber.RuntimeFiber<void> | null = null
       const wait = () => {
         waiting = simulation.fork(
-          registry.awaitReady(wanted, (missing, down) => Effect.sync(() => void (seen = [missing, down])))
+          registry.awaitReady(by, wanted, (missing, down) => Effect.sync(() => void (seen = [missing, down])))
         )
         simulation.settle()
       }
       let wasReady = false
       const check = () => {
-        const missing = wanted.filter((name) => having(name, "coming", "down"))
+        const missing = wanted.filter((name) => having(name, "coming", "asleep", "down"))
         if (waiting === null || wasReady) return
         wasReady = missing.length === 0
         assert.strictEqual(waiting.unsafePoll() !== null, wasReady)
+        const asleep = [...model].filter(([instance, standing]) =>
+          standing === "asleep" && wanted.some((name) => instance.startsWith(`${name}:`))
+        )
+        assert.includeMembers([...woken], asleep.map(([instance]) => instance))
         if (!wasReady) assert.deepStrictEqual(seen, [missing, wanted.filter((name) => having(name, "down"))])
       }
       for (const [index, [instance, told]] of changes.entries()) {
@@ -70,7 +78,9 @@ describe("the registry", () => {
           simulation.run(registry.forget(instance))
         } else {
           model.set(instance, told[0])
-          simulation.run(registry.tell(instance, told[1]))
+          simulation.run(
+            registry.tell(instance, told[1], (who) => Effect.sync(() => void woken.add(who === by ? instance : who)))
+          )
         }
         check()
       }

@@ -72,7 +72,10 @@ const refusals: ReadonlyArray<readonly [keys: string, complaint: string]> = [
   ["socket = \"/run/tenement/tenement.sock\"", "of api:default is taken by the control socket"],
   ["env_file = \"none.env\"", "4:12 service.api.env_file: /srv/none.env: there is no such file"],
   ["schedule = \"0 3 * * *\"", "4:1 service.api.schedule: this is not available in this version; leave it out"],
-  ["idle_timeout = \"1m\"", "4:1 service.api.idle_timeout: \"1m\" is not available in this version; leave it out"],
+  [
+    "socket_activation = true",
+    "4:1 service.api.socket_activation: true is not available in this version; leave it out"
+  ],
   [
     "restart_mode = \"rolling\"\nport = 80",
     "service.api.restart_mode: found \"rolling\", but only one run at a time can listen on port 80"
@@ -217,6 +220,7 @@ describe("Load.load fills in", () => {
         runDir: "/run/tenement-services",
         listen: { host: "127.0.0.1", port: 8000 },
         domain: "localhost",
+        syslog: null,
         startConcurrency: 4,
         cgroupRoot: null,
         logMaxBytes: 10 * 1024 * 1024,
@@ -264,6 +268,7 @@ describe("Load.load fills in", () => {
         pidsLimit: null,
         restartMode: "sequential",
         drainTimeoutMs: 30_000,
+        idleTimeoutMs: 0,
         weight: 100
       }] as ReadonlyArray<unknown>)
     }))

@@ -74,6 +74,7 @@ export const config: TenementConfig = {
     runDir: "/run/tenement-services",
     listen: null,
     domain: "localhost",
+    syslog: null,
     startConcurrency: 2,
     cgroupRoot: null,
     logMaxBytes: 10 * 1024 ** 2,
@@ -170,8 +171,16 @@ export const make = Effect.gen(function*() {
     reload: (next, { dryRun }) => Effect.succeed({ file: next.file, changes: [], applied: !dryRun, problems: [] }),
     boot: Effect.void,
     shutdown: Effect.succeed([]),
+    leave: () => Effect.void,
     attach: () => Effect.void,
-    traffic: { config: () => config, backends: () => [], answered: () => undefined, refused: () => undefined },
+    traffic: {
+      config: () => config,
+      backends: () => [],
+      arrive: () => Effect.never,
+      answered: () => undefined,
+      refused: () => undefined,
+      logged: () => undefined
+    },
     metrics: Effect.succeed({ contentType: "text/plain; version=0.0.4; charset=utf-8", body: "up 1\n" })
   })
   return {

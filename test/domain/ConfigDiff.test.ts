@@ -48,6 +48,7 @@ const api: ServiceConfig = {
   pidsLimit: null,
   restartMode: "sequential",
   drainTimeoutMs: 30_000,
+  idleTimeoutMs: 0,
   weight: 100
 }
 
@@ -76,6 +77,7 @@ const settings: TenementConfig["settings"] = {
   runDir: "/run/t",
   listen: null,
   domain: "localhost",
+  syslog: null,
   startConcurrency: 4,
   cgroupRoot: null,
   logMaxBytes: 1024 ** 2,

@@ -15,6 +15,7 @@ const policy: Policy = {
     retries: 2,
     awaitsReadiness: true,
     stopTimeoutMs: 200,
+    idleTimeoutMs: 0,
     dependsOn: false,
     group: false
   }),

@@ -48,6 +48,7 @@ describe("Places.publicSocket", () => {
     socket: "",
     listen: null,
     domain: "",
+    syslog: null,
     startConcurrency: 1,
     cgroupRoot: null,
     logMaxBytes: 1,

@@ -5,7 +5,7 @@
 import { decide } from "../../src/domain/decide.ts"
 import { isSuccess } from "../../src/domain/Exit.ts"
 import type { Command, InstanceEvent, Policy, Timer } from "../../src/domain/InstanceEvent.ts"
-import { initial, type InstanceState, isSettled, running } from "../../src/domain/InstanceState.ts"
+import { initial, type InstanceState, isAsleep, isSettled, running } from "../../src/domain/InstanceState.ts"
 import type { Instant } from "../../src/domain/Instant.ts"
 import type { GroupName } from "../../src/domain/Names.ts"
 
@@ -47,6 +47,8 @@ export class World {
   private waiting: number | null = null
   /** The run whose end of all processes the instance asked to be told of. */
   private awaited: number | null = null
+  /** Whether the instance has asked to be told that nobody uses it. */
+  private isWatched = false
   private cursor = 0
   private readonly policy: Policy
   private readonly choices: ReadonlyArray<number>
@@ -152,6 +154,13 @@ export class World {
           event: { _tag: "Elapsed", incarnation: command.incarnation, timer: command.timer }
         })
         break
+      case "WatchIdle":
+        must(this.state.phase._tag === "Up", "it is watched for idleness before it is ready")
+        this.isWatched = true
+        break
+      case "StopWatchingIdle":
+        this.isWatched = false
+        break
       case "CancelTimer":
         this.timers.delete(command.timer)
         break
@@ -197,7 +206,9 @@ export class World {
     const incarnation = this.state.incarnation
     switch (this.choose(12)) {
       case 0:
-        return this.send({ _tag: "Start", cause: { _tag: "Person", verb: "start" } })
+        return this.choose(2) === 0
+          ? this.send({ _tag: "Start", cause: { _tag: "Person", verb: "start" } })
+          : this.send({ _tag: "Start", cause: { _tag: "Request" } })
       case 1:
         return this.send({ _tag: "Stop", cause: { _tag: "Person", verb: "stop" } })
       case 2:
@@ -250,6 +261,9 @@ export class World {
           detail: "GET /: ?"
         })
       case 8:
+        return this.isWatched && this.choose(3) === 0
+          ? this.send({ _tag: "Idle", incarnation, afterMs: this.policy.idleTimeoutMs })
+          : this.deliver()
       case 9:
         return this.deliver()
       default:
@@ -326,7 +340,9 @@ export class World {
     if (wanted === "stopped") {
       must(phase._tag === "Stopped" || phase._tag === "Ending", `not wanted and ${phase._tag}`)
     }
-    if (phase._tag === "Stopped" || phase._tag === "Failed" || phase._tag === "Completed") {
+    must(!this.isWatched || phase._tag === "Up", `watched for idleness, and ${phase._tag}`)
+    must(!isAsleep(this.state) || this.policy.idleTimeoutMs > 0, "asleep, which it is never to be")
+    if (isSettled(this.state)) {
       must(this.timers.size === 0, `${phase._tag} with a timer: ${[...this.timers.keys()].join()}`)
     }
     must(history.length <= this.policy.intensity.max, "the history outgrew the intensity")
@@ -355,6 +371,7 @@ export const policyOf = (options: {
   readonly retries: number | null
   readonly awaitsReadiness: boolean
   readonly stopTimeoutMs: number
+  readonly idleTimeoutMs: number
   readonly dependsOn: boolean
   readonly group: boolean
 }): Policy => ({
@@ -369,6 +386,7 @@ export const policyOf = (options: {
   stopSignal: "SIGTERM",
   stopTimeoutMs: options.stopTimeoutMs,
   health: options.retries === null ? null : { retries: options.retries },
+  idleTimeoutMs: options.idleTimeoutMs,
   dependsOn: options.dependsOn ? ["db" as never] : [],
   group: options.group ? ("shop" as GroupName) : null,
   rolling: false,

@@ -1,18 +1,21 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as FC from "effect/FastCheck"
-import type { InstanceState } from "../../src/domain/InstanceState.ts"
+import { type InstanceState, isAsleep } from "../../src/domain/InstanceState.ts"
+import { GroupName, InstanceName } from "../../src/domain/Names.ts"
 import { policyOf, World } from "./World.ts"
 
-const options = FC.record({
+const choicesOf = {
   restart: FC.constantFrom("always" as const, "on-failure" as const, "never" as const),
   max: FC.constantFrom(0, 1, 3, Infinity),
   windowMs: FC.constantFrom(100, 1000),
   retries: FC.constantFrom(null, 1, 3),
   awaitsReadiness: FC.boolean(),
   stopTimeoutMs: FC.constantFrom(0, 200),
+  idleTimeoutMs: FC.constantFrom(0, 300),
   dependsOn: FC.boolean(),
   group: FC.constant(false)
-})
+}
+const options = FC.record(choicesOf)
 const choices = FC.array(FC.nat(10_000), { minLength: 20, maxLength: 300 })
 const runs = { numRuns: 1000 }
 
@@ -163,6 +166,101 @@ describe("an instance under any history", () => {
   })
 })
 
+describe("an instance that nobody uses", () => {
+  const sleepy = FC.record({ ...choicesOf, idleTimeoutMs: FC.constant(300) })
+  const request = { _tag: "Start", cause: { _tag: "Request" } } as const
+
+  /** A history at whose end it sleeps. */
+  const asleep = (given: Parameters<typeof policyOf>[0], made: ReadonlyArray<number>): World => {
+    const world = live(policyOf(given), made)
+    world.heal()
+    world.send({ _tag: "Start", cause: { _tag: "Person", verb: "start" } })
+    world.heal()
+    world.send({ _tag: "Idle", incarnation: world.state.incarnation, afterMs: 300 })
+    world.heal()
+    assert.strictEqual(world.state.phase._tag, "Sleeping")
+    return world
+  }
+
+  it("sleeps, and a request wakes it: a run more, and no restart", () => {
+    FC.assert(
+      FC.property(sleepy, choices, (given, made) => {
+        const world = asleep(given, made)
+        const before = world.state
+        world.send(request)
+        world.send(request)
+        world.heal()
+        assert.strictEqual(world.state.phase._tag, "Up")
+        assert.strictEqual(world.state.incarnation, before.incarnation + 1)
+        assert.strictEqual(world.state.attempt, before.attempt)
+        assert.strictEqual(world.state.restarts, before.restarts)
+        assert.deepStrictEqual(world.state.history, before.history)
+      }),
+      { numRuns: 300 }
+    )
+  })
+
+  it("is woken by a request also while it is on its way to sleep", () => {
+    FC.assert(
+      FC.property(sleepy, choices, (given, made) => {
+        const world = asleep(given, made)
+        world.send(request)
+        world.heal()
+        world.send({ _tag: "Idle", incarnation: world.state.incarnation, afterMs: 300 })
+        assert.strictEqual(world.state.phase._tag, "Ending")
+        world.send(request)
+        world.heal()
+        assert.strictEqual(world.state.phase._tag, "Up")
+      }),
+      { numRuns: 300 }
+    )
+  })
+
+  it("is left asleep by a file, by its group, by a shutdown, and by a new supervisor", () => {
+    FC.assert(
+      FC.property(sleepy, choices, (given, made) => {
+        const world = asleep(given, made)
+        const before = world.state
+        const round = { _tag: "GroupRound", group: GroupName.make("shop"), failed: InstanceName.make("a:b") } as const
+        world.send({ _tag: "Restart", cause: { _tag: "Reload", keys: ["command"] } })
+        world.send({ _tag: "Stop", cause: round })
+        world.send({ _tag: "Start", cause: round })
+        world.send({ _tag: "Stop", cause: { _tag: "Shutdown" } })
+        world.send({ _tag: "Start", cause: { _tag: "Boot" } })
+        assert.deepStrictEqual(world.state, before)
+      }),
+      { numRuns: 300 }
+    )
+  })
+
+  it("stays stopped where a person stops it, whatever is asked of it", () => {
+    FC.assert(
+      FC.property(sleepy, choices, (given, made) => {
+        const world = asleep(given, made)
+        world.send({ _tag: "Stop", cause: { _tag: "Person", verb: "stop" } })
+        assert.strictEqual(world.state.phase._tag, "Stopped")
+        world.send(request)
+        assert.strictEqual(world.state.phase._tag, "Stopped")
+      }),
+      { numRuns: 300 }
+    )
+  })
+
+  it("is woken by nothing else, and a request starts nobody else", () => {
+    FC.assert(
+      FC.property(options, choices, (given, made) => {
+        for (const { after, before, event } of live(policyOf(given), made).steps) {
+          const isRequest = event._tag === "Start" && event.cause._tag === "Request"
+          if (isRequest && !isAsleep(before)) assert.deepStrictEqual(after, before)
+          if (before.phase._tag !== "Sleeping" || after.phase._tag === "Sleeping") continue
+          assert.include(["Start", "Stop", "Restart"], event._tag)
+        }
+      }),
+      { numRuns: 300 }
+    )
+  })
+})
+
 describe("a person's wish", () => {
   const policy = policyOf({
     restart: "always",
@@ -171,6 +269,7 @@ describe("a person's wish", () => {
     retries: null,
     awaitsReadiness: true,
     stopTimeoutMs: 200,
+    idleTimeoutMs: 0,
     dependsOn: false,
     group: false
   })

@@ -75,7 +75,6 @@ describe("the documents", () => {
       cpu_shares: "100",
       cpu_limit: "0.5",
       pids_limit: "64",
-      idle_timeout: "60",
       restart_mode: `"rolling"`,
       socket_activation: "true",
       schedule: `"0 3 * * *"`

@@ -54,11 +54,13 @@ const front = (service: (socket: net.Socket, connection: number) => void, patien
     const tree = Tenement.of({
       ...tenement,
       traffic: {
+        ...tenement.traffic,
         config: () => config,
         backends: () => [{
           instance: instanceName(web, defaultId),
           state: "running",
           weight: 100,
+          comes: false,
           run: { incarnation: 1, endpoint, requests }
         }],
         answered: (one) => answered.push(one),

@@ -162,7 +162,8 @@ describe("Metrics", () => {
           if (reason === "oom-killed") yield* metrics.oomKilled(instanceName(service, id))
         }
         for (const [service, seconds] of probes) yield* metrics.probed(service, seconds)
-        const { samples } = yield* scrape([])
+        const named = new Map(restarts.map(([service, id]) => [instanceName(service, id), viewOf(service, id)]))
+        const { samples } = yield* scrape([...named.values()])
         const sum = (values: ReadonlyArray<number>) => values.reduce((a, b) => a + b, 0)
         for (const [service, id, reason] of restarts) {
           const same = restarts.filter(([s, i, r]) => s === service && i === id && r === reason)
@@ -193,6 +194,7 @@ describe("Metrics", () => {
         yield* metrics.restarted(instance.name, "exited")
         yield* metrics.restarted(instance.name, "oom-killed")
         yield* metrics.oomKilled(instance.name)
+        yield* metrics.linesLost(instance.name, 3)
         if (i % 100 === 0) yield* metrics.render([instance], new Map([[instance.name, 5]]))
         yield* metrics.forget(instance.name)
       }

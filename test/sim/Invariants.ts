@@ -1,35 +1,45 @@
 /** What must hold after every event of a simulated life, judged from what really happened and not from what is believed. */
-import type { ServiceConfig, TenementConfig } from "../../src/domain/Config.ts"
+import type { Limits } from "../../src/domain/Config.ts"
 import { type InstanceName, parts } from "../../src/domain/Names.ts"
 import type { NewEvent } from "../../src/layers/Events.ts"
-import type { Machine } from "../../src/testkit/Machine.ts"
+import type { LaunchSpec } from "../../src/layers/Launcher.ts"
+import type { Child } from "../../src/testkit/Processes.ts"
+import type { Transition } from "./Heard.ts"
+import { Restarts } from "./Restarts.ts"
+import { Rounds } from "./Rounds.ts"
+import type { Witness } from "./Witness.ts"
 
-type Transition = Extract<NewEvent, { readonly _tag: "Transition" }>
-
-const well = new Set(["running", "healthy"])
 const up = new Set(["running", "healthy", "degraded", "unhealthy"])
 
-/** Hears all transitions, and collects what is wrong with them. */
+/** Who may be started again, and by what. */
+const starters: ReadonlyMap<string, ReadonlyArray<Transition["cause"]["_tag"]>> = new Map([
+  ["failed", ["Person", "Reload"]],
+  ["completed", ["Person", "Reload", "Boot"]],
+  ["stopped", ["Person", "Reload", "Boot", "GroupRound"]],
+  ["backoff", ["Person", "Reload", "BackoffElapsed", "GroupRound"]]
+])
+
+const limitsOf = ({ cpuLimit, cpuShares, memoryLimitBytes, pidsLimit }: Limits): string =>
+  [cpuLimit, cpuShares, memoryLimitBytes, pidsLimit].join()
+
+/** Hears all that is told, sees all that is done to processes, and collects what is wrong with it. */
 export class Invariants {
-  readonly violations: Array<string> = []
-  /** What was reached at least once. */
-  readonly reached = new Set<string>()
+  readonly witness: Witness
+  readonly restarts: Restarts
   /** Instances that a person has stopped or removed, and was told so: nothing is started for them. */
   readonly forbidden = new Map<InstanceName, "stopped" | "removed">()
-  private readonly variants: ReadonlyArray<TenementConfig>
-  private readonly now: () => number
-  private readonly machine: () => Machine
+  /** What was told since this supervisor began. */
+  readonly heard: Array<NewEvent> = []
+  private readonly rounds: Rounds
   private readonly shown = new Map<InstanceName, string>()
-  private readonly waitingSince = new Map<InstanceName, number>()
-  private readonly restarts = new Map<InstanceName, Array<number>>()
-  private readonly attempts = new Map<InstanceName, number>()
-  private readonly wellSince = new Map<InstanceName, number>()
-  private readonly stableFor = new Map<InstanceName, number>()
+  private last: { readonly at: number; readonly instance: InstanceName; readonly tag: string } | null = null
+  /** Two things happen at this moment that nothing has put in order. */
+  isRace = false
 
-  constructor(variants: ReadonlyArray<TenementConfig>, now: () => number, machine: () => Machine) {
-    this.variants = variants
-    this.now = now
-    this.machine = machine
+  constructor(witness: Witness) {
+    this.witness = witness
+    this.restarts = new Restarts(witness)
+    this.rounds = new Rounds(witness)
   }
 
   /** The label that an instance was seen with last. */
@@ -37,156 +47,140 @@ export class Invariants {
     return this.shown.get(name) ?? "stopped"
   }
 
+  get states(): ReadonlyMap<InstanceName, string> {
+    return this.shown
+  }
+
   /** The supervisor is another one: what it has not told, nobody has. */
   forgetShown(): void {
-    for (const name of this.wellSince.keys()) this.attempts.delete(name)
-    this.wellSince.clear()
+    this.restarts.forgetStability()
     this.shown.clear()
+    this.heard.length = 0
   }
 
-  /** Everything is started anew, and nothing in a row. */
-  forgetAttempts(): void {
-    this.attempts.clear()
+  forget(name: InstanceName): void {
+    this.restarts.forget(name)
+    this.shown.delete(name)
   }
 
-  /** What was not on the disk is lost, and with it how often something was restarted. */
-  forgetCounts(): void {
-    this.restarts.clear()
-    this.attempts.clear()
-    this.waitingSince.clear()
+  readonly mayStart = (spec: LaunchSpec): string | null => {
+    const { witness } = this
+    const { instance } = spec
+    const intent = this.forbidden.get(instance)
+    if (intent !== undefined) return `at ${witness.now()} ms: ${instance} was started, and it was to be ${intent}`
+    if (!witness.machine().isIsolated(spec)) return `${instance} was started, and nothing had isolated it`
+    const limits = spec.cgroup === null || spec.cgroup === undefined ? ",,," : limitsOf(spec.cgroup.limits())
+    const isAsked = witness.configsOf(instance).some((config) => limitsOf(config) === limits)
+    return isAsked ? null : `${instance} was started, and its limits were not in force: ${limits}`
   }
 
-  fail(message: string): void {
-    this.violations.push(`at ${this.now()} ms: ${message}`)
-  }
-
-  readonly mayStart = (name: InstanceName): string | null => {
-    const intent = this.forbidden.get(name)
-    return intent === undefined ? null : `at ${this.now()} ms: ${name} was started, and it was to be ${intent}`
+  /** SIGKILL is for who was asked, and had its time. */
+  readonly mayKill = ({ instance, signaledAtMs }: Child): string | null => {
+    const { witness } = this
+    const patience = Math.min(...witness.configsOf(instance).map(({ stopTimeoutMs }) => stopTimeoutMs), 10_000)
+    if (patience === 0) return null
+    const since = signaledAtMs === null ? null : witness.now() - signaledAtMs
+    if (since !== null && since >= patience) return null
+    return `at ${witness.now()} ms: ${instance} was killed, and ${
+      since === null ? "nobody had asked it to stop" : `asked to stop ${since} ms before`
+    }`
   }
 
   readonly hear = (event: NewEvent): void => {
+    const { witness } = this
+    this.heard.push(event)
     if (event._tag === "Notice") {
-      if (event.message.includes("defect")) this.reached.add("an actor has a defect")
+      if (event.message.includes("defect")) witness.reach("an actor has a defect")
+      if (event.message.includes("left by an earlier supervisor")) witness.reach("an orphan is brought to its end")
       return
+    }
+    // One of that name was taken away, and this is another.
+    if (event.incarnation === 1 && event.from === "stopped" && event.to === "starting") {
+      this.restarts.forget(event.instance)
     }
     this.continuity(event)
     this.truth(event)
-    this.stability(event)
-    this.delay(event)
-    this.intensity(event)
-    this.reached.add(`${event.from} to ${event.to}`)
-    this.reached.add(`because of ${event.cause._tag}`)
+    this.restarts.hear(event)
+    this.rounds.hear(event)
+    this.order(event)
+    witness.reach(`${event.from} to ${event.to}`)
+    witness.reach(`because of ${event.cause._tag}`)
   }
 
-  /** Each transition begins where the one before it ended. */
-  private continuity({ from, instance, to }: Transition): void {
+  /** Each transition begins where the one before it ended, and is one that there is. */
+  private continuity({ cause, from, instance, to }: Transition): void {
     const before = this.shown.get(instance)
     // A file that brings a health check, or takes it away, gives another name to the same.
     const isRenamed = before !== undefined && up.has(before) && up.has(from)
     if (before !== undefined && before !== from && !isRenamed) {
-      this.fail(`${instance} goes from ${from} to ${to}, and was ${before}`)
+      this.witness.fail(`${instance} goes from ${from} to ${to}, and was ${before}`)
+    }
+    if (to === "starting" && starters.get(from)?.includes(cause._tag) === false) {
+      this.witness.fail(`${instance} goes from ${from} to ${to} because of ${cause._tag}`)
     }
     this.shown.set(instance, to)
   }
 
   /** No end is told otherwise than it was: above all none that nobody saw, or that failed, as a success. */
-  private truth({ cause, incarnation, instance }: Transition): void {
-    if (cause._tag !== "Exited" || cause.status.code === null) return
-    const child = this.machine().children.findLast((one) =>
+  private truth({ cause, incarnation, instance, to }: Transition): void {
+    if (cause._tag !== "Exited") return
+    const child = this.witness.machine().children.findLast((one) =>
       one.instance === instance && one.incarnation === incarnation
     )
-    if (child?.status?.code !== cause.status.code) {
-      this.fail(`${instance} is said to have ended with ${cause.status.code}: ${JSON.stringify(child?.status)}`)
+    const { reason, status } = cause
+    if (to === "completed" && child?.status?.code !== 0) {
+      this.witness.fail(`${instance} is said to have done its job: ${JSON.stringify(child?.status)}`)
     }
+    const isUnknown = status.code === null && status.signal === null
+    if (!isUnknown && (child?.status?.code !== status.code || child.status.signal !== status.signal)) {
+      const truth = JSON.stringify(child?.status)
+      this.witness.fail(`${instance} is said to have ended with ${JSON.stringify(status)}: ${truth}`)
+    }
+    const isMistaken = ["signaled", "exited"].includes(reason) || (reason === "unknown" && !this.witness.isLossy)
+    if (child?.oomKilled === true && isMistaken) {
+      this.witness.fail(`${instance} was killed for memory, and is said to have ${reason}`)
+    }
+    if (reason === "oom-killed") this.witness.reach("an end for memory")
   }
 
-  private configsOf(name: InstanceName): ReadonlyArray<ServiceConfig> {
-    return this.variants.flatMap(({ services }) => services.get(parts(name).service) ?? [])
-  }
-
-  /** No automatic restart comes before its delay is over, and the delay is what the schedule says. */
-  private delay({ cause, from, instance, to }: Transition): void {
-    const at = this.now()
-    if (to === "backoff" && from !== "backoff") this.waitingSince.set(instance, at)
-    if ((cause._tag === "Person" || cause._tag === "Reload") && to === "starting") this.attempts.delete(instance)
-    if (cause._tag !== "BackoffElapsed") return
-    const since = this.waitingSince.get(instance)
-    if (since !== undefined && at - since < cause.afterMs - 1) {
-      this.fail(`${instance} was started again after ${at - since} ms, and its delay was ${cause.afterMs} ms`)
+  /** Which of two things that happened at one moment was first. */
+  private order({ cause: { _tag: tag }, incarnation, instance, to }: Transition): void {
+    const { witness } = this
+    const at = witness.now()
+    const machine = witness.machine()
+    const child = machine.children.findLast((one) => one.instance === instance && one.incarnation === incarnation)
+    const endedNow = child?.endedAtMs === at && child.signals.length === 0
+    if (tag === "ProbeFailed" && endedNow) {
+      witness.reach("an end at the moment of a failed probe, which was heard first")
     }
-    const delays = this.configsOf(instance).map(({ backoffBaseMs, backoffMaxMs }) =>
-      Math.min(backoffBaseMs * 2 ** cause.attempt, backoffMaxMs)
-    )
-    if (!delays.includes(cause.afterMs)) {
-      this.fail(
-        `${instance} waited ${cause.afterMs} ms for restart ${cause.attempt} in a row, not ${delays.join(" or ")}`
-      )
+    if (tag === "Exited" && endedNow && machine.probedAt(instance) === at) {
+      witness.reach("an end at the moment of a failed probe, and was heard first")
     }
-    const before = this.attempts.get(instance)
-    if (before !== undefined && cause.attempt === 0 && before > 0) this.reached.add("the backoff begins anew")
-    if (this.configsOf(instance).some(({ backoffMaxMs }) => backoffMaxMs === cause.afterMs)) {
-      this.reached.add("the longest delay")
+    const { last } = this
+    if (this.isRace && last !== null && last.at === at && last.instance === instance && last.tag !== tag) {
+      witness.reach(`at one moment ${last.tag} before ${tag}`)
     }
-    this.order(instance, before, cause.attempt)
-    this.attempts.set(instance, cause.attempt)
-    this.stableFor.set(instance, 0)
-  }
-
-  /** Each restart in a row is the next one, until it was well for long enough. */
-  private order(instance: InstanceName, before: number | undefined, attempt: number): void {
-    if (before === undefined || attempt === before + 1) return
-    const needed = Math.min(...this.configsOf(instance).map(({ stableAfterMs }) => stableAfterMs))
-    const stable = this.stableFor.get(instance) ?? 0
-    if (attempt !== 0 || stable < needed) {
-      this.fail(`${instance}: restart ${attempt} in a row after restart ${before}, and it was well for ${stable} ms`)
-    }
-  }
-
-  /** For how long it was well without an interruption. */
-  private stability({ from, instance, to }: Transition): void {
-    const at = this.now()
-    const since = this.wellSince.get(instance)
-    if (well.has(from) && since !== undefined) {
-      this.stableFor.set(instance, Math.max(this.stableFor.get(instance) ?? 0, at - since))
-    }
-    if (well.has(to)) this.wellSince.set(instance, at)
-    else this.wellSince.delete(instance)
-  }
-
-  /** Never more automatic restarts in any window than are allowed. */
-  private intensity({ cause, from, instance }: Transition): void {
-    if (from === "failed") this.restarts.delete(instance)
-    if (cause._tag !== "BackoffElapsed") return
-    const at = this.now()
-    const all = [...this.restarts.get(instance) ?? [], at]
-    this.restarts.set(instance, all)
-    const isTooMany = ({ maxRestarts, restartWindowMs }: ServiceConfig) =>
-      all.filter((one) => one >= at - restartWindowMs).length > maxRestarts
-    const configs = this.configsOf(instance)
-    if (configs.length > 0 && configs.every(isTooMany)) {
-      this.fail(`${instance} was restarted once more than it may be: ${all.join(", ")}`)
-    }
-  }
-
-  /** A new instance of the name: what was before is another one's. */
-  forget(name: InstanceName): void {
-    this.restarts.delete(name)
-    this.attempts.delete(name)
-    this.stableFor.delete(name)
-    this.waitingSince.delete(name)
-    this.shown.delete(name)
+    this.last = { at, instance, tag }
+    if (to === "failed") witness.reach(`given up because of ${tag}`)
   }
 
   /** What can be seen at any moment. */
   look(): void {
-    const machine = this.machine()
-    this.violations.push(...machine.violations.splice(0))
+    const machine = this.witness.machine()
+    this.witness.violations.push(...machine.violations.splice(0))
     for (const { instance, signals } of machine.children) {
       if (signals.filter((signal) => signal === "SIGTERM").length > 1) {
-        this.fail(`${instance} got its stop signal twice`)
+        this.witness.fail(`${instance} got its stop signal twice`)
         signals.length = 0
       }
     }
+  }
+
+  /** Whether an instance belongs to a group by any of the files. */
+  isGrouped(name: InstanceName): boolean {
+    const { service } = parts(name)
+    return this.witness.variants.some(({ groups }) =>
+      [...groups.values()].some(({ services }) => services.includes(service))
+    )
   }
 }

@@ -2,21 +2,14 @@
 import type * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
+import * as FiberId from "effect/FiberId"
 import type { InstanceName } from "../../src/domain/Names.ts"
-import { parts } from "../../src/domain/Names.ts"
-import { usual } from "../../src/testkit/Machine.ts"
+import { instanceName, parts } from "../../src/domain/Names.ts"
 import { SimulatedTree } from "../../src/testkit/SimulatedTree.ts"
 import { named } from "../actors/Machine.ts"
 import { Invariants } from "./Invariants.ts"
 import * as Plan from "./Plan.ts"
-
-export interface Outcome {
-  /** What was wrong; empty if nothing was. */
-  readonly violations: ReadonlyArray<string>
-  readonly reached: ReadonlySet<string>
-  /** Two runs of one plan have the same. */
-  readonly hash: number
-}
+import { Witness } from "./Witness.ts"
 
 interface Call {
   readonly name: InstanceName | null
@@ -26,32 +19,60 @@ interface Call {
   isAlone: boolean
 }
 
-class Life {
-  readonly invariants: Invariants
-  private readonly tree: SimulatedTree
-  private readonly plan: Plan.Plan
-  private calls: Array<Call> = []
-  private variant = 0
-  hash = 0
+const floodSize = 70
 
-  constructor(plan: Plan.Plan) {
+export class Life {
+  readonly invariants: Invariants
+  readonly witness: Witness
+  readonly tree: SimulatedTree
+  readonly plan: Plan.Plan
+  private readonly tell: (line: string) => void
+  calls: Array<Call> = []
+  /** Instances that somebody started, and was told so. */
+  readonly wanted = new Set<InstanceName>()
+  hash = 0
+  private isBegun = false
+  private variant = 0
+  /** Two steps are one: nothing happens between them. */
+  private isTogether = false
+  private longestPauseMs = 0
+
+  constructor(plan: Plan.Plan, tell: (line: string) => void = () => undefined) {
     this.plan = plan
-    this.invariants = new Invariants(plan.variants, () => this.tree.simulation.nowMs, () => this.tree.machine)
-    const { hear, mayStart } = this.invariants
+    this.tell = tell
+    this.witness = new Witness({
+      variants: plan.variants,
+      now: () => this.isBegun ? this.tree.simulation.nowMs : 0,
+      machine: () => this.tree.machine,
+      config: () => this.config,
+      slackMs: () => this.longestPauseMs + 100
+    })
+    this.invariants = new Invariants(this.witness)
+    const { hear, mayKill, mayStart } = this.invariants
     this.tree = new SimulatedTree(plan.variants[0], {
       seed: plan.seed,
-      hasCgroups: plan.seed % 2 === 1,
       mayStart,
+      mayKill,
       hear: (event) => {
-        this.note(JSON.stringify(event))
+        const text = JSON.stringify(event)
+        this.note(text)
+        this.tell(`  ${this.witness.now()} ms ${text}`)
         hear(event)
+      },
+      before: ({ cgroups, processes }) => {
+        cgroups.exist = plan.hasCgroups
+        processes.reusesPids = plan.reusesPids
       },
       boots: false
     })
+    this.isBegun = true
     this.tree.do(this.tree.tenement.boot)
+    for (const { instances, name } of plan.variants[0].services.values()) {
+      for (const id of instances) this.wanted.add(instanceName(name, id))
+    }
   }
 
-  private note(text: string): void {
+  note(text: string): void {
     for (let index = 0; index < text.length; index++) {
       this.hash = (Math.imul(this.hash, 31) + text.charCodeAt(index)) | 0
     }
@@ -68,30 +89,40 @@ class Life {
       other.isAlone = false
       isAlone = false
     }
+    if (name === null || verb === "stop" || verb === "remove") this.unwant(name)
     if (verb !== "stop" && verb !== "remove" && name !== null) this.invariants.forbidden.delete(name)
     this.calls.push({ name, verb, fiber: this.tree.fork(effect), isAlone })
-    this.tree.simulation.settle()
+  }
+
+  private unwant(name: InstanceName | null): void {
+    if (name === null) this.wanted.clear()
+    else this.wanted.delete(name)
   }
 
   /** Who asked is told, and can rely on it from then on. */
-  private hearAnswers(): void {
+  hearAnswers(): void {
+    const { forbidden } = this.invariants
     this.calls = this.calls.filter(({ fiber, isAlone, name, verb }) => {
       const exit = fiber.unsafePoll()
       if (exit === null) return true
-      const isDefect = Exit.isFailure(exit) && exit.cause._tag === "Die"
-      if (isDefect) this.invariants.fail(`${verb} ${name} met a defect: ${String(exit.cause)}`)
-      if (Exit.isFailure(exit) && JSON.stringify(exit.cause).includes("StoreFailed")) {
-        this.invariants.reached.add("a change is refused for a full disk")
-      }
-      if (Exit.isSuccess(exit) && name !== null && isAlone) {
-        if (verb === "stop") this.invariants.forbidden.set(name, "stopped")
-        if (verb === "remove") {
-          this.invariants.forbidden.set(name, "removed")
+      if (Exit.isFailure(exit)) this.hearRefusal(exit, `${verb} ${name ?? ""}`)
+      else if (name !== null && isAlone) {
+        if (verb === "stop") forbidden.set(name, "stopped")
+        else if (verb === "remove") {
+          forbidden.set(name, "removed")
           this.invariants.forget(name)
-        }
+        } else this.wanted.add(name)
       }
       return false
     })
+  }
+
+  private hearRefusal({ cause }: Exit.Failure<unknown, unknown>, what: string): void {
+    if (cause._tag === "Die") this.witness.fail(`${what} met a defect: ${String(cause)}`)
+    const text = JSON.stringify(cause)
+    if (text.includes("StoreFailed")) this.witness.reach("a change is refused for a disk that cannot be written")
+    if (text.includes("\"Busy\"")) this.witness.reach("a mailbox is full")
+    if (text.includes("ActorLost")) this.witness.reach("an actor goes before it has answered")
   }
 
   /** Nobody will answer them any more. */
@@ -99,39 +130,58 @@ class Life {
     for (const { name } of this.calls) {
       if (name === null) this.invariants.forbidden.clear()
       else this.invariants.forbidden.delete(name)
+      this.unwant(name)
     }
     this.calls = []
   }
 
   private replace(how: string, replacing: () => void): void {
-    const { invariants } = this
-    for (const name of new Set(this.tree.machine.living.map(({ instance }) => instance))) {
-      invariants.reached.add(`${how} while ${invariants.stateOf(name)}`)
+    const { invariants, tree, witness } = this
+    const { machine } = tree
+    for (const name of new Set(machine.living.map(({ instance }) => instance))) {
+      witness.reach(`${how} while ${invariants.stateOf(name)}`)
     }
+    for (const state of invariants.states.values()) witness.reach(`${how} while something is ${state}`)
+    for (const { verb } of this.calls) witness.reach(`${how} in the middle of a ${verb}`)
+    if (tree.booted.unsafePoll() === null) witness.reach(`${how} in the middle of its start`)
+    if (machine.store.isSyncing) witness.reach(`${how} while the disk is written`)
+    if (machine.living.some(({ startTime }) => !machine.store.mentions(`"startTime":"${startTime}"`))) {
+      witness.reach(`${how} between a launch and its being written down`)
+    }
+    if (machine.store.isBehind) this.lose()
     this.hearAnswers()
     this.dropCalls()
     invariants.forgetShown()
     replacing()
-    invariants.reached.add(how)
+    witness.reach(how)
+  }
+
+  /** Of what was written down something is lost: what was said before does not bind. */
+  private lose(): void {
+    this.witness.isLossy = true
+    this.invariants.restarts.forgetCounts()
+  }
+
+  /** What was promised is forgotten too, and nobody can help it. */
+  private loseAll(): void {
+    this.lose()
+    this.invariants.forbidden.clear()
+    this.wanted.clear()
   }
 
   private perform(action: Plan.Action): void {
-    const { machine, tenement } = this.tree
+    const { machine, simulation, tenement } = this.tree
     switch (action._tag) {
-      case "ask": {
+      case "ask":
+        return this.ask(action)
+      case "flood": {
         const name = named(action.instance)
-        const { id, service } = parts(name)
-        const state = this.invariants.stateOf(name)
-        this.invariants.reached.add(`${action.verb} while ${state}`)
-        switch (action.verb) {
-          case "remove":
-            return this.call(name, "remove", tenement.remove(name, { data: false }))
-          case "spawn":
-            return this.call(name, "spawn", tenement.spawn(service, id))
-          default:
-            return this.call(name, action.verb, tenement[action.verb](name))
-        }
+        machine.store.syncMs = Math.max(1, machine.store.syncMs)
+        for (let count = 0; count < floodSize; count++) this.call(name, action.verb, tenement[action.verb](name))
+        return
       }
+      case "leave":
+        return this.calls.at(-1)?.fiber.unsafeInterruptAsFork(FiberId.none)
       case "reload":
         this.variant = action.variant
         // What a file brings along that was not there is started, whatever became of it before.
@@ -141,99 +191,92 @@ class Life {
         const { code, signal } = action
         const child = machine.living.find(({ instance }) => instance === named(action.instance))
         if (child !== undefined) this.tree.fork(child.exit({ code, signal }))
-        return this.tree.simulation.settle()
-      }
-      case "behave":
-        Object.assign(machine.of(action.service), action.behaviour)
         return
+      }
+      case "oom":
+        return machine.cgroups.kill(named(action.instance), action.isLeader)
+      case "behave":
+        return void Object.assign(machine.of(action.service), action.behaviour)
       case "disk":
         machine.store.isFull = action.isFull
         machine.store.syncMs = action.syncMs
+        machine.store.fails = action.fails
         return
+      case "clock":
+        simulation.wallOffsetMs += action.byMs
+        return this.witness.reach("the wall clock is set")
+      case "timers":
+        simulation.timerTickMs = action.tickMs
+        return
+      case "pause":
+        this.longestPauseMs = Math.max(this.longestPauseMs, action.ms)
+        simulation.pause(action.ms)
+        return this.witness.reach("the process stands still")
       case "kill":
-        this.tree.simulation.steps(action.steps)
-        return this.replace("the supervisor is killed", () => this.tree.kill(this.config))
+        simulation.steps(action.steps)
+        return this.replace("the supervisor is killed", () => this.tree.kill(this.config, { settles: false }))
       case "power":
+        if (action.damage !== null) this.witness.reach(`the file is ${action.damage.how}`)
         return this.replace("the power goes", () => {
-          machine.losePower()
-          this.invariants.forgetCounts()
-          this.tree.kill(this.config)
+          machine.losePower(action.damage)
+          this.lose()
+          if (action.damage !== null && action.damage.how !== "torn") this.loseAll()
+          this.tree.kill(this.config, { settles: false })
         })
-      case "shutdown": {
-        const closed = this.tree.close()
-        this.tree.pass(60_000)
-        if (closed.unsafePoll() === null) this.invariants.fail("the shutdown does not come to its end")
-        if (machine.living.length > 0) this.invariants.fail("something outlives the shutdown")
-        this.invariants.forgetAttempts()
-        return this.replace("the supervisor is stopped", () => this.tree.kill(this.config))
-      }
+      case "shutdown":
+        return this.shutdown(action)
     }
   }
 
-  step({ action, afterMs }: Plan.Step): void {
-    this.tree.pass(afterMs)
-    this.hearAnswers()
-    this.perform(action)
-    this.hearAnswers()
-    this.invariants.look()
+  private ask({ instance, verb }: Extract<Plan.Action, { readonly _tag: "ask" }>): void {
+    const { tenement } = this.tree
+    const name = named(instance)
+    const { id, service } = parts(name)
+    this.witness.reach(`${verb} while ${this.invariants.stateOf(name)}`)
+    switch (verb) {
+      case "remove":
+        return this.call(name, "remove", tenement.remove(name, { data: false }))
+      case "spawn":
+        return this.call(name, "spawn", tenement.spawn(service, id))
+      default:
+        return this.call(name, verb, tenement[verb](name))
+    }
   }
 
-  /** From now on nothing goes wrong any more, and everything comes to rest where it should. */
-  heal(): void {
+  private shutdown({ killedAfterMs }: Extract<Plan.Action, { readonly _tag: "shutdown" }>): void {
+    const { machine, simulation } = this.tree
+    // Before it has begun, it has nothing that it could stop.
+    const hasBegun = this.tree.booted.unsafePoll() !== null
+    const closed = this.tree.close()
+    simulation.advance(killedAfterMs ?? 60_000, () => closed.unsafePoll() !== null)
+    if (closed.unsafePoll() === null) {
+      if (killedAfterMs === null) this.witness.fail("the shutdown does not come to its end")
+      else this.witness.reach("the supervisor is killed in the middle of its end")
+    } else if (hasBegun && machine.living.length > 0) this.witness.fail("something outlives the shutdown")
+    // Whatever it was that went down meanwhile: the next supervisor begins it anew, and not in a row.
+    this.invariants.restarts.forgetAttempts()
+    this.replace("the supervisor is stopped", () => this.tree.kill(this.config, { settles: false }))
+  }
+
+  step({ action, afterMs, isTogether }: Plan.Step): void {
     const { invariants, tree } = this
-    for (const name of Plan.services) Object.assign(tree.machine.of(name), usual)
-    Object.assign(tree.machine.store, { isFull: false, syncMs: 0 })
-    tree.pass(40_000)
+    if (!this.isTogether) {
+      if (afterMs === "edge") tree.simulation.edge(10_000)
+      else tree.pass(afterMs)
+      this.hearAnswers()
+    }
+    this.tell(`${this.witness.now()} ms: ${Plan.tell({ action, afterMs, isTogether })}`)
+    this.perform(action)
+    invariants.isRace = isTogether || this.isTogether || afterMs === "edge"
+    this.isTogether = isTogether
+    if (isTogether) return
+    tree.simulation.settle()
+    invariants.isRace = false
     this.hearAnswers()
     invariants.look()
-    for (const { name, verb } of this.calls) invariants.fail(`${verb} ${name ?? ""} was never answered`)
-    const views = tree.do(tree.tenement.list)
-    for (const { name, state } of views) {
-      if (["backoff", "stopping", "unhealthy", "degraded"].includes(state)) invariants.fail(`${name} stays ${state}`)
-      if (state === "starting" && tree.do(tree.tenement.describe(name)).waitingFor.length === 0) {
-        invariants.fail(`${name} stays starting, and waits for nobody`)
-      }
-      const intent = invariants.forbidden.get(name)
-      if (intent === "removed") invariants.fail(`${name} was removed, and is there`)
-      // A group that gave up takes along who was stopped already, in name.
-      if (intent === "stopped" && !["stopped", "failed"].includes(state)) invariants.fail(`${name} is ${state}`)
-    }
-    const believed = views.flatMap(({ pid }) => pid === null ? [] : [pid]).sort()
-    const real = tree.machine.children.filter(({ alive, strays }) => alive || strays).map(({ pid }) => pid).sort()
-    if (believed.join() !== real.join()) invariants.fail(`${real.join()} run, and ${believed.join()} are known`)
-    const closed = tree.close()
-    tree.pass(60_000)
-    if (closed.unsafePoll() === null) invariants.fail("it does not end")
-    else if (!tree.simulation.isIdle) invariants.fail("something is still under way after the end")
-    this.note(tree.machine.trace.join())
   }
-}
 
-/** Lives it. */
-export const live = (plan: Plan.Plan): Outcome => {
-  const life = new Life(plan)
-  try {
-    for (const step of plan.steps) {
-      life.step(step)
-      if (life.invariants.violations.length > 0) break
-    }
-    if (life.invariants.violations.length === 0) life.heal()
-  } catch (error) {
-    life.invariants.fail(String(error))
+  end(): void {
+    this.tree.simulation.end()
   }
-  return { violations: life.invariants.violations, reached: life.invariants.reached, hash: life.hash }
-}
-
-/** The shortest plan found that still goes wrong. */
-export const shrink = (plan: Plan.Plan): Plan.Plan => {
-  let smallest = plan
-  for (let size = Math.ceil(plan.steps.length / 2); size >= 1; size = size === 1 ? 0 : Math.ceil(size / 2)) {
-    for (let from = 0; from < smallest.steps.length;) {
-      const steps = smallest.steps.filter((_, index) => index < from || index >= from + size)
-      const shorter = { ...smallest, steps }
-      if (live(shorter).violations.length > 0) smallest = shorter
-      else from += size
-    }
-  }
-  return smallest
 }

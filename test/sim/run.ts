@@ -1,51 +1,67 @@
-/** `npm run sim -- --seeds N [--from S]`, or `--seed S` for one of them, told in full. */
+/**
+ * `npm run sim -- --seeds N [--from S]` lives seeds on all processors, or `--seed S` one of them, told in full. A run of
+ * nightly size also fails if something is never reached that has to be.
+ */
+import * as fs from "node:fs"
+import * as os from "node:os"
+import * as path from "node:path"
 import { parseArgs } from "node:util"
-import * as Life from "./Life.ts"
+import * as Bundle from "./Bundle.ts"
+import * as Coverage from "./Coverage.ts"
+import * as Lived from "./Lived.ts"
 import * as Plan from "./Plan.ts"
+import * as Workers from "./Workers.ts"
 
 const { values } = parseArgs({
   options: {
-    seeds: { type: "string", default: "1000" },
+    seeds: { type: "string", default: "10000" },
     from: { type: "string", default: "1" },
     seed: { type: "string" },
-    quiet: { type: "boolean", default: false }
+    processes: { type: "string", default: String(os.availableParallelism()) }
   }
 })
 
-const tell = (plan: Plan.Plan): void => {
-  for (const step of plan.steps) console.log(`  ${Plan.tell(step)}`)
-}
-
-const only = values.seed === undefined ? null : Number(values.seed)
-const from = only ?? Number(values.from)
-const count = only === null ? Number(values.seeds) : 1
-const reached = new Map<string, number>()
-const begun = performance.now()
-
-/** Gives the supervisor's garbage time to be collected. */
-const breathe = () => new Promise((resolve) => setImmediate(resolve))
-
-for (let seed = from; seed < from + count; seed++) {
+/** Of a seed that breaks a rule, the steps that matter. */
+const tell = (seed: number, violations: ReadonlyArray<string>): void => {
   const plan = Plan.of(seed)
-  const { reached: here, violations } = Life.live(plan)
-  for (const what of here) if (!reached.has(what)) reached.set(what, seed)
-  if (violations.length > 0) {
-    console.log(`seed ${seed}: ${violations.join("\n")}`)
-    if (!values.quiet) {
-      const shorter = Life.shrink(plan)
-      console.log(`cut down to ${shorter.steps.length} of ${plan.steps.length} steps:`)
-      tell(shorter)
-      console.log(`${Life.live(shorter).violations.join("\n")}\nreplay: npm run sim -- --seed ${seed}`)
-    }
-    process.exit(1)
-  }
-  if (only !== null) tell(plan)
-  if (seed % 50 === 0) await breathe()
-  if (seed % 1000 === 0 && !values.quiet) {
-    console.log(
-      `${seed - from + 1} seeds, ${Math.round((performance.now() - begun) / 1000)} s, ${reached.size} reached`
-    )
-  }
+  const shorter = Lived.shrink(plan)
+  console.log(`seed ${seed}: ${violations.join("\n")}`)
+  console.log(`cut down to ${shorter.steps.length} of ${plan.steps.length} steps:`)
+  Lived.live(shorter, console.log)
+  console.log(`${Lived.live(shorter).violations.join("\n")}\nreplay: npm run sim -- --seed ${seed}`)
 }
-if (!values.quiet) { for (const [what, seed] of [...reached].sort()) console.log(`${what}: seed ${seed}`) }
-console.log(`${count} seeds from ${from}: nothing went wrong`)
+
+const one = (seed: number): boolean => {
+  const { violations } = Lived.live(Plan.of(seed), console.log)
+  if (violations.length > 0) tell(seed, violations)
+  else console.log(`seed ${seed}: nothing went wrong`)
+  return violations.length === 0
+}
+
+const many = async (): Promise<boolean> => {
+  const [seeds, from] = [Number(values.seeds), Number(values.from)]
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), "tenement-sim-"))
+  const program = path.join(folder, "lives.mjs")
+  await Bundle.make(program)
+  const begun = performance.now()
+  const seconds = () => (performance.now() - begun) / 1000
+  const { broken, lived, reached } = await Workers.live(program, {
+    from,
+    seeds,
+    processes: Number(values.processes),
+    patience: 3,
+    progress: (so) => {
+      if (so % 2500 < 250) console.log(`${so} lives, ${Math.round(so / seconds())} per second`)
+    }
+  })
+  fs.rmSync(folder, { recursive: true })
+  for (const [what, times] of [...reached].sort()) console.log(`${String(times).padStart(8)} ${what}`)
+  for (const [seed, violations] of broken) tell(seed, violations)
+  if (broken.size > 0) return false
+  const never = Coverage.never(reached, "nightly")
+  for (const what of never) console.log(`never reached: ${what}`)
+  console.log(`${lived} lives from seed ${from} on in ${Math.round(seconds())} s: nothing went wrong`)
+  return never.length === 0 || seeds < Coverage.nightly
+}
+
+process.exitCode = (values.seed === undefined ? await many() : one(Number(values.seed))) ? 0 : 1

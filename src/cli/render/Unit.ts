@@ -34,13 +34,26 @@ const environment = (node: string): ReadonlyArray<string> => {
 }
 
 /**
+ * On cgroups of version 2, switches off what is limited below the unit's own, from the inside out, if systemd is to put the
+ * supervisor into it. systemd runs this in a cgroup of its own below it.
+ */
+const release = `/bin/sh -c ${
+  argument(
+    String.raw`u=/sys/fs/cgroup$(sed -n 's/^0::\(.*\.service\).*/\1/p' /proc/self/cgroup); [ -d "$u/supervisor" ] || ` +
+      `for f in "$u"/tenement-*/cgroup.subtree_control "$u/cgroup.subtree_control"; do ` +
+      `for c in $(cat "$f"); do echo "-$c" >"$f"; done; done`
+  )
+}`
+
+/**
  * The unit's text.
  *
  * @since 0.1.0
  * @category constructors
  */
 export const unit = ({ node, options, program, system }: Place): string => {
-  const run = (command: string) => [word(node), ...[program, command, ...options].map(argument)].join(" ")
+  const run = (...command: ReadonlyArray<string>) =>
+    [word(node), ...[program, ...command, ...options].map(argument)].join(" ")
   const systemctl = system ? "systemctl" : "systemctl --user"
   return `# Printed by \`tenement install\`. Settings of your own are safe in \`${systemctl} edit tenement\`.
 #
@@ -60,28 +73,40 @@ After=network-online.target
 StartLimitIntervalSec=0
 
 [Service]
-# It has started when the API answers and the first services are being started.
+# It has started when the API answers and the first services are being started. A supervisor that runs already, however it
+# was started, makes way.
 Type=notify
 ${
     system ? "" : `# The word comes from systemd-notify, which as a user speaks in its own name alone.
 NotifyAccess=all
 `
-  }${[...environment(node), `ExecStart=${run("serve")}`].join("\n")}
+  }${[...environment(node), `ExecStart=${run("serve", "--handover")}`].join("\n")}
 # Waits for the outcome, and fails with what is wrong in the file.
 ExecReload=${run("reload")}
+# To put a newer supervisor in the place of this one while requests are served: tenement upgrade. systemctl restart does it
+# with a pause of a second; the services go on in either case.
+RestartKillSignal=SIGUSR2
 Restart=always
 RestartSec=1
 # 2: the file is wrong, and to start again would not mend it.
 RestartPreventExitStatus=2
-# SIGTERM goes to the supervisor alone, and it stops the services in order. What is left after that gets SIGKILL; so do
-# the services of a supervisor that crashed, before the next one starts them anew.
-KillMode=mixed
+# systemd ends the supervisor alone. Told by SIGTERM it stops the services in order; told by SIGUSR2, or killed, it leaves
+# them as they are, and the next one takes them over.
+KillMode=process
+# A supervisor that says nothing for so long is killed, and another one takes over.
+WatchdogSec=60
 # Enough for services that are stopped one after the other. Raise it if yours have a long stop_timeout.
 TimeoutStopSec=120
 # A service that is killed for want of memory is started again by tenement. It must not take the whole unit with it.
 OOMPolicy=continue
 # All services together count here.
 TasksMax=infinity
+# The limits of services are cgroups below the unit's own, which are tenement's business.
+Delegate=yes
+# On version 2 a cgroup that limits others holds no process, and systemd starts the supervisor in the unit's own. So limits
+# are lifted from the end of one supervisor to the start of the next, which sets them again. DelegateSubgroup=supervisor
+# spares that, and is known to systemd from version 254 on.
+ExecStopPost=-${release}
 # For each instance the supervisor holds a few files open.
 LimitNOFILE=524288
 ${

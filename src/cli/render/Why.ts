@@ -143,6 +143,8 @@ const advice = (it: Description): ReadonlyArray<string> => {
       return [
         `\`tenement logs ${name} -n 50\` shows what it printed. Mend the cause, then \`tenement start ${name}\`.`
       ]
+    case "sleeping":
+      return [`\`tenement start ${name}\` wakes it now; \`tenement stop ${name}\` keeps requests from waking it.`]
     case "stopped":
     case "completed":
       return [`\`tenement start ${name}\` starts it.`]

@@ -23,7 +23,7 @@ describe("the unit", () => {
   it("names what would be special to systemd so that it is not", () => {
     const place = { ...usual, program: "/opt/100% $x/tenement", options: [`"quoted"`, "back\\slash", "two\nlines"] }
     assert.deepStrictEqual(lines(place, "ExecStart"), [
-      `/usr/bin/node "/opt/100%% $$x/tenement" serve "\\"quoted\\"" "back\\\\slash" "two\\nlines"`
+      `/usr/bin/node "/opt/100%% $$x/tenement" serve --handover "\\"quoted\\"" "back\\\\slash" "two\\nlines"`
     ])
   })
 

@@ -34,8 +34,14 @@ const topOf = (
 ): string => {
   if (root !== null) return folderOf(hierarchy, root)
   const earlier = before[hierarchy.mount]
-  return earlier !== undefined && Folder.members(`${earlier}/${name}`).length > 0 ? earlier : hierarchy.own
+  return earlier !== undefined && Folder.members(`${earlier}/${name}`).length > 0 ? earlier : unitOf(hierarchy.own)
 }
+
+/**
+ * The cgroup of the unit that this process runs in. With `DelegateSubgroup=supervisor` systemd starts it in one below, so
+ * that the unit's own holds no process, and may have limited ones in it whenever the unit is started.
+ */
+const unitOf = (own: string): string => own.endsWith(".service/supervisor") ? Path.dirname(own) : own
 
 /** From the folder below `mount` down to `path`. */
 const steps = (mount: string, path: string): ReadonlyArray<string> =>

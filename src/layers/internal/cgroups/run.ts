@@ -1,5 +1,6 @@
 /** @internal */
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import * as FsPromises from "node:fs/promises"
 import * as Path from "node:path"
@@ -169,7 +170,11 @@ export const within = (places: Places, present: Map<InstanceName, Made>) => {
     Effect.gen(function*() {
       if (!Folder.exists(pathOf(place))) return null
       yield* Scope.addFinalizer(yield* Effect.scope, release(place, foldersOf(place)))
-      return handle(place, limits)
+      // They go with their controllers, and those may have been switched off so that a supervisor could be started.
+      const values = yield* Effect.option(asked(place, limits, unlimited))
+      const isLimited = Option.isSome(values) && attempt([], values.value) === undefined
+      Folder.write(`${pathOf(place)}/memory.oom.group`, "1")
+      return handle(place, isLimited ? limits : unlimited)
     })
 
   const sweep = (kept: ReadonlyArray<Place>) =>

@@ -5,6 +5,7 @@ import type * as Scope from "effect/Scope"
 import * as Fs from "node:fs"
 import * as Net from "node:net"
 import type { InstanceName } from "../../../domain/Names.ts"
+import type { Unfinished } from "../../../domain/Saved.ts"
 import { bounded } from "../../../internal/bounded.ts"
 import { codeOf, unless } from "../../../internal/errno.ts"
 import { LogsFailed, type ToolFailed } from "../../Errors.ts"
@@ -197,10 +198,14 @@ export class Pump {
     }
   }
 
-  /** What is read from now on was said by this run. */
-  begin(incarnation: number): void {
+  /** What is read from now on was said by this run, and goes on where somebody else left it. */
+  begin(incarnation: number, unfinished: Unfinished = {}): void {
     this.end()
     this.incarnation = incarnation
+    for (const { splitter, stream } of this.channels) {
+      const text = unfinished[stream]
+      if (text !== undefined) splitter.goOn(Buffer.from(text, "base64"))
+    }
     this.resume()
   }
 
@@ -239,13 +244,37 @@ export class Pump {
 
   close() {
     return Effect.gen(this, function*() {
-      this.closed = true
-      for (const { socket } of this.channels) socket.pause()
+      this.still()
       this.end()
       yield* bounded(this.settled(), "5 seconds")
+      yield* this.finish()
+    })
+  }
+
+  /** For somebody else to read on: what is in no file is given, or still in the FIFOs. */
+  leave() {
+    return Effect.gen(this, function*() {
+      this.still()
+      yield* bounded(this.settled(), "5 seconds")
+      const unfinished: { [S in Record.StreamName]?: string } = {}
+      for (const { splitter, stream } of this.channels) {
+        if (splitter.partial !== null) unfinished[stream] = splitter.partial.toString("base64")
+      }
+      yield* this.finish()
+      return unfinished
+    })
+  }
+
+  private still(): void {
+    this.closed = true
+    for (const { socket } of this.channels) socket.pause()
+  }
+
+  private finish(): Effect.Effect<void> {
+    return Effect.suspend(() => {
       this.pending = []
       this.disconnect()
-      yield* this.appender.release()
+      return this.appender.release()
     })
   }
 }

@@ -109,6 +109,11 @@ export class Splitter {
     return this.carry
   }
 
+  /** What comes next goes on with this. */
+  goOn(partial: Buffer): void {
+    this.carry = partial
+  }
+
   /** Nothing more comes: the record of a last line without newline. */
   end(stamp: Stamp): Buffer | null {
     const rest = this.carry

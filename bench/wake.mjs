@@ -1,0 +1,122 @@
+// What waking costs: from a request for an instance that sleeps to its answer, beside the program's own start.
+//
+//     npm run bench:wake
+//     npm run bench:wake -- --rounds 31 --level namespace
+//
+// A round does both, one after the other. The least is what it costs; the median, what a busy machine makes of it.
+import { spawn } from "node:child_process"
+import * as fs from "node:fs"
+import * as http from "node:http"
+import * as net from "node:net"
+import * as os from "node:os"
+import * as path from "node:path"
+import { setTimeout as sleep } from "node:timers/promises"
+import { fileURLToPath, pathToFileURL } from "node:url"
+import { parseArgs } from "node:util"
+
+const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
+const tenement = path.join(root, "dist/tenement.js")
+
+const program = `
+  const http = require("node:http")
+  process.on("SIGTERM", () => process.exit(0))
+  http.createServer((_, response) => response.end("ok")).listen(process.env.SOCKET_PATH)
+`
+
+const freePort = () =>
+  new Promise((resolve) => {
+    const server = net.createServer().listen(0, "127.0.0.1", () => {
+      const { port } = server.address()
+      server.close(() => resolve(port))
+    })
+  })
+
+const connects = (socket) =>
+  new Promise((resolve) => {
+    const connection = net.connect(socket)
+    connection.once("connect", () => resolve(true)).once("error", () => resolve(false))
+    connection.once("connect", () => connection.destroy())
+  })
+
+const ended = (child) => new Promise((resolve) => child.once("exit", resolve))
+
+const get = (to, target, host = "localhost") =>
+  new Promise((resolve, reject) => {
+    http.get({ ...to, path: target, headers: { host }, agent: false }, (response) => {
+      let text = ""
+      response.on("data", (chunk) => text += chunk)
+      response.on("end", () => resolve({ status: response.statusCode, text }))
+    }).on("error", reject)
+  })
+
+/** From the program's start to the moment in which its socket takes connections. */
+const ownStart = async (file, socket) => {
+  fs.rmSync(socket, { force: true })
+  const begun = performance.now()
+  const child = spawn(process.execPath, [file], { env: { ...process.env, SOCKET_PATH: socket }, stdio: "ignore" })
+  while (!(await connects(socket))) await sleep(1)
+  const took = performance.now() - begun
+  const end = ended(child)
+  child.kill("SIGTERM")
+  await end
+  return took
+}
+
+/** Milliseconds of each round: the program's own start, and a wake. */
+export const measure = async ({ level = "process", rounds = 15 } = {}) => {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), "tenement-bench-"))
+  const file = path.join(folder, "program.cjs")
+  const control = path.join(folder, "control.sock")
+  const port = await freePort()
+  fs.writeFileSync(file, program)
+  fs.writeFileSync(
+    path.join(folder, "tenement.toml"),
+    [
+      `[settings]\ndata_dir = "${folder}/state"\nsocket = "${control}"\nlisten = "127.0.0.1:${port}"`,
+      `[service.web]\ncommand = "${process.execPath} ${file}"\nisolation = "${level}"\nreadiness = "socket"`,
+      `idle_timeout = "200 millis"\n`
+    ].join("\n")
+  )
+  const supervisor = spawn(process.execPath, [tenement, "serve", "--config", path.join(folder, "tenement.toml")], {
+    stdio: ["ignore", "ignore", "inherit"]
+  })
+  const asleep = async () => {
+    while (true) {
+      const { text } = await get({ socketPath: control }, "/api/instances/web:default")
+      if (JSON.parse(text).instance.state === "sleeping") return
+      await sleep(20)
+    }
+  }
+  const measured = []
+  try {
+    while (!(await connects(control))) await sleep(5)
+    for (let round = 0; round < rounds; round++) {
+      const own = await ownStart(file, path.join(folder, "own.sock"))
+      await asleep()
+      const begun = performance.now()
+      const { status, text } = await get({ host: "127.0.0.1", port }, "/", "web.localhost")
+      if (status !== 200) throw new Error(text)
+      measured.push({ own, wake: performance.now() - begun })
+    }
+  } finally {
+    const end = ended(supervisor)
+    supervisor.kill("SIGTERM")
+    await end
+    fs.rmSync(folder, { recursive: true })
+  }
+  return measured
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1]).href) {
+  const { values } = parseArgs({
+    options: { rounds: { type: "string", default: "15" }, level: { type: "string", default: "process" } }
+  })
+  const measured = await measure({ level: values.level, rounds: Number(values.rounds) })
+  const of = (name) => measured.map((round) => round[name]).sort((a, b) => a - b)
+  const told = (name) => {
+    const all = of(name)
+    return `least ${all[0].toFixed(1)} ms, median ${all[all.length >> 1].toFixed(1)} ms`
+  }
+  console.log(`own start: ${told("own")}\nwake:      ${told("wake")}`)
+  console.log(`overhead:  least ${(of("wake")[0] - of("own")[0]).toFixed(1)} ms`)
+}
