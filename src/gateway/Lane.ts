@@ -176,7 +176,8 @@ export class Lane implements Sink {
     this.#detach()
     socket.pause()
     // A stream that is paused reads on until its buffer is full, and what it reads would be lost.
-    ;(socket as unknown as { readonly _handle: { readonly readStop: () => void } | null })._handle?.readStop()
+    const { _handle } = socket as unknown as { readonly _handle: { readonly readStop: () => void } | null }
+    _handle?.readStop()
     keep(socket)
   }
 

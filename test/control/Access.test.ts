@@ -61,7 +61,9 @@ describe("over TCP", () => {
         if (route.method === "DELETE") {
           yield* Rig.send(
             { socket },
-            requestFor(Middleware.routes.find(({ method, path }) => method === "POST" && path === "/api/instances") ?? route)
+            requestFor(
+              Middleware.routes.find(({ method, path }) => method === "POST" && path === "/api/instances") ?? route
+            )
           )
         }
         assert.oneOf((yield* Rig.send({ socket }, requestFor(route))).status, statusesOf(route), label)

@@ -70,7 +70,7 @@ const front = (service: (socket: net.Socket, connection: number) => void, patien
     const listeners = yield* Gateway.make({ own: ["localhost"], patience }).pipe(
       Effect.provide(Layer.succeed(Tenement, tree))
     )
-    const { connection, request, upgrade } = listeners((_, response) => response.end("own"))
+    const { connection, hold, request, upgrade } = listeners((_, response) => response.end("own"))
     const server = http.createServer(request).on("upgrade", upgrade)
     const [toNode] = server.listeners("connection")
     server.removeAllListeners("connection")
@@ -78,7 +78,7 @@ const front = (service: (socket: net.Socket, connection: number) => void, patien
     yield* listening(server, { host: "127.0.0.1", port: 0 })
     yield* Effect.addFinalizer(() => Effect.sync(() => server.closeAllConnections()))
     const { port } = server.address() as net.AddressInfo
-    return { port, answered, refused, requests, connections: () => connections }
+    return { port, answered, hold, refused, requests, connections: () => connections }
   })
 
 /** Sends these bytes, and gives what has come back when the other side closes. */
@@ -284,6 +284,68 @@ describe("on a connection that stays open", () => {
       })
       assert.strictEqual(text.match(/HTTP\/1\.1 200 OK/g)?.length, 2)
       assert.strictEqual(connections(), 1)
+    }))
+
+  it.scopedLive("the connections to a service are counted as long as they are open", () =>
+    Effect.gen(function*() {
+      const { connections, port, requests } = yield* front((socket) =>
+        void socket.on("data", (chunk) => {
+          const isLast = chunk.includes(" /last ")
+          socket.write(`HTTP/1.1 200 OK\r\nContent-Length: 2\r\n${isLast ? "Connection: close\r\n" : ""}\r\nok`)
+          if (isLast) socket.end()
+        }), patient)
+      const ask = (path: string) => talk(port, [[plain(path), "\r\n\r\nok"]])
+      yield* ask("/")
+      yield* ask("/")
+      assert.deepStrictEqual([connections(), requests.connections], [1, 1])
+      yield* ask("/last")
+      yield* ask("/")
+      assert.deepStrictEqual([connections(), requests.connections], [2, 1])
+      assert.strictEqual(requests.open, 0)
+    }))
+
+  it.scopedLive("it is given away with nothing read of the next request, when none is under way", () =>
+    Effect.gen(function*() {
+      let answer = () => {}
+      const asked = yield* Deferred.make<void>()
+      const { hold, port } = yield* front((socket) =>
+        void socket.on("data", (chunk) => {
+          const reply = () => void socket.write("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+          if (!chunk.includes(" /slow ")) return reply()
+          answer = reply
+          Deferred.unsafeDone(asked, Effect.void)
+        }), patient)
+      const client = () =>
+        Effect.acquireRelease(
+          Effect.async<net.Socket>((resume) => {
+            const socket = net.connect(port, "127.0.0.1", () => resume(Effect.succeed(socket)))
+          }),
+          (socket) => Effect.sync(() => void socket.destroy())
+        )
+      const send = (socket: net.Socket, bytes: string) =>
+        Effect.async<void>((resume) => void socket.write(bytes, () => resume(Effect.void)))
+      const heard = (socket: net.Socket) =>
+        Effect.async<string>((resume) => void socket.once("data", (data) => resume(Effect.succeed(data.toString()))))
+      const [fresh, idle, busy] = yield* Effect.all([client(), client(), client()])
+      yield* send(idle, plain("/"))
+      yield* heard(idle)
+      yield* send(busy, plain("/slow"))
+      yield* Deferred.await(asked)
+
+      const kept: Array<net.Socket> = []
+      hold((socket) => void kept.push(socket))
+      yield* Effect.addFinalizer(() => Effect.sync(() => kept.forEach((socket) => socket.destroy())))
+      const ports = () => kept.map(({ remotePort }) => remotePort)
+      assert.sameMembers(ports(), [fresh.localPort, idle.localPort])
+      answer()
+      assert.match(yield* heard(busy), /^HTTP\/1\.1 200 OK\r\n/)
+      assert.sameMembers(ports(), [fresh.localPort, idle.localPort, busy.localPort])
+
+      const read = kept.map(({ bytesRead }) => bytesRead)
+      yield* Effect.forEach([fresh, idle, busy], (socket) => send(socket, plain("/next")))
+      // By the time that this is answered, the others would have been read.
+      yield* talk(port, [[plain("/"), "\r\n\r\nok"]])
+      assert.deepStrictEqual(kept.slice(0, read.length).map(({ bytesRead }) => bytesRead), read)
     }))
 
   it.scopedLive("a client that leaves ends its request at the service, and is counted", () =>
