@@ -131,7 +131,7 @@ describe("an upgrade", () => {
           done: Fx.service({}, "exit=0"),
           count: counting(lines)
         }
-      })
+      }, { extraDescriptors: 1 })
       for (const name of ["web:a", "web:b", "web:c", "apart:a", "apart:b", "sick"]) {
         yield* machine.until(name, "healthy")
       }
