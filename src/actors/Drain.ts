@@ -33,7 +33,7 @@ export const wait = (
     const pid = (yield* process.programPid) ?? process.pid
     const connected = (yield* connections.open(endpoint, pid)) ?? 0
     // The gateway's own, which it keeps for the next request, carry none.
-    return Math.max(0, connected - requests.connections)
+    return Math.max(requests.open, connected - requests.connections)
   })
   return OpenRequests.none(requests).pipe(
     Effect.zipRight(Effect.sleep(lookMs)),

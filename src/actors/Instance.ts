@@ -76,7 +76,7 @@ export interface Instance {
   /** Waits until nothing is open on its run, for as long as `drain_timeout`. */
   readonly drained: Effect.Effect<void>
   readonly snapshot: Effect.Effect<Snapshot>
-  readonly backend: Effect.Effect<Backend>
+  readonly backend: () => Backend
   /** Waits, as a request does, until it serves; if it sleeps, it wakes. */
   readonly arrival: Effect.Effect<Arrivals.Arrival>
   /** Tells of what nothing else would: what the kernel killed of it for memory. */
@@ -185,7 +185,7 @@ export const make = Effect.fnUntraced(
         endpoint: InstanceMemory.runOf(memory)?.endpoint ?? null,
         waitingFor: memory.missing
       })),
-      backend: Effect.sync(() => backendOf(memory)),
+      backend: () => backendOf(memory),
       arrival: Arrivals.wait(memory),
       look: InstanceCommands.lookAtMemory(memory, context),
       leave: Effect.gen(function*() {

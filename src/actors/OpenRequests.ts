@@ -37,37 +37,36 @@ export const make: Effect.Effect<OpenRequests> = Effect.map(
 )
 
 /**
- * One that came by another way than ours was seen.
+ * One that came by another way than ours was seen, at this moment of the monotonic clock.
  *
  * @since 0.1.0
  * @category combinators
  */
-export const touch = (requests: OpenRequests): Effect.Effect<void> =>
-  Effect.map(now, ({ mono }) => {
-    requests.lastAt = mono
-  })
+export const touch = (requests: OpenRequests, mono: number): void => {
+  requests.lastAt = mono
+}
 
 /**
- * One begins. What it gives ends it, and does so once however often it is run.
+ * One begins. What it gives ends it, and does so once however often it is called. Plain functions: see `Traffic`.
  *
  * @since 0.1.0
  * @category combinators
  */
-export const enter = (requests: OpenRequests): Effect.Effect<Effect.Effect<void>> =>
-  Effect.map(touch(requests), () => {
-    requests.open++
-    let isOpen = true
-    return Effect.map(now, ({ mono }) => {
-      if (!isOpen) return
-      isOpen = false
-      requests.open--
-      requests.lastAt = mono
-      if (requests.open > 0) return
-      const told = requests.waiting
-      requests.waiting = nobody
-      for (const tell of told) tell()
-    })
-  })
+export const enter = (requests: OpenRequests, mono: () => number): () => void => {
+  touch(requests, mono())
+  requests.open++
+  let isOpen = true
+  return () => {
+    if (!isOpen) return
+    isOpen = false
+    requests.open--
+    touch(requests, mono())
+    if (requests.open > 0) return
+    const told = requests.waiting
+    requests.waiting = nobody
+    for (const tell of told) tell()
+  }
+}
 
 /**
  * The gateway has one connection more, until what it gives is called.

@@ -41,7 +41,7 @@ import type { Needs } from "./InstanceCommands.ts"
 import type { ServicesFor } from "./InstanceParts.ts"
 import * as InstanceRecord from "./InstanceRecord.ts"
 import * as InstanceViews from "./InstanceViews.ts"
-import { now } from "./Now.ts"
+import * as Now from "./Now.ts"
 import * as OpenRequests from "./OpenRequests.ts"
 import * as Reload from "./Reload.ts"
 import { Tenement } from "./Tenement.ts"
@@ -101,7 +101,7 @@ export const layerStopped = (
         )
         const used = yield* sample(snapshots)
         const { settings } = yield* tree.config
-        const at = yield* now
+        const at = yield* Now.now
         return {
           used,
           all: snapshots
@@ -115,7 +115,7 @@ export const layerStopped = (
           const snapshot = yield* instance.snapshot
           const used = yield* sample([snapshot])
           const { settings } = yield* tree.config
-          return InstanceViews.view(snapshot, used.get(snapshot.name), settings, yield* now)
+          return InstanceViews.view(snapshot, used.get(snapshot.name), settings, yield* Now.now)
         })
 
       const find = (name: InstanceName) =>
@@ -266,13 +266,13 @@ export const layerStopped = (
           return yield* new NotRunning({ instance: name, reason })
         }
         if (endpoint === null) return yield* new NotRunning({ instance: name, reason: "it is not running" })
-        const begun = yield* now
+        const begun = yield* Now.now
         const result = yield* Effect.either(made.health.probe(endpoint))
         return {
           instance: name,
           healthy: result._tag === "Right",
           detail: result._tag === "Right" ? result.right : result.left.detail,
-          milliseconds: Math.round(elapsed(begun, yield* now) * 10) / 10
+          milliseconds: Math.round(elapsed(begun, yield* Now.now) * 10) / 10
         }
       })
 
@@ -290,7 +290,7 @@ export const layerStopped = (
           yield* viewOf(instance),
           history,
           printed,
-          yield* now
+          yield* Now.now
         )
       })
 
@@ -300,17 +300,15 @@ export const layerStopped = (
         retryAfterMs: 1000
       })
 
+      const mono = Now.mono(yield* Effect.clock)
       /** It is not idle. */
-      const seen = (name: InstanceName | null) =>
-        name === null ?
-          Effect.void :
-          Effect.flatMap(tree.find(name), (found) =>
-            Option.isNone(found) ?
-              Effect.void :
-              Effect.flatMap(
-                found.value.backend,
-                ({ run }) => run === null ? Effect.void : OpenRequests.touch(run.requests)
-              ))
+      const seen = (name: InstanceName | null) => {
+        if (name === null) return
+        const { id, service } = parts(name)
+        for (const { run } of tree.traffic.backends(service, id)) {
+          if (run !== null) OpenRequests.touch(run.requests, mono())
+        }
+      }
 
       yield* notice("info", `supervisor started with ${config.file}`)
       /** What another has taken over is not this one's to stop. */
@@ -364,16 +362,11 @@ export const layerStopped = (
         config: tree.config,
         reload,
         traffic: {
-          backends: (service, id) =>
-            Effect.flatMap(
-              tree.instancesOf(service),
-              (all) =>
-                Effect.forEach(
-                  id === null ? all : all.filter(({ name }) => parts(name).id === id),
-                  (one) => one.backend
-                )
-            ),
-          answered: (request) => Effect.zipRight(metrics.answered(request), seen(request.instance)),
+          ...tree.traffic,
+          answered: (request) => {
+            metrics.answered(request)
+            seen(request.instance)
+          },
           arrive: (name) =>
             Effect.flatMap(
               Effect.orElseSucceed(Effect.zipRight(open, Effect.map(find(name), ({ arrival }) => arrival)), () => gone),

@@ -14,6 +14,7 @@ import { type GroupName, type InstanceId, type InstanceName, instanceName, type 
 import type { Saved } from "../domain/Saved.ts"
 import { Events } from "../layers/Events.ts"
 import { Metrics } from "../layers/Metrics.ts"
+import type { Backend } from "./Backend.ts"
 import { close } from "./Close.ts"
 import type { ActorLost } from "./Errors.ts"
 import * as Guard from "./Guard.ts"
@@ -46,6 +47,8 @@ export interface Service {
   readonly group: Effect.Effect<GroupName | null>
   readonly instances: Effect.Effect<ReadonlyArray<Instance.Instance>>
   readonly get: (id: InstanceId) => Effect.Effect<Option.Option<Instance.Instance>>
+  /** Its instances as requests see them, or the one of that id. */
+  readonly backends: (id: InstanceId | null) => ReadonlyArray<Backend>
   /** Makes an instance that is not started yet, or one as it was written down. There must be none of that id. */
   readonly add: (id: InstanceId, saved?: Saved) => Effect.Effect<Instance.Instance>
   /** Ends the instance's actor and forgets it; its process tree is killed if there is one. */
@@ -119,6 +122,11 @@ export const make = Effect.fnUntraced(function*(options: Options) {
     group: Effect.sync(() => group),
     instances: Effect.sync(() => [...instances.values()].map(({ instance }) => instance)),
     get: (id) => Effect.sync(() => Option.fromNullable(instances.get(id)?.instance)),
+    backends: (id) => {
+      const backends: Array<Backend> = []
+      for (const [own, { instance }] of instances) if (id === null || own === id) backends.push(instance.backend())
+      return backends
+    },
     add: (id, saved) =>
       Effect.gen(function*() {
         yield* InstanceRecord.unremove(instanceName(name, id))

@@ -4,23 +4,26 @@
  * @since 0.1.0
  */
 import type * as Effect from "effect/Effect"
+import type { TenementConfig } from "../domain/Config.ts"
 import type { InstanceId, InstanceName, ServiceName } from "../domain/Names.ts"
-import type { Answered, Metrics } from "../layers/Metrics.ts"
+import type { Metrics } from "../layers/Metrics.ts"
 import type { Arrival } from "./Arrivals.ts"
 import type { Backend } from "./Backend.ts"
 
 /**
- * But for `arrive`, nothing here waits: it can be run in the middle of a request.
+ * Plain functions, for they are called in the middle of each request: there, a fiber for each would cost more than the
+ * request itself. Only `arrive` takes time.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Traffic {
+  readonly config: () => TenementConfig
   /** The instances of a service, or the one of that id; none if there is no such service. */
-  readonly backends: (service: ServiceName, id: InstanceId | null) => Effect.Effect<ReadonlyArray<Backend>>
+  readonly backends: (service: ServiceName, id: InstanceId | null) => ReadonlyArray<Backend>
   /** Counts it, and takes it as a sign that its instance is in use. */
-  readonly answered: (request: Answered) => Effect.Effect<void>
-  /** Waits until the instance serves, within bounds; if it sleeps, it wakes. This alone takes time. */
+  readonly answered: Metrics["Type"]["answered"]
+  /** Waits until the instance serves, within bounds; if it sleeps, it wakes. */
   readonly arrive: (instance: InstanceName) => Effect.Effect<Arrival>
   readonly refused: Metrics["Type"]["refused"]
   readonly logged: Metrics["Type"]["logged"]

@@ -26,6 +26,7 @@ import * as InstanceViews from "./InstanceViews.ts"
 import * as Orphans from "./Orphans.ts"
 import * as Supervisor from "./Supervisor.ts"
 import * as Takeover from "./Takeover.ts"
+import type { Traffic } from "./Traffic.ts"
 
 /** What the end of those takes that an earlier supervisor has left and nobody wants, a kill included. */
 const orphanTimeMs = 20_000
@@ -64,6 +65,7 @@ export interface Tree {
     next: TenementConfig,
     diff: ConfigDiff
   ) => Effect.Effect<Effect.Effect<ReadonlyArray<string>>>
+  readonly traffic: Pick<Traffic, "config" | "backends">
   /** Another actor under `system`. */
   readonly attach: (actor: Supervisor.ChildSpec) => Effect.Effect<void>
   readonly print: Effect.Effect<TreeNode>
@@ -147,6 +149,10 @@ export const make = Effect.fn("Tree.make")(function*(options: {
       Effect.map(Effect.forEach(branches.services(), ({ instances }) => instances), (all) => all.flat())
     ),
     instancesOf: (name) => Effect.suspend(() => instancesOf(name)),
+    traffic: {
+      config: () => config,
+      backends: (service, id) => branches.service(service)?.backends(id) ?? []
+    },
     find: (name) =>
       Effect.suspend(() => branches.service(parts(name).service)?.get(parts(name).id) ?? Effect.succeed(Option.none())),
     obtain: (service, id) =>

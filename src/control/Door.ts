@@ -45,8 +45,16 @@ export interface Door {
   readonly close: () => void
 }
 
-/** @internal */
-export const of = (name: DoorName, server: Http.Server): Door => {
+/**
+ * `holdOthers` has the same done with connections that have come in and are not, or not yet, the server's.
+ *
+ * @internal
+ */
+export const of = (
+  name: DoorName,
+  server: Http.Server,
+  holdOthers: (keep: (connection: Net.Socket) => void) => void = () => {}
+): Door => {
   const connections = new Set<Net.Socket>()
   const kept = new Set<Net.Socket>()
   const emptied = Deferred.unsafeMake<void>(FiberId.none)
@@ -77,14 +85,16 @@ export const of = (name: DoorName, server: Http.Server): Door => {
     return [...found]
   }
 
+  const takeOut = (connection: Net.Socket) => {
+    connection.on("error", () => connection.destroy())
+    connection.pause()
+    connection.setTimeout(0)
+    kept.add(connection)
+    keep?.(connection)
+    forget(connection)
+  }
   const sweep = () => {
-    for (const connection of idle()) {
-      connection.pause()
-      connection.setTimeout(0)
-      kept.add(connection)
-      keep?.(connection)
-      forget(connection)
-    }
+    for (const connection of idle()) takeOut(connection)
   }
 
   // A request that was half read when it was held is answered, too.
@@ -103,6 +113,8 @@ export const of = (name: DoorName, server: Http.Server): Door => {
         connection.on("error", () => connection.destroy())
         taking(connection)
       })
+      // First, so that of what the others have no fresh one is left, which would be taken for the server's.
+      holdOthers(takeOut)
       sweep()
       if (connections.size === 0) Deferred.unsafeDone(emptied, Exit.void)
     },

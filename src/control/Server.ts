@@ -58,6 +58,10 @@ export interface Options {
 export type Front = (own: Http.RequestListener) => {
   readonly request: Http.RequestListener
   readonly upgrade: (request: Http.IncomingMessage, socket: Net.Socket, head: Buffer) => void
+  /** Each connection, before Node's server has it; `toNode` gives it that. */
+  readonly connection: (socket: Net.Socket, toNode: (socket: Net.Socket) => void) => void
+  /** From now on each connection that Node's server does not have goes to `keep`, unread, once no request is on it. */
+  readonly hold: (keep: (socket: Net.Socket) => void) => void
 }
 
 /**
@@ -160,8 +164,16 @@ const make = (options: Options) =>
     const remote = front === undefined
       ? yield* makeServer({}, own)
       : yield* makeServer({ ...patient, noDelay: true }, front.request)
-    const door = Door.of("listen", remote)
-    if (front !== undefined) remote.on("upgrade", front.upgrade)
+    if (front !== undefined) {
+      remote.on("upgrade", front.upgrade)
+      // Node's way to inject connections is to emit this event: whoever listens to it has them.
+      const listeners = remote.listeners("connection")
+      const toNode = (socket: Net.Socket) => {
+        for (const listener of listeners) listener.call(remote, socket)
+      }
+      remote.removeAllListeners("connection").on("connection", (socket) => front.connection(socket, toNode))
+    }
+    const door = Door.of("listen", remote, front?.hold)
     remote.maxConnections = maxStrangers
     const listen = options.listen === null
       ? null

@@ -4,7 +4,6 @@
  * @since 0.1.0
  */
 import * as Either from "effect/Either"
-import type * as Http from "node:http"
 import * as Headers from "./Headers.ts"
 import type { Refusal } from "./Refusal.ts"
 
@@ -22,6 +21,9 @@ export interface Asked {
 /** A chain of gateways that leads back here would not end. */
 const mostPassages = 5
 
+/** Node drops what is beyond twice as many, and says nothing. */
+const mostFields = 1000
+
 const bad = (message: string): Either.Either<never, Refusal> => Either.left({ status: 400, message, kind: null })
 
 /**
@@ -30,9 +32,15 @@ const bad = (message: string): Either.Either<never, Refusal> => Either.left({ st
  * @since 0.1.0
  * @category constructors
  */
-export const of = (request: Http.IncomingMessage): Either.Either<Asked, Refusal> => {
+export const of = (request: Headers.RequestHead): Either.Either<Asked, Refusal> => {
   const { headers, httpVersion, method, rawHeaders, url = "" } = request
-  const hosts = rawHeaders.filter((text, index) => index % 2 === 0 && text.toLowerCase() === "host").length
+  if (rawHeaders.length > 2 * mostFields) {
+    return Either.left({ status: 431, message: `there are more than ${mostFields} header fields`, kind: null })
+  }
+  let hosts = 0
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    if (rawHeaders[index]?.length === 4 && rawHeaders[index]?.toLowerCase() === "host") hosts += 1
+  }
   if (hosts > 1) return bad("there is more than one Host")
   const coding = headers["transfer-encoding"]
   if (coding !== undefined && (coding.toLowerCase() !== "chunked" || httpVersion === "1.0")) {

@@ -3,16 +3,14 @@
  *
  * @since 0.1.0
  */
-import * as Effect from "effect/Effect"
-import * as Either from "effect/Either"
-import type * as Net from "node:net"
+import type * as Effect from "effect/Effect"
 import type { Arrival } from "../actors/Arrivals.ts"
 import type { Backend, Serving } from "../actors/Backend.ts"
 import * as OpenRequests from "../actors/OpenRequests.ts"
 import type { Traffic } from "../actors/Traffic.ts"
 import { type InstanceName, instanceName } from "../domain/Names.ts"
 import * as Routing from "../domain/Routing.ts"
-import * as Endpoint from "../layers/Endpoint.ts"
+import type * as Endpoint from "../layers/Endpoint.ts"
 import type { Exchange } from "./Exchange.ts"
 import type { Refusal } from "./Refusal.ts"
 
@@ -31,6 +29,8 @@ export type Target = Extract<Routing.Target, { readonly service: unknown }>
  * @category models
  */
 export interface Choice extends Pick<Exchange, "to" | "connected"> {
+  /** The same as `to` where that takes no time; `null` where nobody is ready. */
+  readonly ready: () => Endpoint.Address | Refusal | null
   /** Who was asked last. */
   readonly instance: () => InstanceName | null
   /** The request is over, also if it waits. */
@@ -38,17 +38,17 @@ export interface Choice extends Pick<Exchange, "to" | "connected"> {
 }
 
 /**
- * How a choice runs effects: those that need no time, and those that do; what the latter gives calls it off.
+ * What a choice is made with. `addressOf` is where an endpoint was found last; `again` looks anew. `later` runs what takes
+ * time; what it gives calls it off.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Ways {
   readonly traffic: Traffic
-  readonly now: <A>(effect: Effect.Effect<A>) => A
+  readonly mono: () => number
+  readonly addressOf: (endpoint: Endpoint.Endpoint, again: boolean) => Endpoint.Address | null
   readonly later: <A>(effect: Effect.Effect<A>, then: (value: A) => void) => () => void
-  /** Whoever gets the request is known. */
-  readonly found: () => void
 }
 
 /** How often a request may wait for an instance that was ready, and is not any more when it is its turn. */
@@ -70,53 +70,52 @@ const statesOf = (all: ReadonlyArray<Backend>): string => {
     : `its instances are ${states.join(", ")}`
 }
 
-/** Connections are used by one request after the other. */
-const counted = new WeakSet<Net.Socket>()
-
 /**
  * @since 0.1.0
  * @category constructors
  */
-export const make = ({ found, later, now, traffic }: Ways, target: Target): Choice => {
+export const make = ({ addressOf, later, mono, traffic }: Ways, target: Target): Choice => {
   const { service } = target
   const id = target._tag === "Instance" ? target.id : null
   const tried = new Set<InstanceName>()
   let waits = 0
   let asked: Backend | null = null
   let run: Serving | null = null
-  let end: Effect.Effect<void> = Effect.void
+  let end = () => {}
   let stopWaiting = () => {}
 
   /** Who names an instance means it, whatever its share is. */
   const pick = (among: ReadonlyArray<Backend>) => id === null ? Routing.pick(among, Math.random()) : among[0]
 
   const go = (backend: Backend, serving: Serving): Endpoint.Address | Refusal => {
-    found()
-    now(end)
+    end()
+    // A program may have bound its public path since it was looked at.
+    const address = addressOf(serving.endpoint, tried.size > 0)
     tried.add(backend.instance)
     asked = backend
     run = serving
-    end = now(OpenRequests.enter(serving.requests))
-    return Either.getOrElse(now(Effect.either(Endpoint.address(serving.endpoint))), () => ({
-      status: 502,
-      message: "the service's socket cannot be looked at",
-      kind: "connect" as const,
-      retryAfter: 1
-    }))
+    end = OpenRequests.enter(serving.requests, mono)
+    return address ??
+      { status: 502, message: "the service's socket cannot be looked at", kind: "connect", retryAfter: 1 }
   }
 
-  const to: Exchange["to"] = (then) => {
-    const all = now(traffic.backends(service, id))
-    if (all.length === 0 && id !== null) {
-      return then({ status: 404, message: `there is no instance ${instanceName(service, id)}`, kind: "no-route" })
-    }
+  const among = (all: ReadonlyArray<Backend>): Endpoint.Address | Refusal | null => {
     const ready = all.filter(({ run }) => run !== null)
     const untried = ready.filter(({ instance }) => !tried.has(instance))
     // One that has failed is asked again only where there is no other.
     const backend = pick(untried.length > 0 ? untried : ready)
-    if (backend !== undefined && backend.run !== null) return then(go(backend, backend.run))
+    return backend === undefined || backend.run === null ? null : go(backend, backend.run)
+  }
 
-    const coming = ready.length > 0 ? [] : all.filter(({ comes }) => comes)
+  const to: Exchange["to"] = (then) => {
+    const all = traffic.backends(service, id)
+    if (all.length === 0 && id !== null) {
+      return then({ status: 404, message: `there is no instance ${instanceName(service, id)}`, kind: "no-route" })
+    }
+    const address = among(all)
+    if (address !== null) return then(address)
+
+    const coming = all.some(({ run }) => run !== null) ? [] : all.filter(({ comes }) => comes)
     const awake = coming.filter(({ state }) => state !== "sleeping")
     // Nobody is woken for a request that another one will take.
     const awaited = pick(awake.length > 0 ? awake : coming)
@@ -133,15 +132,14 @@ export const make = ({ found, later, now, traffic }: Ways, target: Target): Choi
 
   return {
     to,
+    ready: () => among(traffic.backends(service, id)),
     connected: (socket) => {
-      if (run === null || counted.has(socket)) return
-      counted.add(socket)
-      socket.once("close", OpenRequests.connected(run.requests))
+      if (run !== null) socket.once("close", OpenRequests.connected(run.requests))
     },
     instance: () => asked?.instance ?? null,
     leave: () => {
       stopWaiting()
-      now(end)
+      end()
     }
   }
 }

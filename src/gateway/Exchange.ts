@@ -3,14 +3,33 @@
  *
  * @since 0.1.0
  */
-import * as Http from "node:http"
+import type * as Http from "node:http"
 import type * as Net from "node:net"
-import type * as Stream from "node:stream"
-import { codeOf } from "../internal/errno.ts"
 import type { Address } from "../layers/Endpoint.ts"
 import type { RefusalKind } from "../layers/Metrics.ts"
 import * as Headers from "./Headers.ts"
 import type { Refusal } from "./Refusal.ts"
+import type { Call, Failure, Patience, Running, Upstream } from "./Upstream.ts"
+
+/**
+ * Where an answer goes.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Sink {
+  /** Nobody is there any more. */
+  readonly isGone: boolean
+  /** Something of an answer may be on its way. */
+  readonly hasBegun: boolean
+  /** The head; `length` is the body's, `null` where only its end tells. Throws for what cannot be passed on. */
+  readonly begin: (status: number, reason: string, raw: Headers.Raw, length: number | null) => void
+  /** A piece of the body. `false`: no more, until `drained` is called. */
+  readonly write: (chunk: Buffer, drained: () => void) => boolean
+  /** What was written so far is all for now. */
+  readonly flush: () => void
+  readonly end: (last: Buffer | null) => void
+}
 
 /**
  * An exchange. `to` gives another address for each try, or says why there is none; it may take its time.
@@ -19,32 +38,18 @@ import type { Refusal } from "./Refusal.ts"
  * @category models
  */
 export interface Exchange {
-  readonly request: Http.IncomingMessage
-  readonly response: Http.ServerResponse
+  readonly request: Headers.RequestHead
+  /** A body that follows the head. */
+  readonly body: Http.IncomingMessage | null
+  readonly sink: Sink
   readonly host: string
   readonly path: string
   readonly to: (then: (to: Address | Refusal) => void) => void
-  /** This connection is used, which may have been used before. */
+  /** This connection was made for it; others may use it later. */
   readonly connected: (socket: Net.Socket) => void
   readonly refuse: (refusal: Refusal) => void
   /** The answer broke off after its head: the client is to see that it is not whole. */
   readonly brokeOff: () => void
-  /** The protocol asked for, and what to do when the instance agrees. */
-  readonly upgrade: {
-    readonly protocol: string
-    readonly agreed: (answer: Http.IncomingMessage, socket: Stream.Duplex, head: Buffer) => void
-  } | null
-}
-
-/**
- * How exchanges are made: the connections kept open to instances, and how long one may say nothing before it answers.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Engine {
-  readonly agent: Http.Agent
-  readonly answerTimeoutMs: number
 }
 
 const mostTries = 3
@@ -52,106 +57,89 @@ const mostTries = 3
 // RFC 9110, 9.2.2
 const idempotent = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"])
 
-const refusal = (kind: RefusalKind, status: number, message: string): Refusal => ({ kind, status, message })
+const refusal = (kind: RefusalKind | null, status: number, message: string): Refusal => ({ kind, status, message })
 
 /** What a person reads, and not what the file system looks like. */
-const explain = (error: unknown, begun: boolean): Refusal => {
-  const code = codeOf(error)
-  if (code.startsWith("HPE_")) return refusal("bad-answer", 502, "what the service answered is not HTTP")
-  if (!begun) return { ...refusal("connect", 502, `the service cannot be connected to (${code})`), retryAfter: 1 }
-  return refusal("broken-off", 502, "the service closed the connection before it answered")
-}
-
-/** The answer's head and body, as they come. */
-const relay = ({ brokeOff, refuse, request, response }: Exchange, answer: Http.IncomingMessage): void => {
-  // The rest of a request that was answered early is nobody's.
-  if (!request.complete) response.shouldKeepAlive = false
-  try {
-    response.writeHead(answer.statusCode ?? 0, answer.statusMessage, Headers.endToEnd(answer.rawHeaders))
-  } catch {
-    answer.destroy()
-    return refuse(refusal("bad-answer", 502, "what the service answered cannot be passed on"))
+const explain = ({ code, kind }: Failure, { answerMs, bodyMs }: Patience): Refusal => {
+  switch (kind) {
+    case "connect":
+      return { ...refusal("connect", 502, `the service cannot be connected to (${code})`), retryAfter: 1 }
+    case "broken-off":
+      return refusal("broken-off", 502, "the service closed the connection before it answered")
+    case "bad-answer":
+      return refusal("bad-answer", 502, "what the service answered is not HTTP")
+    case "answer-timeout":
+      return refusal("timeout", 504, `the service said nothing for ${answerMs / 1000} s`)
+    case "body-timeout":
+      return refusal(null, 408, `nothing of the body came for ${bodyMs / 1000} s`)
   }
-  // What comes bit by bit, as events do, is not kept until there is more of it.
-  if (answer.headers["content-length"] === undefined) response.flushHeaders()
-  answer.on("error", brokeOff)
-  answer.pipe(response)
 }
 
 /**
- * Makes it. It is tried again where nothing has been sent, or where nothing can have happened twice: an idempotent
- * method without a body. A method that is not has a connection of its own, which cannot have been closed in the
- * meantime.
+ * Makes it; what it gives ends it early. It is tried again where nothing has been sent, or where nothing can have
+ * happened twice and nothing came back: an idempotent method without a body. A method that is not has a new connection,
+ * which cannot have been closed in the meantime.
  *
  * @since 0.1.0
  * @category combinators
  */
-export const run = (engine: Engine, exchange: Exchange): void => {
-  const { request, response, upgrade } = exchange
+export const run = (upstream: Upstream, exchange: Exchange): () => void => {
+  const { body, request, sink } = exchange
   const method = request.method ?? "GET"
-  const hasBody = Headers.hasBody(request)
-  const isRepeatable = idempotent.has(method) && !hasBody && upgrade === null
-  const headers = Headers.toInstance(request, exchange.host)
-  if (upgrade !== null) headers.push("Connection", "Upgrade", "Upgrade", upgrade.protocol)
+  const isRepeatable = idempotent.has(method) && body === null
+  let left = mostTries
+  let running: Running | null = null
+  let isFlushed = false
 
-  const attempt = (left: number): void => exchange.to((to) => "status" in to ? exchange.refuse(to) : send(to, left))
-
-  const send = (to: Address, left: number): void => {
-    let begun = false
-    let over = false
-    const outgoing = Http.request({
-      ...("path" in to ? { socketPath: to.path } : to),
-      method,
-      path: exchange.path,
-      headers,
-      agent: isRepeatable ? engine.agent : false,
-      ...(upgrade === null ? {} : { allowHalfOpen: true } as object)
+  const attempt = () =>
+    exchange.to((to) => {
+      if ("status" in to) return exchange.refuse(to)
+      left -= 1
+      running = upstream.run(to, call)
     })
-    const leave = () => response.writableFinished ? undefined : outgoing.destroy()
-    const end = (refused: Refusal | null) => {
-      if (over) return
-      over = true
-      response.off("close", leave)
-      outgoing.destroy()
-      if (refused === null || response.destroyed || response.headersSent) return
-      if (left > 1 && refused.status !== 504 && (!begun || (isRepeatable && refused.kind === "broken-off"))) {
-        attempt(left - 1)
-      } else exchange.refuse(refused)
-    }
-    const begin = () => {
-      begun = true
-      if (hasBody) request.pipe(outgoing)
-      else outgoing.end()
-    }
-    response.once("close", leave)
-    outgoing.on("error", (error) => end(explain(error, begun)))
-    outgoing.on("socket", (socket: Net.Socket) => {
-      exchange.connected(socket)
-      if (socket.connecting) socket.once("connect", begin)
-      else begin()
-    })
-    outgoing.setTimeout(
-      engine.answerTimeoutMs,
-      () => end(refusal("timeout", 504, `the service said nothing for ${engine.answerTimeoutMs / 1000} s`))
-    )
-    outgoing.once("upgrade", (answer, socket, head) => {
-      if (over || upgrade === null) {
-        socket.destroy()
-        return end(refusal("bad-answer", 502, "the service changed the protocol, which nobody asked for"))
-      }
-      over = true
-      response.off("close", leave)
-      socket.setTimeout(0)
-      upgrade.agreed(answer, socket, head)
-    })
-    outgoing.once("response", (answer) => {
-      if (over) return
-      over = true
-      // From here on it may take its time: an instance may have nothing to say for hours.
-      outgoing.setTimeout(0)
-      outgoing.on("error", exchange.brokeOff)
-      relay(exchange, answer)
-    })
+  const abort = () => {
+    running?.abort()
+    running = null
   }
-  attempt(mostTries)
+  const goOn = () => running?.resume()
+  const call: Call = {
+    head: Headers.write(method, exchange.path, Headers.toInstance(request, exchange.host)),
+    isHead: method === "HEAD",
+    body: body === null ? null : { from: body, isChunked: request.headers["transfer-encoding"] !== undefined },
+    mayReuse: isRepeatable,
+    connected: exchange.connected,
+    onHead: ({ length, raw, reason, status }) => {
+      try {
+        sink.begin(status, reason, Headers.endToEnd(raw), length)
+      } catch {
+        abort()
+        exchange.refuse(refusal("bad-answer", 502, "what the service answered cannot be passed on"))
+      }
+    },
+    onData: (chunk) => {
+      isFlushed = true
+      return sink.write(chunk, goOn)
+    },
+    onPause: () => {
+      // What comes bit by bit, as events do, is not kept until there is more of it.
+      if (isFlushed || !sink.hasBegun) return
+      isFlushed = true
+      sink.flush()
+    },
+    onEnd: (last) => {
+      running = null
+      sink.end(last)
+    },
+    onFailure: (failure) => {
+      running = null
+      if (sink.isGone) return
+      if (sink.hasBegun) return exchange.brokeOff()
+      const mayAgain = failure.kind === "connect" ||
+        (isRepeatable && failure.kind === "broken-off" && !failure.isHeard)
+      if (mayAgain && left > 0) attempt()
+      else exchange.refuse(explain(failure, upstream.patience))
+    }
+  }
+  attempt()
+  return abort
 }

@@ -11,37 +11,32 @@ import * as Exit from "effect/Exit"
 import * as Runtime from "effect/Runtime"
 import * as Http from "node:http"
 import type * as Net from "node:net"
+import * as Now from "../actors/Now.ts"
 import { Tenement } from "../actors/Tenement.ts"
 import type { TenementConfig } from "../domain/Config.ts"
+import type { InstanceName, ServiceName } from "../domain/Names.ts"
 import * as Routing from "../domain/Routing.ts"
+import { bounded } from "../internal/bounded.ts"
+import * as Endpoint from "../layers/Endpoint.ts"
 import * as Asked from "./Asked.ts"
 import * as Choice from "./Choice.ts"
 import * as Exchange from "./Exchange.ts"
 import * as Headers from "./Headers.ts"
+import * as Lane from "./Lane.ts"
 import * as Refusal from "./Refusal.ts"
+import * as ResponseSink from "./ResponseSink.ts"
 import * as Tunnel from "./Tunnel.ts"
-
-/**
- * What a client, or an instance, may take. Milliseconds.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Patience {
-  /** Without a byte of the request's body. */
-  readonly bodyMs: number
-  /** From the request to the head of the answer, without a byte. */
-  readonly answerMs: number
-}
+import * as Upgrade from "./Upgrade.ts"
+import * as Upstream from "./Upstream.ts"
 
 /**
  * @since 0.1.0
  * @category constants
  */
-export const patience: Patience = { bodyMs: 60_000, answerMs: 60_000 }
+export const patience: Upstream.Patience = { bodyMs: 60_000, answerMs: 60_000 }
 
-/** A connection to an instance that nobody uses is closed after this; many servers would do so themselves. */
-const idleMs = 4000
+/** How long answers may take that are under way when the gateway closes. */
+const grace = "2 seconds"
 
 /**
  * What comes in over TCP.
@@ -52,9 +47,13 @@ const idleMs = 4000
 export interface Listeners {
   readonly request: Http.RequestListener
   readonly upgrade: (request: Http.IncomingMessage, socket: Net.Socket, head: Buffer) => void
+  /** Each connection, before Node's server has it; `toNode` gives it that. */
+  readonly connection: (socket: Net.Socket, toNode: (socket: Net.Socket) => void) => void
+  /** From now on each connection that Node's server does not have goes to `keep`, unread, once no request is on it. */
+  readonly hold: (keep: (socket: Net.Socket) => void) => void
 }
 
-interface Upgrade {
+interface Asking {
   readonly socket: Net.Socket
   readonly head: Buffer
   readonly protocol: string
@@ -68,20 +67,38 @@ interface Upgrade {
  * @category constructors
  */
 export const make = Effect.fn("Gateway.make")(function*(
-  options: { readonly own: ReadonlyArray<string>; readonly patience?: Patience }
+  options: { readonly own: ReadonlyArray<string>; readonly patience?: Upstream.Patience }
 ) {
-  const { config, traffic } = yield* Tenement
+  const { traffic } = yield* Tenement
   const runtime = yield* Effect.runtime()
   const now = <A>(effect: Effect.Effect<A>): A => Runtime.runSync(runtime, effect)
   const report = Runtime.runFork(runtime)
-  const { answerMs, bodyMs } = options.patience ?? patience
-  const agent = new Http.Agent({ keepAlive: true, maxFreeSockets: 64, timeout: idleMs })
+  const mono = Now.mono(yield* Effect.clock)
+  const upstream = new Upstream.Upstream(options.patience ?? patience)
+  const addresses = new WeakMap<Endpoint.Endpoint, Endpoint.Address>()
   const tunnels = new Set<Net.Socket>()
+  const lanes = new Set<Lane.Lane>()
+  /** Once the gateway closes. */
+  let allGone: (() => void) | null = null
+  /** Once connections are held. */
+  let keep: ((socket: Net.Socket) => void) | null = null
   yield* Effect.addFinalizer(() =>
     Effect.sync(() => {
       for (const socket of tunnels) socket.destroy()
-      agent.destroy()
+      upstream.close()
     })
+  )
+  yield* Effect.addFinalizer(() =>
+    Effect.async<void>((resume) => {
+      allGone = () => lanes.size === 0 ? resume(Effect.void) : undefined
+      for (const lane of lanes) if (!lane.isBusy) lane.finish()
+      allGone()
+    }).pipe(
+      bounded(grace),
+      Effect.zipRight(Effect.sync(() => {
+        for (const lane of lanes) lane.cut()
+      }))
+    )
   )
 
   let known: { readonly of: TenementConfig; readonly table: Routing.Table } | undefined
@@ -94,100 +111,162 @@ export const make = Effect.fn("Gateway.make")(function*(
     return known.table
   }
 
-  /** What takes time; a defect in it is its request's. */
-  const later =
-    (request: Http.IncomingMessage, response: Http.ServerResponse): Choice.Ways["later"] => (effect, then) =>
-      Runtime.runCallback(runtime)(effect, {
-        onExit: (exit) => {
-          if (Exit.isInterrupted(exit)) return
-          guarded(request, response, () =>
-            then(Exit.getOrElse(exit, (cause) => {
-              throw Cause.squash(cause)
-            })))
-        }
-      })
+  /** Where an endpoint is, as it was found last; `again` looks anew. */
+  const addressOf = (endpoint: Endpoint.Endpoint, again: boolean): Endpoint.Address | null => {
+    const known = again ? undefined : addresses.get(endpoint)
+    if (known !== undefined) return known
+    const found = now(Effect.either(Endpoint.address(endpoint)))
+    if (Either.isLeft(found)) return null
+    addresses.set(endpoint, found.right)
+    return found.right
+  }
+
+  /** `guard` is who answers for a defect in what comes of it. */
+  const choose = (target: Choice.Target, guard: (act: () => void) => void) =>
+    Choice.make({
+      traffic,
+      mono,
+      addressOf,
+      later: (effect, then) =>
+        Runtime.runCallback(runtime)(effect, {
+          onExit: (exit) => {
+            if (Exit.isInterrupted(exit)) return
+            guard(() =>
+              then(Exit.getOrElse(exit, (cause) => {
+                throw Cause.squash(cause)
+              }))
+            )
+          }
+        })
+    }, target)
+
+  /** Counts an answer, and what it took. */
+  const counter = (service: ServiceName, instance: () => InstanceName | null) => {
+    const begun = performance.now()
+    return (code: number) =>
+      traffic.answered({ service, instance: instance(), code, seconds: (performance.now() - begun) / 1000 })
+  }
 
   const pass = (
     request: Http.IncomingMessage,
     response: Http.ServerResponse,
     { host, path }: Asked.Asked,
     target: Choice.Target,
-    upgrade: Upgrade | null
+    upgrade: Asking | null
   ) => {
     const { service } = target
-    const begun = performance.now()
-    let isFound = false
-    const choice = Choice.make({
-      traffic,
-      now,
-      later: later(request, response),
-      found: () => {
-        if (isFound || !Headers.hasBody(request)) return
-        isFound = true
-        // Before, nobody reads what it sends.
-        request.socket.setTimeout(bodyMs)
-        request.once("end", () => request.socket.setTimeout(0))
-      }
-    }, target)
-    const count = (code: number) =>
-      now(traffic.answered({ service, instance: choice.instance(), code, seconds: (performance.now() - begun) / 1000 }))
+    const choice = choose(target, (act) => guarded(request, response, act))
+    const count = counter(service, choice.instance)
     let isCutByUs = false
+    let leave = () => {}
     const onClose = () => {
       const isWhole = response.writableFinished
       choice.leave()
-      if (!isWhole && !isCutByUs) now(traffic.refused(service, "client-left"))
+      if (!isWhole) leave()
+      if (!isWhole && !isCutByUs) traffic.refused(service, "client-left")
       count(isWhole || isCutByUs ? response.statusCode : 499)
     }
     response.once("close", onClose)
-    Exchange.run({ agent, answerTimeoutMs: answerMs }, {
+    const asking = {
       request,
       response,
       host,
       path,
       to: choice.to,
       connected: choice.connected,
-      refuse: (refusal) => {
-        if (refusal.kind !== null) now(traffic.refused(service, refusal.kind))
+      refuse: (refusal: Refusal.Refusal) => {
+        if (refusal.kind !== null) traffic.refused(service, refusal.kind)
         Refusal.send(request, response, refusal)
       },
       brokeOff: () => {
         if (response.destroyed) return
         isCutByUs = true
-        now(traffic.refused(service, "broken-off"))
+        traffic.refused(service, "broken-off")
         response.destroy()
-      },
-      upgrade: upgrade === null ? null : {
-        protocol: upgrade.protocol,
-        agreed: (answer, far, head) => {
-          const { socket } = upgrade
-          response.off("close", onClose)
-          response.detachSocket(socket)
-          count(101)
-          tunnels.add(socket)
-          socket.once("close", () => {
-            tunnels.delete(socket)
-            choice.leave()
-          })
-          Tunnel.open(upgrade, { socket: far, head, answer }, upgrade.protocol)
-        }
+      }
+    }
+    if (upgrade === null) {
+      const sink = ResponseSink.make(request, response, upstream.patience.bodyMs)
+      leave = Exchange.run(upstream, { ...asking, sink, body: Headers.hasBody(request) ? request : null })
+      return
+    }
+    leave = Upgrade.run(upstream.patience.answerMs, asking, {
+      protocol: upgrade.protocol,
+      agreed: (answer, far, head) => {
+        const { socket } = upgrade
+        response.off("close", onClose)
+        response.detachSocket(socket)
+        count(101)
+        tunnels.add(socket)
+        socket.once("close", () => {
+          tunnels.delete(socket)
+          choice.leave()
+        })
+        Tunnel.open(upgrade, { socket: far, head, answer }, upgrade.protocol)
       }
     })
+  }
+
+  /** The same for a plain request; `null` where there is more to it than an instance that is ready. */
+  const passPlain = (request: Headers.RequestHead, lane: Lane.Lane): Lane.Served | null => {
+    const asked = Asked.of(request)
+    if (Either.isLeft(asked)) return null
+    const { host, path } = asked.right
+    const target = tableOf(traffic.config())(host, path)
+    if (target._tag === "Supervisor" || target._tag === "Nobody") return null
+    const { service } = target
+    const choice = choose(target, (act) => guardedIn(lane, act))
+    const ready = choice.ready()
+    if (ready === null || "status" in ready) {
+      choice.leave()
+      return null
+    }
+    let first: Endpoint.Address | null = ready
+    const count = counter(service, choice.instance)
+    const leave = Exchange.run(upstream, {
+      request,
+      body: null,
+      sink: lane,
+      host,
+      path,
+      to: (then) => {
+        if (first === null) return choice.to(then)
+        const address = first
+        first = null
+        then(address)
+      },
+      connected: choice.connected,
+      refuse: (refusal) => {
+        if (refusal.kind !== null) traffic.refused(service, refusal.kind)
+        lane.refuse(refusal)
+      },
+      brokeOff: () => {
+        traffic.refused(service, "broken-off")
+        lane.cut()
+      }
+    })
+    const closed = (code: number) => {
+      choice.leave()
+      if (code === 499) traffic.refused(service, "client-left")
+      count(code)
+    }
+    return { leave, closed }
   }
 
   const serve = (
     own: Http.RequestListener,
     request: Http.IncomingMessage,
     response: Http.ServerResponse,
-    upgrade: Upgrade | null
+    upgrade: Asking | null
   ) => {
     const asked = Asked.of(request)
     if (Either.isLeft(asked)) return Refusal.send(request, response, asked.left)
     const { host, path } = asked.right
-    const current = now(config)
+    const current = traffic.config()
     const target = tableOf(current)(host, path)
     if (target._tag === "Supervisor") return own(request, response)
     if (target._tag !== "Nobody") return pass(request, response, asked.right, target, upgrade)
-    now(traffic.refused(null, "no-route"))
+    traffic.refused(null, "no-route")
     const { domain } = current.settings
     const isBelow = Routing.hostname(host).endsWith(`.${Routing.hostname(domain)}`)
     return Refusal.send(request, response, {
@@ -209,6 +288,16 @@ export const make = Effect.fn("Gateway.make")(function*(
     }
   }
 
+  /** The same as `guarded`, for what comes later of a request in a lane. */
+  const guardedIn = (lane: Lane.Lane, act: () => void) => {
+    try {
+      act()
+    } catch (defect) {
+      report(Effect.logError("a request met a defect in the gateway", defect))
+      lane.cut()
+    }
+  }
+
   /** As if the connection were any other: for what asks for an upgrade and gets an answer. */
   const responseOn = (request: Http.IncomingMessage, socket: Net.Socket): Http.ServerResponse => {
     const response = new Http.ServerResponse(request)
@@ -218,7 +307,33 @@ export const make = Effect.fn("Gateway.make")(function*(
     return response
   }
 
+  const servePlain: Lane.Owner["serve"] = (request, lane) => {
+    try {
+      return passPlain(request, lane)
+    } catch (defect) {
+      report(Effect.logError("a request met a defect in the gateway", defect))
+      return null
+    }
+  }
+
+  const free = (lane: Lane.Lane) => {
+    if (keep !== null) lane.giveTo(keep)
+    else if (allGone !== null) lane.finish()
+  }
+
   return (own: Http.RequestListener): Listeners => ({
+    hold: (keeping) => {
+      keep = keeping
+      for (const lane of lanes) lane.giveTo(keeping)
+    },
+    connection: (socket, toNode) => {
+      const { bodyMs: slowMs } = upstream.patience
+      const gone = (lane: Lane.Lane) => {
+        lanes.delete(lane)
+        allGone?.()
+      }
+      lanes.add(new Lane.Lane(socket, { serve: servePlain, toNode, free, gone, slowMs }))
+    },
     request: (request, response) => guarded(request, response, () => serve(own, request, response, null)),
     upgrade: (request, socket, head) => {
       socket.on("error", () => socket.destroy())

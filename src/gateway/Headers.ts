@@ -13,6 +13,23 @@ import type * as Http from "node:http"
  */
 export type Raw = ReadonlyArray<string>
 
+/**
+ * What of a request its head tells.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface RequestHead {
+  readonly method?: string | undefined
+  readonly url?: string | undefined
+  readonly httpVersion: string
+  readonly headers: Readonly<Http.IncomingHttpHeaders>
+  readonly rawHeaders: Raw
+  readonly socket: { readonly remoteAddress?: string | undefined }
+}
+
+const nothing: ReadonlySet<string> = new Set()
+
 const hopByHop = new Set([
   "connection",
   "keep-alive",
@@ -34,21 +51,15 @@ const inalienable = new Set([
   "set-cookie"
 ])
 
-const pairs = function*(raw: Raw): Generator<readonly [name: string, value: string, lower: string]> {
-  for (let index = 0; index + 1 < raw.length; index += 2) {
-    const name = raw[index] ?? ""
-    yield [name, raw[index + 1] ?? "", name.toLowerCase()]
-  }
-}
-
 /** The fields that a message calls its own connection's. */
 const namedBy = (raw: Raw): ReadonlySet<string> => {
-  const names = new Set<string>()
-  for (const [, value, name] of pairs(raw)) {
-    if (name !== "connection") continue
-    for (const option of value.toLowerCase().split(",")) names.add(option.trim())
+  let names: Set<string> | null = null
+  for (let index = 0; index + 1 < raw.length; index += 2) {
+    if (raw[index]?.length !== "connection".length || raw[index]?.toLowerCase() !== "connection") continue
+    names ??= new Set()
+    for (const option of (raw[index + 1] ?? "").toLowerCase().split(",")) names.add(option.trim())
   }
-  return names
+  return names ?? nothing
 }
 
 /**
@@ -60,15 +71,15 @@ const namedBy = (raw: Raw): ReadonlySet<string> => {
 export const endToEnd = (raw: Raw, without: ReadonlySet<string> = nothing): Array<string> => {
   const named = namedBy(raw)
   const kept: Array<string> = []
-  for (const [name, value, lower] of pairs(raw)) {
+  for (let index = 0; index + 1 < raw.length; index += 2) {
+    const name = raw[index] ?? ""
+    const lower = name.toLowerCase()
     const isLeftOut = hopByHop.has(lower) || lower.startsWith("proxy-") || without.has(lower) ||
       (named.has(lower) && !inalienable.has(lower))
-    if (!isLeftOut) kept.push(name, value)
+    if (!isLeftOut) kept.push(name, raw[index + 1] ?? "")
   }
   return kept
 }
-
-const nothing: ReadonlySet<string> = new Set()
 
 const rewritten = new Set([
   "host",
@@ -102,10 +113,10 @@ const knownToHaveNone = new Set(["GET", "HEAD", "OPTIONS", "DELETE", "TRACE", "C
  * @since 0.1.0
  * @category combinators
  */
-export const hasBody = ({ headers }: Http.IncomingMessage): boolean =>
+export const hasBody = ({ headers }: RequestHead): boolean =>
   headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 0
 
-const framing = ({ headers, method = "GET" }: Http.IncomingMessage): Raw =>
+const framing = ({ headers, method = "GET" }: RequestHead): Raw =>
   headers["transfer-encoding"] !== undefined
     ? ["Transfer-Encoding", "chunked"]
     : headers["content-length"] !== undefined
@@ -121,7 +132,7 @@ const framing = ({ headers, method = "GET" }: Http.IncomingMessage): Raw =>
  * @since 0.1.0
  * @category combinators
  */
-export const toInstance = (request: Http.IncomingMessage, host: string): Array<string> => {
+export const toInstance = (request: RequestHead, host: string): Array<string> => {
   const { headers, rawHeaders, socket } = request
   const peer = socket.remoteAddress ?? "unknown"
   const isProxy = isLoopback(peer)
@@ -145,10 +156,24 @@ export const toInstance = (request: Http.IncomingMessage, host: string): Array<s
 }
 
 /**
+ * The head of a request as it goes over the wire.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const write = (method: string, path: string, raw: Raw): string => {
+  let text = `${method} ${path} HTTP/1.1\r\n`
+  for (let index = 0; index + 1 < raw.length; index += 2) text += `${raw[index]}: ${raw[index + 1]}\r\n`
+  return `${text}\r\n`
+}
+
+/**
  * How often a request has passed here already.
  *
  * @since 0.1.0
  * @category combinators
  */
-export const passages = ({ headers }: Http.IncomingMessage): number =>
-  (one(headers.via) ?? "").split(",").filter((part) => part.trim().endsWith(" tenement")).length
+export const passages = ({ headers }: RequestHead): number =>
+  headers.via === undefined
+    ? 0
+    : (one(headers.via) ?? "").split(",").filter((part) => part.trim().endsWith(" tenement")).length

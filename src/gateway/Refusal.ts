@@ -5,6 +5,8 @@
  */
 import * as Http from "node:http"
 import type { RefusalKind } from "../layers/Metrics.ts"
+import * as Headers from "./Headers.ts"
+import * as Linger from "./Linger.ts"
 
 /**
  * A status, and a sentence for whoever asked.
@@ -22,27 +24,41 @@ export interface Refusal {
 }
 
 /**
- * Answers with it. Nothing more is read from a client that has not said everything yet, or that cannot be understood.
+ * It as an answer: the head's fields, and the body.
  *
  * @since 0.1.0
  * @category combinators
  */
-export const send = (
-  request: Http.IncomingMessage,
-  response: Http.ServerResponse,
-  { kind, message, retryAfter, status }: Refusal
-): void => {
+export const render = (
+  { message, retryAfter, status }: Refusal
+): { readonly raw: Headers.Raw; readonly body: Buffer } => {
+  const body = Buffer.from(`${status} ${Http.STATUS_CODES[status] ?? ""}: ${message}\n`)
+  const raw = [
+    "Content-Type",
+    "text/plain; charset=utf-8",
+    "Content-Length",
+    String(body.length),
+    "Cache-Control",
+    "no-store"
+  ]
+  if (retryAfter !== undefined) raw.push("Retry-After", String(retryAfter))
+  return { raw, body }
+}
+
+/**
+ * Answers with it. No other request is taken from a client that has not said everything yet, or that cannot be
+ * understood.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const send = (request: Http.IncomingMessage, response: Http.ServerResponse, refusal: Refusal): void => {
   if (response.headersSent) {
     response.destroy()
     return
   }
-  const body = `${status} ${Http.STATUS_CODES[status] ?? ""}: ${message}\n`
-  response.writeHead(status, {
-    "Content-Type": "text/plain; charset=utf-8",
-    "Content-Length": Buffer.byteLength(body),
-    "Cache-Control": "no-store",
-    ...(retryAfter === undefined ? {} : { "Retry-After": retryAfter }),
-    ...(request.complete && kind !== null ? {} : { Connection: "close" })
-  })
-  response.end(body)
+  const { body, raw } = render(refusal)
+  const mayFollow = refusal.kind !== null && (request.complete || !Headers.hasBody(request))
+  response.writeHead(refusal.status, mayFollow ? [...raw] : [...raw, "Connection", "close"])
+  Linger.end(request, response, body)
 }

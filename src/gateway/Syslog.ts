@@ -84,7 +84,7 @@ const directory = Effect.gen(function*() {
       const isStale = !known.addresses.has(address) && performance.now() - known.at >= gatherMs
       if (isStale || known.of !== current) yield* gather(current)
       const instance = known.addresses.get(address)
-      return instance !== undefined && (yield* isThere(instance)) ? instance : undefined
+      return instance !== undefined && isThere(instance) ? instance : undefined
     })
 })
 
@@ -103,24 +103,23 @@ export const listen = Effect.fn("Syslog.listen")(
       { code, kind, seconds }: AccessLog.Served,
       service: ServiceName,
       instance: InstanceName | null
-    ) =>
-      Effect.all([
-        traffic.answered({ service, instance, code, seconds }),
-        kind === null ? Effect.void : traffic.refused(service, kind),
-        traffic.logged("counted")
-      ], { discard: true })
+    ) => {
+      traffic.answered({ service, instance, code, seconds })
+      if (kind !== null) traffic.refused(service, kind)
+      traffic.logged("counted")
+    }
 
     const hear = (datagram: Uint8Array) =>
       Effect.gen(function*() {
         const served = Option.flatMap(AccessLog.parse(datagram), AccessLog.served)
-        if (Option.isNone(served)) return yield* traffic.logged("malformed")
+        if (Option.isNone(served)) return traffic.logged("malformed")
         const { address, upstream } = served.value
         const instance = yield* instanceAt(address)
-        if (instance !== undefined) return yield* count(served.value, parts(instance).service, instance)
+        if (instance !== undefined) return count(served.value, parts(instance).service, instance)
         // Nobody could be asked: nginx names the upstream as a whole.
         const { services } = yield* config
         const service = Upstream.serviceOf(upstream)
-        return yield* address === upstream && isServiceName(service) && services.has(service)
+        return address === upstream && isServiceName(service) && services.has(service)
           ? count(served.value, service, null)
           : traffic.logged("ignored")
       })

@@ -83,12 +83,12 @@ export class Metrics extends Context.Tag("tenement/layers/Metrics")<Metrics, {
   readonly waking: (instance: InstanceName) => Effect.Effect<void>
   /** One that slept can be used, so many seconds after somebody needed it. */
   readonly woke: (service: ServiceName, seconds: number) => Effect.Effect<void>
-  /** A request was answered, by an instance or in its stead. */
-  readonly answered: (request: Answered) => Effect.Effect<void>
+  /** A request was answered, by an instance or in its stead. As plain a function as the next two: see `Traffic`. */
+  readonly answered: (request: Answered) => void
   /** A request could not be served; `null` where it asked for no service that there is. */
-  readonly refused: (service: ServiceName | null, kind: RefusalKind) => Effect.Effect<void>
+  readonly refused: (service: ServiceName | null, kind: RefusalKind) => void
   /** A line of nginx's log was heard. */
-  readonly logged: (outcome: LineOutcome) => Effect.Effect<void>
+  readonly logged: (outcome: LineOutcome) => void
   /** The instance was removed: none of its series is left. */
   readonly forget: (instance: InstanceName) => Effect.Effect<void>
   /** The exposition text. `cpuSeconds` is the CPU time each running instance has used. */
@@ -252,13 +252,12 @@ export const layer: Layer.Layer<Metrics> = Layer.sync(Metrics, () => {
     oomKilled: (instance) => add(oomKills, instance, 1),
     waking: (instance) => Effect.sync(() => wakes.inc(instanceLabels(instance))),
     woke: (service, seconds) => Effect.sync(() => wakeTimes.observe({ service }, seconds)),
-    answered: ({ code, instance, seconds, service }) =>
-      Effect.sync(() => {
-        requests.inc({ service, instance: instance ?? "", code: `${Math.floor(code / 100)}xx` })
-        latency.observe({ service }, seconds)
-      }),
-    refused: (service, kind) => Effect.sync(() => errors.inc({ service: service ?? "", kind })),
-    logged: (outcome) => Effect.sync(() => lines.inc({ outcome })),
+    answered: ({ code, instance, seconds, service }) => {
+      requests.inc({ service, instance: instance ?? "", code: `${Math.floor(code / 100)}xx` })
+      latency.observe({ service }, seconds)
+    },
+    refused: (service, kind) => errors.inc({ service: service ?? "", kind }),
+    logged: (outcome) => lines.inc({ outcome }),
     forget: (instance) =>
       Effect.sync(() => {
         const labels = instanceLabels(instance)

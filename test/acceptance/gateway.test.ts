@@ -301,6 +301,8 @@ describe("what is not HTTP", () => {
       }
       const large = `GET / HTTP/1.1\r\n${host}X: ${"x".repeat(20_000)}\r\n\r\n`
       assert.match(yield* raw(port, large), /^HTTP\/1\.1 431 /)
+      const many = `GET / HTTP/1.1\r\n${host}${"a:\r\n".repeat(3000)}\r\n`
+      assert.match(yield* raw(port, many), /^HTTP\/1\.1 431 /)
       const { text } = yield* machine.api("/metrics")
       assert.notInclude(text, "tenement_requests_total{service=\"web\",instance=\"web:default\",code=\"4xx\"}")
     }))
@@ -350,8 +352,63 @@ describe("what is not HTTP", () => {
       assert.strictEqual((yield* machine.view("web")).restarts, 0)
       assert.notInclude(yield* machine.supervisor.stderr, "defect")
       yield* eventually("the descriptors are as before", Effect.sync(descriptors), (now) => now <= before + 1)
-    }), { timeout: 120_000 })
+    }), { timeout: 120_000 + Number(process.env["TENEMENT_FUZZ"] ?? 0) * 20 })
 })
+
+it.scopedLive("clients that leave, and tunnels that are closed, leave nothing behind", () =>
+  Effect.gen(function*() {
+    const { ask, machine, port } = yield* gateway({ service: { web: upstream() } })
+    const count = Number(process.env["TENEMENT_LEAVERS"] ?? 500)
+    const descriptors = () => fs.readdirSync(`/proc/${machine.supervisor.pid}/fd`).length
+    const memory = () =>
+      Number(/VmRSS:\s+(\d+)/.exec(fs.readFileSync(`/proc/${machine.supervisor.pid}/status`, "utf8"))?.[1])
+    yield* ask("web.example.test", "/head")
+    const before = descriptors()
+    const host = "Host: web.example.test\r\n"
+    const leaveOnceIn = (bytes: string) =>
+      Effect.async<void>((resume) => {
+        const socket = net.connect(port, "127.0.0.1", () => void socket.write(bytes))
+        socket.once("data", () => socket.destroy())
+        socket.on("error", () => undefined)
+        socket.once("close", () => resume(Effect.void))
+        return Effect.sync(() => socket.destroy())
+      })
+    const bytes = [
+      `GET /wait HTTP/1.1\r\n${host}\r\n`,
+      `GET /wait HTTP/1.1\r\n${host}Connection: close\r\n\r\n`,
+      `GET /big?1000000 HTTP/1.1\r\n${host}\r\n`,
+      `POST /echo HTTP/1.1\r\n${host}Content-Length: 9\r\n\r\nabc`
+    ]
+    const leave = (count: number) =>
+      Effect.forEach(
+        Array.from({ length: count }),
+        (_, index) => leaveOnceIn(bytes[index % bytes.length] ?? ""),
+        { concurrency: 16, discard: true }
+      )
+    yield* leave(200)
+    const used = memory()
+    yield* leave(count)
+    const tunnel = `GET / HTTP/1.1\r\n${host}Connection: Upgrade\r\nUpgrade: echo\r\n\r\n`
+    yield* Effect.forEach(
+      Array.from({ length: 200 }),
+      () =>
+        Effect.gen(function*() {
+          const { socket, until } = yield* connection(port)
+          socket.write(tunnel)
+          yield* until("hello")
+        }),
+      { concurrency: 16, discard: true }
+    ).pipe(Effect.scoped)
+    yield* eventually(
+      "the service sees that all have left",
+      ask("web.example.test", "/left"),
+      ({ json }) => left(json) >= (200 + count) * 3 / 4
+    )
+    // Idle connections to the service are kept for some seconds.
+    yield* eventually("the descriptors are as before", Effect.sync(descriptors), (now) => now <= before + 2)
+    assert.isBelow(memory() - used, 64 * 1024, "kilobytes")
+    assert.notInclude(yield* machine.supervisor.stderr, "level=ERROR")
+  }), { timeout: 120_000 })
 
 it.scopedLive("clients that never finish their request are in nobody's way", () =>
   Effect.gen(function*() {

@@ -1,7 +1,9 @@
 import { afterEach, assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Arrivals from "../../src/actors/Arrivals.ts"
+import { now } from "../../src/actors/Now.ts"
 import * as OpenRequests from "../../src/actors/OpenRequests.ts"
+import { parts } from "../../src/domain/Names.ts"
 import type { SimulatedTree } from "../../src/testkit/SimulatedTree.ts"
 import { ended } from "../../src/testkit/Simulation.ts"
 import { clear, House } from "./House.ts"
@@ -14,10 +16,10 @@ const starts = (tree: SimulatedTree, name: string) => tree.news().filter((line) 
 const arrive = (tree: SimulatedTree, name: string) => tree.fork(tree.tenement.traffic.arrive(named(name)))
 
 /** Sends it a request; what it gives is its end. */
-const begin = (tree: SimulatedTree, name: string): Effect.Effect<void> => {
-  const [backend] = tree.do(tree.tenement.traffic.backends(named(name).split(":")[0] as never, null))
+const begin = (tree: SimulatedTree, name: string): () => void => {
+  const [backend] = tree.tenement.traffic.backends(parts(named(name)).service, null)
   if (backend === undefined || backend.run === null) throw new Error(`${name} takes no requests`)
-  return tree.do(OpenRequests.enter(backend.run.requests))
+  return OpenRequests.enter(backend.run.requests, () => tree.do(now).mono)
 }
 
 afterEach(clear)
@@ -29,7 +31,7 @@ describe("an instance that is not used", () => {
     const end = begin(tree, "web")
     tree.pass(60_000)
     assert.deepStrictEqual(tree.states("web", "other"), ["running", "running"])
-    tree.do(end)
+    end()
     tree.pass(4999)
     assert.strictEqual(tree.look("web").state, "running")
     tree.pass(1)

@@ -176,11 +176,12 @@ export const make = Effect.gen(function*() {
     leave: () => Effect.void,
     attach: () => Effect.void,
     traffic: {
-      backends: () => Effect.succeed([]),
+      config: () => config,
+      backends: () => [],
       arrive: () => Effect.never,
-      answered: () => Effect.void,
-      refused: () => Effect.void,
-      logged: () => Effect.void
+      answered: () => undefined,
+      refused: () => undefined,
+      logged: () => undefined
     },
     metrics: Effect.succeed({ contentType: "text/plain; version=0.0.4; charset=utf-8", body: "up 1\n" })
   })

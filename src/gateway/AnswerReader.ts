@@ -1,0 +1,256 @@
+/**
+ * Reads the answers that come in on one connection: HTTP/1.1 as RFC 9112 has it, and nothing that another reader might
+ * take otherwise.
+ *
+ * @since 0.1.0
+ */
+import type * as Headers from "./Headers.ts"
+
+/**
+ * The head of an answer. `length` is the body's, `null` where only its end tells.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Head {
+  readonly status: number
+  readonly reason: string
+  readonly raw: Headers.Raw
+  readonly length: number | null
+}
+
+/**
+ * Who is told what comes. What `data` gets belongs to it; the last piece that is known to be the last says so, and `end`
+ * does not follow it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Receiver {
+  readonly head: (head: Head) => void
+  readonly data: (chunk: Buffer) => void
+  readonly end: (last: Buffer | null) => void
+}
+
+const maxHeadBytes = 64 * 1024
+const maxTrailerBytes = 16 * 1024
+const maxSizeLineBytes = 1024
+/** Notices before the answer, such as 103. */
+const maxNotices = 32
+
+const statusLine = /^HTTP\/1\.([01]) ([1-9]\d\d)(?: ([\t\x20-\x7e\x80-\xff]*))?$/
+const field =
+  /([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[\t ]*((?:[\x21-\x7e\x80-\xff]+(?:[\t ]+[\x21-\x7e\x80-\xff]+)*)?)[\t ]*\r\n/y
+const sizeLine = /^([0-9A-Fa-f]{1,12})[\t ]*(?:;[\t\x20-\x7e\x80-\xff]*)?$/
+
+const separator = "\r\n\r\n"
+const lineEnd = "\r\n"
+
+type State = "head" | "length" | "size" | "chunk" | "chunk-end" | "trailer" | "until-close" | "done"
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export class AnswerReader {
+  readonly #to: Receiver
+  #state: State = "done"
+  /** Bytes of what cannot be read before all of it is there: a head, a line, trailers. */
+  #kept: Buffer | null = null
+  #rest = 0
+  #isHead = false
+  #notices = 0
+  /** Whether another answer may follow this one on the connection. */
+  staysOpen = false
+
+  constructor(to: Receiver) {
+    this.#to = to
+  }
+
+  /** An answer is to come; one to `HEAD` has no body, whatever it says. */
+  expect(isHead: boolean): void {
+    this.#state = "head"
+    this.#kept = null
+    this.#isHead = isHead
+    this.#notices = 0
+    this.staysOpen = false
+  }
+
+  /** Whether the answer is whole. */
+  get isDone(): boolean {
+    return this.#state === "done"
+  }
+
+  /** Nothing more comes. Whether that was the end of the answer. */
+  close(): boolean {
+    if (this.#state !== "until-close") return false
+    this.#state = "done"
+    this.#to.end(null)
+    return true
+  }
+
+  /** Takes bytes, and says whether they can be understood. */
+  read(chunk: Buffer): boolean {
+    let at = 0
+    while (at < chunk.length) {
+      const next = this.#step(chunk, at)
+      if (next < 0) return false
+      at = next
+    }
+    return true
+  }
+
+  /** Reads on at `at`; gives where it has come to, -1 for what is not HTTP. */
+  #step(chunk: Buffer, at: number): number {
+    switch (this.#state) {
+      case "head":
+        return this.#upTo(separator, maxHeadBytes, chunk, at)
+      case "length": {
+        const end = Math.min(chunk.length, at + this.#rest)
+        this.#rest -= end - at
+        const piece = slice(chunk, at, end)
+        if (this.#rest > 0) this.#to.data(piece)
+        else this.#finish(piece)
+        return end
+      }
+      case "size":
+        return this.#upTo(lineEnd, maxSizeLineBytes, chunk, at)
+      case "chunk": {
+        const end = Math.min(chunk.length, at + this.#rest)
+        this.#rest -= end - at
+        if (this.#rest === 0) this.#state = "chunk-end"
+        this.#to.data(slice(chunk, at, end))
+        return end
+      }
+      case "chunk-end":
+        return this.#upTo(lineEnd, lineEnd.length, chunk, at)
+      case "trailer":
+        return this.#upTo(lineEnd, maxTrailerBytes, chunk, at)
+      case "until-close":
+        this.#to.data(slice(chunk, at, chunk.length))
+        return chunk.length
+      case "done":
+        // Nobody asked for it.
+        return -1
+    }
+  }
+
+  /** Takes the text up to `mark`, once all of it is there. */
+  #upTo(mark: string, most: number, chunk: Buffer, at: number): number {
+    const kept = this.#kept
+    if (kept === null) {
+      const found = chunk.indexOf(mark, at, "latin1")
+      if (found >= 0) {
+        const end = found + mark.length
+        return end - at <= most && this.#take(chunk.toString("latin1", at, end)) ? end : -1
+      }
+      this.#kept = chunk.subarray(at)
+      return this.#kept.length < most ? chunk.length : -1
+    }
+    // The mark may lie across the seam.
+    const whole = Buffer.concat([kept, chunk.subarray(at)])
+    const found = whole.indexOf(mark, Math.max(0, kept.length - mark.length), "latin1")
+    if (found < 0) {
+      this.#kept = whole
+      return whole.length < most ? chunk.length : -1
+    }
+    this.#kept = null
+    const end = found + mark.length
+    return end <= most && this.#take(whole.toString("latin1", 0, end)) ? at + end - kept.length : -1
+  }
+
+  #take(text: string): boolean {
+    switch (this.#state) {
+      case "head":
+        return this.#onHead(text)
+      case "size":
+        return this.#onSize(text)
+      case "chunk-end":
+        return this.#onChunkEnd(text)
+      default:
+        return this.#onTrailer(text)
+    }
+  }
+
+  #finish(last: Buffer | null): void {
+    this.#state = "done"
+    this.#to.end(last)
+  }
+
+  #onHead(text: string): boolean {
+    const first = text.indexOf(lineEnd)
+    const [, minor, code, reason = ""] = statusLine.exec(text.slice(0, first)) ?? []
+    if (code === undefined) return false
+    const raw: Array<string> = []
+    let length: number | null = null
+    let isChunked = false
+    let connection = ""
+    field.lastIndex = first + lineEnd.length
+    const end = text.length - lineEnd.length
+    while (field.lastIndex < end) {
+      const found = field.exec(text)
+      if (found === null) return false
+      const [, name = "", value = ""] = found
+      raw.push(name, value)
+      switch (name.length) {
+        case 10:
+          if (name.toLowerCase() === "connection") connection += `,${value.toLowerCase()}`
+          break
+        case 14:
+          if (name.toLowerCase() !== "content-length") break
+          if (length !== null || !/^\d{1,15}$/.test(value)) return false
+          length = Number(value)
+          break
+        case 17:
+          if (name.toLowerCase() !== "transfer-encoding") break
+          if (isChunked || value.toLowerCase() !== "chunked") return false
+          isChunked = true
+      }
+    }
+    const status = Number(code)
+    if (status < 200) {
+      // 101 changes what the next bytes mean, which only who asked for it can know.
+      return status !== 101 && ++this.#notices <= maxNotices
+    }
+    if (isChunked && (length !== null || minor === "0")) return false
+    this.staysOpen = minor === "1" && !/(?:^|,)[\t ]*close[\t ]*(?:,|$)/.test(connection)
+    const isBodiless = this.#isHead || status === 204 || status === 304
+    this.#to.head({ status, reason, raw, length: isBodiless ? 0 : length })
+    if (isBodiless || length === 0) this.#finish(null)
+    else if (length !== null) {
+      this.#rest = length
+      this.#state = "length"
+    } else if (isChunked) this.#state = "size"
+    else {
+      this.staysOpen = false
+      this.#state = "until-close"
+    }
+    return true
+  }
+
+  #onSize(text: string): boolean {
+    const [, size] = sizeLine.exec(text.slice(0, -lineEnd.length)) ?? []
+    if (size === undefined) return false
+    this.#rest = Number.parseInt(size, 16)
+    this.#state = this.#rest === 0 ? "trailer" : "chunk"
+    return true
+  }
+
+  #onChunkEnd(text: string): boolean {
+    this.#state = "size"
+    return text === lineEnd
+  }
+
+  /** What the trailer says is the connection's; only where it ends is of interest. */
+  #onTrailer(text: string): boolean {
+    if (text === lineEnd) {
+      this.#finish(null)
+      return true
+    }
+    field.lastIndex = 0
+    return field.exec(text)?.[0] === text
+  }
+}
+
+const slice = (chunk: Buffer, start: number, end: number): Buffer =>
+  start === 0 && end === chunk.length ? chunk : chunk.subarray(start, end)

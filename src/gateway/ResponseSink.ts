@@ -1,0 +1,39 @@
+/**
+ * An answer that goes out through Node's server.
+ *
+ * @since 0.1.0
+ */
+import type * as Http from "node:http"
+import type { Sink } from "./Exchange.ts"
+import * as Linger from "./Linger.ts"
+
+/**
+ * A client that takes nothing for `slowMs` is given up.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (request: Http.IncomingMessage, response: Http.ServerResponse, slowMs: number): Sink => ({
+  get isGone() {
+    return response.destroyed
+  },
+  get hasBegun() {
+    return response.headersSent
+  },
+  begin: (status, reason, raw) => {
+    // The rest of a request that was answered early is nobody's.
+    if (!request.complete) response.shouldKeepAlive = false
+    response.writeHead(status, reason, [...raw])
+  },
+  write: (chunk, drained) => {
+    if (response.write(chunk)) return true
+    response.socket?.setTimeout(slowMs)
+    response.once("drain", () => {
+      response.socket?.setTimeout(0)
+      drained()
+    })
+    return false
+  },
+  flush: () => response.flushHeaders(),
+  end: (last) => Linger.end(request, response, last)
+})
