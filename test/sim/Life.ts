@@ -160,6 +160,8 @@ export class Life {
   private lose(): void {
     this.witness.isLossy = true
     this.invariants.restarts.forgetCounts()
+    // Nobody knows that they have had it.
+    for (const { signals } of this.tree.machine.children) signals.length = 0
   }
 
   /** What was promised is forgotten too, and nobody can help it. */
