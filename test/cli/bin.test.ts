@@ -182,7 +182,14 @@ describe("spawn", () => {
 describe("streams", () => {
   const line = (text: string) =>
     `event: log\ndata: ${
-      JSON.stringify({ at: "2026-01-01T00:00:00.000Z", instance: "api:prod", stream: "stdout", incarnation: 1, text })
+      JSON.stringify({
+        seq: 1,
+        at: "2026-01-01T00:00:00.000Z",
+        instance: "api:prod",
+        stream: "stdout",
+        incarnation: 1,
+        text
+      })
     }\n\n`
 
   it("end quietly when nobody reads any more", async () => {
@@ -221,8 +228,9 @@ describe("streams", () => {
     await supervisor?.close()
     const { code, stderr } = await following.result
     assert.strictEqual(code, 1)
-    assert.match(stderr, /^tenement: the connection to the supervisor broke/)
-  })
+    assert.match(stderr, /^tenement: the connection to the supervisor broke/m)
+    // It waits a minute for the next one.
+  }, 90_000)
 })
 
 describe("files", () => {

@@ -75,8 +75,10 @@ export class Invariants {
   }
 
   /** SIGKILL is for who was asked, and had its time. */
-  readonly mayKill = ({ instance, signaledAtMs }: Child): string | null => {
+  readonly mayKill = ({ instance, signaledAtMs, startTime }: Child): string | null => {
     const { witness } = this
+    // A launch that was cut short is cleared away.
+    if (!witness.machine().store.mentions(`"startTime":"${startTime}","endpoint"`)) return null
     const patience = Math.min(...witness.configsOf(instance).map(({ stopTimeoutMs }) => stopTimeoutMs), 10_000)
     if (patience === 0) return null
     const since = signaledAtMs === null ? null : witness.now() - signaledAtMs

@@ -145,7 +145,7 @@ export class Life {
     for (const { verb } of this.calls) witness.reach(`${how} in the middle of a ${verb}`)
     if (tree.booted.unsafePoll() === null) witness.reach(`${how} in the middle of its start`)
     if (machine.store.isSyncing) witness.reach(`${how} while the disk is written`)
-    if (machine.living.some(({ startTime }) => !machine.store.mentions(`"startTime":"${startTime}"`))) {
+    if (machine.living.some(({ startTime }) => !machine.store.mentions(`"startTime":"${startTime}","endpoint"`))) {
       witness.reach(`${how} between a launch and its being written down`)
     }
     if (machine.store.isBehind) this.lose()

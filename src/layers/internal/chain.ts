@@ -15,17 +15,18 @@ export interface Command {
 }
 
 // Descriptor 3 is a socket. From it comes a line when the process has been written down; its end, if the supervisor dies
-// before that, and then nothing is executed. It hears what failed: the shell's exit code and the word it was about. While
+// before that, and then nothing is executed. That comes first: who has failed and gone before would not be heard, as its end
+// breaks what is being written to it. It hears what failed: the shell's exit code and the word it was about. While
 // the command runs the shell keeps it aside, closed on exec, so that its end is the command's beginning. No variable is
 // set but `_`, which no command is given by the shell: another could be the command's.
 const script = `
 set -e
 trap 'echo "$? $1" >&3' EXIT
+read -r _ <&3
 ulimit -S -n "$1"; shift
 until [ "$1" = -- ]; do { echo 0 >"$1"; } 2>/dev/null; shift; done
 shift
 unset PWD OLDPWD
-read -r _ <&3
 { exec "$@"; } 3>&-
 `
 
