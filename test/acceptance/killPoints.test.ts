@@ -28,7 +28,7 @@ const calls = {
   connect: "connect"
 }
 
-const points = KillPoints.orSome([1, 2, 4, 9, 23, 60, 150, 400, 1000])
+const points = KillPoints.orSome([1, 3, 23])
 
 const sync = "fsync,fdatasync"
 

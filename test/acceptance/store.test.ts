@@ -77,7 +77,7 @@ const env = { UV_THREADPOOL_SIZE: "1" }
 const request = (site: Site.Site, { body, method, path }: Mutation) =>
   Http.request(site.socket, path, body === undefined ? { method } : { method, body })
 
-const points = KillPoints.orSome([1, 4, 17])
+const points = KillPoints.orSome([1, 17])
 
 /** A supervisor that dies at its `count`-th call of a kind to the files of its store, and what was answered until then. */
 const untilKilled = (site: Site.Site, names: string, count: number) =>
