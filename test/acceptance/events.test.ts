@@ -72,6 +72,8 @@ describe("events", () => {
       // A follower does not hold the supervisor back.
       const exit = yield* machine.terminate
       assert.deepStrictEqual(exit, { code: 0, signal: null })
+      yield* eventually("it waits for the next one", follower.stderr, (text) => text.includes("waiting for another"))
+      yield* follower.signal("SIGINT")
       yield* follower.exited
     }))
 })
