@@ -127,7 +127,8 @@ export const delegate = (
           for (const [folder, controller] of enabled.toReversed()) {
             Folder.write(`${folder}/cgroup.subtree_control`, `-${controller}`)
           }
-          if (moved) Folder.write(`${top}/cgroup.procs`, String(process.pid))
+          // With the helpers that it has started, which may end a little later.
+          for (const pid of moved ? Folder.members(leafPath) : []) Folder.write(`${top}/cgroup.procs`, String(pid))
           Folder.remove(leafPath)
         }
         // Others are in our cgroup, and it was of no use to leave it.
