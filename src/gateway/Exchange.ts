@@ -52,7 +52,13 @@ export interface Exchange {
   readonly brokeOff: () => void
 }
 
-const mostTries = 3
+/**
+ * On so many connections a request is tried.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
+export const mostTries = 3
 
 // RFC 9110, 9.2.2
 const idempotent = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"])

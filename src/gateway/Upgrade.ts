@@ -9,6 +9,7 @@ import type * as Stream from "node:stream"
 import { codeOf } from "../internal/errno.ts"
 import type { Address } from "../layers/Endpoint.ts"
 import type { RefusalKind } from "../layers/Metrics.ts"
+import { type Exchange, mostTries } from "./Exchange.ts"
 import * as Headers from "./Headers.ts"
 import type { Refusal } from "./Refusal.ts"
 
@@ -29,18 +30,10 @@ export interface Wanted {
  * @since 0.1.0
  * @category models
  */
-export interface Asking {
+export interface Asking extends Omit<Exchange, "request" | "body" | "sink"> {
   readonly request: Http.IncomingMessage
   readonly response: Http.ServerResponse
-  readonly host: string
-  readonly path: string
-  readonly to: (then: (to: Address | Refusal) => void) => void
-  readonly connected: (socket: Net.Socket) => void
-  readonly refuse: (refusal: Refusal) => void
-  readonly brokeOff: () => void
 }
-
-const mostTries = 3
 
 const refusal = (kind: RefusalKind, status: number, message: string): Refusal => ({ kind, status, message })
 

@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Ref from "effect/Ref"
 import * as fs from "node:fs"
+import * as http from "node:http"
 import * as path from "node:path"
 import { eventually } from "./Eventually.ts"
 import type * as Fx from "./Fx.ts"
@@ -82,6 +83,32 @@ const runsOf = ({ dataDir }: Machine) => Proc.withArgument(dataDir)
 
 const restarted = (machine: Machine) =>
   Effect.map(machine.ask("restart", "web"), ({ status, text }) => assert.strictEqual(status, 200, text))
+
+/** A stream that has begun; what it gives waits for its end, whichever side brings that about. */
+const streamFrom = (socketPath: string) =>
+  Effect.async<{ readonly ended: Effect.Effect<void>; readonly leave: Effect.Effect<void> }>((resume) => {
+    const request = http.get({ socketPath, path: "/stream", agent: false }, (response) => {
+      response.on("error", () => undefined)
+      response.once("data", () =>
+        resume(Effect.succeed({
+          ended: Effect.async((over) =>
+            void (response.closed ? over(Effect.void) : response.once("close", () => over(Effect.void)))
+          ),
+          leave: Effect.sync(() => request.destroy())
+        })))
+    })
+    request.on("error", () => undefined)
+  })
+
+/** A restart whose run before goes on, for a stream is open on it. */
+const halfReplaced = Effect.gen(function*() {
+  const { machine } = yield* started({ service: { web: service({ drain_timeout: 60 }) } })
+  const { socket } = yield* machine.view("web")
+  const stream = yield* streamFrom(socket!)
+  yield* restarted(machine)
+  assert.lengthOf(runsOf(machine), 2)
+  return { machine, socket, stream }
+})
 
 describe("a rolling restart", () => {
   it.scopedLive(
@@ -176,18 +203,13 @@ describe("a rolling restart", () => {
 
   it.scopedLive("goes on under another supervisor, wherever it was", () =>
     Effect.gen(function*() {
-      const { machine } = yield* started({ service: { web: service({ drain_timeout: 60 }) } })
-      const { socket } = yield* machine.view("web")
-      const stream = yield* Effect.fork(Effect.either(Http.request(socket!, "/stream")))
-      yield* Effect.sleep("100 millis")
-      yield* restarted(machine)
-      assert.lengthOf(runsOf(machine), 2)
+      const { machine, socket, stream } = yield* halfReplaced
       const before = yield* machine.view("web")
       const next = yield* machine.kill()
       yield* eventually("it is taken over", next.view("web"), ({ pid, state }) =>
         state === "running" && pid === before.pid)
       assert.lengthOf(runsOf(machine), 2, "what is open on the one before is still waited for")
-      yield* Fiber.interrupt(stream)
+      yield* stream.leave
       yield* eventually(
         "one is left",
         Effect.sync(() =>
@@ -200,14 +222,9 @@ describe("a rolling restart", () => {
 
   it.scopedLive("is ended by a stop, with all its runs", () =>
     Effect.gen(function*() {
-      const { machine } = yield* started({ service: { web: service({ drain_timeout: 60 }) } })
-      const { socket } = yield* machine.view("web")
-      const stream = yield* Effect.fork(Effect.either(Http.request(socket!, "/stream")))
-      yield* Effect.sleep("100 millis")
-      yield* restarted(machine)
-      assert.lengthOf(runsOf(machine), 2)
+      const { machine, stream } = yield* halfReplaced
       yield* machine.stop("web")
       assert.lengthOf(runsOf(machine), 0)
-      yield* Fiber.join(stream)
+      yield* stream.ended
     }), 60_000)
 })
