@@ -47,28 +47,39 @@ export class Notify extends Context.Tag("tenement/layers/Notify")<Notify, {
  * told `+ID UID GID PATH` (in hex), `-ID` and `~ID` (mute), and tells `=ID` (bound), `!ID error` and `>ID message` (in
  * hex).
  *
- * It outlives a supervisor that is killed, for as long as somebody may still get ready: what is said meanwhile it says
- * again to whoever listens at that path next. It goes when that has heard `READY=1`, when the path is gone, or in an hour.
+ * It keeps what it hears until it is told to mute: what a supervisor that is killed had not come to. It outlives that
+ * supervisor for as long as somebody may still get ready, and says it all again to whoever listens at that path next. It
+ * goes when that has been told `READY=1`, when the path is gone, or in an hour.
  */
 const program = String.raw`
-use strict; use Socket; $| = 1;
-my ($input, $want, %socket, %id, %mute, %path, %file) = ("", "");
+use strict; use Socket; $| = 1; $SIG{PIPE} = "IGNORE";
+my ($input, $want, %socket, %id, %mute, %path, %file, %kept) = ("", "");
 vec($want, 0, 1) = 1;
-sub forget { my $s = delete $socket{$_[0]} or return; vec($want, fileno $s, 1) = 0; delete $id{fileno $s}; close $s }
+sub forget {
+  my $s = delete $socket{$_[0]} or return; delete $kept{$_[0]};
+  vec($want, fileno $s, 1) = 0; delete $id{fileno $s}; close $s
+}
 sub file { my ($device, $inode) = lstat $_[0]; defined $inode ? "$device $inode" : "" }
+sub hear { my $message; defined recv($socket{$_[0]}, $message, 65536, MSG_DONTWAIT) ? $message : undef }
+sub keep {
+  my $all = $kept{$_[0]} ||= [];
+  return if @$all and $$all[-1] =~ /^READY=1$/m;
+  push @$all, $_[1]; shift @$all if @$all > 16
+}
 sub outlive {
-  my ($end, %kept) = (time + 3600);
+  my $end = time + 3600;
   vec($want, 0, 1) = 0; forget($_) for keys %mute; close STDIN; close STDOUT;
   socket(my $out, AF_UNIX, SOCK_DGRAM, 0) or exit;
   while (%socket and time < $end) {
     select(my $ready = $want, undef, undef, 0.25);
     for my $id (keys %socket) {
-      my $all = $kept{$id} ||= [];
-      while (defined recv($socket{$id}, my $message, 65536, MSG_DONTWAIT)) { push @$all, $message; shift @$all if @$all > 16 }
+      while (defined(my $message = hear($id))) { keep($id, $message) }
       my $now = file($path{$id});
       if ($now eq "") { forget($id) }
       elsif ($now ne $file{$id}) {
-        for my $message (splice @$all) { send $out, $message, 0, sockaddr_un($path{$id}); forget($id) if $message =~ /^READY=1$/m }
+        for my $message (splice @{$kept{$id} || []}) {
+          send $out, $message, 0, sockaddr_un($path{$id}); forget($id) if $message =~ /^READY=1$/m
+        }
       }
     }
   }
@@ -77,11 +88,16 @@ sub outlive {
 sub command {
   my ($verb, $rest) = (substr($_[0], 0, 1), substr($_[0], 1));
   if ($verb eq "-") { forget($rest); delete $mute{$rest} }
-  elsif ($verb eq "~") { $mute{$rest} = 1 }
+  elsif ($verb eq "~") { $mute{$rest} = 1; delete $kept{$rest} }
   elsif ($verb eq "+") {
     my ($id, $uid, $gid, $hex) = split / /, $rest; my $path = pack("H*", $hex);
-    unlink $path; umask 0177; my $s;
-    if (socket($s, AF_UNIX, SOCK_DGRAM, 0) and bind($s, sockaddr_un($path)) and chown($uid, $gid, $path)) {
+    # At no moment is there nothing at the path: that would mean that the run is over.
+    my $new = $path; substr($new, -1) = "t";
+    unlink $new; umask 0177; my $s;
+    if (
+      socket($s, AF_UNIX, SOCK_DGRAM, 0) and bind($s, sockaddr_un($new)) and chown($uid, $gid, $new) and
+      rename($new, $path)
+    ) {
       $socket{$id} = $s; $id{fileno $s} = $id; vec($want, fileno $s, 1) = 1;
       $path{$id} = $path; $file{$id} = file($path); print "=$id\n"
     } else { print "!$id $!\n" }
@@ -90,8 +106,9 @@ sub command {
 while (1) {
   next if select(my $ready = $want, undef, undef, undef) < 0;
   for my $id (@id{grep { vec($ready, $_, 1) } keys %id}) {
-    defined recv($socket{$id}, my $message, 65536, MSG_DONTWAIT) or next;
-    print ">$id ", unpack("H*", $message), "\n" unless $mute{$id};
+    my $message = hear($id);
+    next if !defined $message or $mute{$id};
+    keep($id, $message); print ">$id ", unpack("H*", $message), "\n";
   }
   next unless vec($ready, 0, 1);
   sysread(STDIN, $input, 65536, length $input) or outlive();

@@ -222,6 +222,27 @@ describe("a supervisor that is killed", () => {
   )
 
   it.scopedLive(
+    "and what was said to it that it did not come to hear is heard by the next one",
+    () =>
+      Effect.gen(function*() {
+        const names = Array.from({ length: 8 }, (_, index) => `says-${index}`)
+        const service = Fx.service({ readiness: "notify" }, "await=go notify")
+        const machine = yield* make({ service: Object.fromEntries(names.map((name) => [name, service])) })
+        for (const name of names) yield* machine.untilTruth("it is there", name, (all) => all.length > 0)
+        for (const name of names) yield* machine.until(name, ({ pid }) => pid !== null)
+        const before = yield* machine.list
+        yield* machine.supervisor.signal("SIGSTOP")
+        yield* machine.touch("go")
+        for (const name of names) {
+          yield* machine.untilTruth("it has said so", name, (all) => all.some(({ event }) => event === "notified"))
+        }
+        const next = yield* machine.kill()
+        for (const { pid, service } of before) assert.strictEqual((yield* next.until(service, "running")).pid, pid)
+      }),
+    60_000
+  )
+
+  it.scopedLive(
     "in the middle of a stop leaves it to the next one, which keeps to its deadline",
     () =>
       Effect.gen(function*() {
