@@ -95,7 +95,7 @@ export const make = Effect.fnUntraced(function*(options: {
     Effect.gen(function*() {
       const instance = yield* service.get(id)
       if (Option.isNone(instance)) return
-      yield* Instance.stop(instance.value, cause)
+      yield* Instance.end(instance.value, cause)
       yield* service.remove(id)
     })
 

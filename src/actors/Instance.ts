@@ -81,6 +81,13 @@ export interface Instance {
   readonly arrival: Effect.Effect<Arrivals.Arrival>
   /** Tells of what nothing else would: what the kernel killed of it for memory. */
   readonly look: Effect.Effect<void>
+  /**
+   * It is to be removed, and is over if nothing of it runs and `promise` holds; gives whether it is. No wish can come
+   * between these.
+   */
+  readonly retire: (promise: Effect.Effect<void, StoreFailed>) => Effect.Effect<boolean, ActorLost | StoreFailed>
+  /** Whether its actor does nothing more. */
+  readonly isOver: Effect.Effect<boolean>
   /** Another supervisor takes over: it is written down as it is, and its actor does nothing more. */
   readonly leave: Effect.Effect<void>
 }
@@ -95,6 +102,20 @@ export interface Instance {
 export const stop = (instance: Instance, cause: Cause): Effect.Effect<void> =>
   Effect.flatten(instance.order("Stop", cause)).pipe(
     Effect.retry({ times: 3 }),
+    Effect.catchAll((error) => Effect.logWarning(error.message)),
+    Effect.asVoid
+  )
+
+/**
+ * Stops it, and sees to it that nobody can start it again. One that is started again nevertheless is stopped again.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const end = (instance: Instance, cause: Cause): Effect.Effect<void> =>
+  stop(instance, cause).pipe(
+    Effect.zipRight(instance.retire(Effect.void)),
+    Effect.repeat({ until: (isOver) => isOver, times: 3 }),
     Effect.catchAll((error) => Effect.logWarning(error.message)),
     Effect.asVoid
   )
@@ -188,6 +209,13 @@ export const make = Effect.fnUntraced(
       backend: () => backendOf(memory),
       arrival: Arrivals.wait(memory),
       look: InstanceCommands.lookAtMemory(memory, context),
+      retire: (promise) =>
+        Effect.gen(function*() {
+          const reply = yield* Deferred.make<boolean, ActorLost | StoreFailed>()
+          const isTaken = yield* memory.mailbox.offer({ _tag: "Retire", promise, reply })
+          return isTaken ? yield* Deferred.await(reply) : yield* InstanceMemory.lost(memory)
+        }),
+      isOver: Effect.sync(() => memory.over),
       leave: Effect.gen(function*() {
         const reply = yield* Deferred.make<void>()
         if (yield* memory.mailbox.offer({ _tag: "Leave", reply })) yield* Deferred.await(reply)

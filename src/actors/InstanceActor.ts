@@ -11,6 +11,7 @@ import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import type { Command, InstanceEvent } from "../domain/InstanceEvent.ts"
+import { isSettled } from "../domain/InstanceState.ts"
 import type { Instant } from "../domain/Instant.ts"
 import * as Overrides from "../domain/Overrides.ts"
 import * as Rollout from "../domain/Rollout.ts"
@@ -191,18 +192,38 @@ export const start = (memory: InstanceMemory, context: Context.Context<InstanceC
         return Effect.forEach(next.commands.filter(({ _tag }) => _tag === "Publish"), perform, { discard: true })
       })
 
+    /** Whoever waits is told that it is not to be had here any more. */
+    const end = Effect.suspend(() => {
+      memory.over = true
+      memory.closed = true
+      const waiters = [...memory.waiters]
+      memory.waiters.clear()
+      return Effect.forEach(waiters, ({ reply }) => Deferred.fail(reply, lost(memory)), { discard: true })
+    })
+
+    const onRetire = ({ promise, reply }: Of<"Retire">) =>
+      Effect.gen(function*() {
+        const isIdle = isSettled(memory.state) && Rollout.isAlone(memory.beside)
+        const promised = yield* Effect.either(isIdle ? promise : Effect.void)
+        if (promised._tag === "Left" || !isIdle) {
+          yield* promised._tag === "Left" ? Deferred.fail(reply, promised.left) : Deferred.succeed(reply, false)
+          return
+        }
+        yield* end
+        yield* turnAway(memory, yield* memory.mailbox.clear)
+        yield* Deferred.succeed(reply, true)
+        return yield* Effect.never
+      }).pipe(Effect.onError(() => Deferred.fail(reply, lost(memory))))
+
     const onLeave = ({ reply }: Of<"Leave">) =>
       Effect.gen(function*() {
-        memory.left = true
-        memory.closed = true
+        yield* end
         const wasCurrent = yield* tasks.end
         yield* Effect.forEach(yield* memory.mailbox.clear, (message) => lastWord(message, wasCurrent), {
           discard: true
         })
         if (memory.log !== null) yield* memory.log.leave
         yield* InstanceRecord.write(store, memory, memory.state)
-        for (const waiter of memory.waiters) yield* Deferred.fail(waiter.reply, lost(memory))
-        memory.waiters.clear()
       }).pipe(
         Effect.uninterruptible,
         Effect.ensuring(Deferred.succeed(reply, undefined)),
@@ -219,6 +240,8 @@ export const start = (memory: InstanceMemory, context: Context.Context<InstanceC
           return onReconfigure(message)
         case "Defect":
           return Effect.failCause(message.cause)
+        case "Retire":
+          return onRetire(message)
         case "Leave":
           return onLeave(message)
       }
@@ -234,6 +257,6 @@ export const start = (memory: InstanceMemory, context: Context.Context<InstanceC
         )
     )
     // A defect in the midst of leaving makes it nobody's again.
-    if (memory.left) return Effect.never
+    if (memory.over) return Effect.never
     return Effect.zipRight(goOn, Effect.forever(Effect.flatMap(Effect.orDie(memory.mailbox.take), handle)))
   })

@@ -105,6 +105,12 @@ export type Message =
     readonly reply: Deferred.Deferred<void, ActorLost | StoreFailed>
   }
   | { readonly _tag: "Defect"; readonly cause: Cause.Cause<never> }
+  /** If nothing of it runs, and `promise` can be kept, it is over: the actor does nothing more. Replies whether it is. */
+  | {
+    readonly _tag: "Retire"
+    readonly promise: Effect.Effect<void, StoreFailed>
+    readonly reply: Deferred.Deferred<boolean, ActorLost | StoreFailed>
+  }
   /** Another supervisor takes over: the actor writes down where it is and does nothing more. */
   | { readonly _tag: "Leave"; readonly reply: Deferred.Deferred<void> }
 
@@ -144,8 +150,8 @@ export interface InstanceMemory {
   down: ReadonlyArray<ServiceName>
   /** Nobody will take anything from the mailbox any more. */
   closed: boolean
-  /** Another supervisor has it. */
-  left: boolean
+  /** Its actor does nothing more: it is being removed, or another supervisor has it. */
+  over: boolean
 }
 
 /**
@@ -198,7 +204,7 @@ export const make = Effect.fnUntraced(function*(options: Options, scope: Scope.S
     missing: [],
     down: [],
     closed: false,
-    left: false
+    over: false
   }
   // By hand: `Effect.addFinalizer` keeps the fiber's whole state with each.
   yield* Scope.addFinalizer(scope, bury(memory))
@@ -224,6 +230,7 @@ export const turnAway = (memory: InstanceMemory, messages: Iterable<Message>): E
       if (message._tag === "Reconfigure") yield* Deferred.fail(message.reply, error)
       if (message._tag === "Override") yield* Deferred.fail(message.reply, error)
       if (message._tag === "Event" && message.waiter !== null) yield* Deferred.fail(message.waiter.reply, error)
+      if (message._tag === "Retire") yield* Deferred.fail(message.reply, error)
       if (message._tag === "Leave") yield* Deferred.succeed(message.reply, undefined)
     }
   })

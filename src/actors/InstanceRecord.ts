@@ -13,7 +13,7 @@ import type { InstanceState } from "../domain/InstanceState.ts"
 import { type InstanceId, InstanceName, instanceName, parts } from "../domain/Names.ts"
 import * as Overrides from "../domain/Overrides.ts"
 import { alone } from "../domain/Rollout.ts"
-import { revive, Saved, type SavedRun } from "../domain/Saved.ts"
+import { type Deadlines, revive, Saved, type SavedRun } from "../domain/Saved.ts"
 import type { Identity } from "../layers/Process.ts"
 import { Store } from "../layers/Store.ts"
 import { type InstanceMemory, runOf } from "./InstanceMemory.ts"
@@ -69,6 +69,18 @@ export const write = (
   }
   return store.put(instanceKey(name), saved)
 }
+
+/**
+ * Writes down of what nobody has any more that this run of it has been asked to stop, and until when it has time.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const writeAsked = (name: InstanceName, saved: Saved, deadlines: Deadlines) =>
+  Effect.flatMap(
+    Store,
+    (store) => store.put(instanceKey(name), { ...saved, deadlines } satisfies Saved)
+  )
 
 /**
  * Writes down a process before its program runs: should the supervisor die before it can say more of it, the next one

@@ -9,19 +9,21 @@ import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import type { Settings } from "../domain/Config.ts"
 import type { InstanceName } from "../domain/Names.ts"
-import type { Saved } from "../domain/Saved.ts"
+import type { Deadlines, Saved } from "../domain/Saved.ts"
 import { bounded } from "../internal/bounded.ts"
 import { Events } from "../layers/Events.ts"
 import { Logs } from "../layers/Logs.ts"
 import { services } from "../layers/Readiness.ts"
 import { close } from "./Close.ts"
+import { taskOf } from "./InstanceMemory.ts"
 import * as InstanceRecord from "./InstanceRecord.ts"
 import * as InstanceRun from "./InstanceRun.ts"
+import { now } from "./Now.ts"
 import * as Takeover from "./Takeover.ts"
 
 /** The file that said how it likes to be stopped is gone: what services have by default. */
 const signal = "SIGTERM"
-const patience = "10 seconds"
+const patienceMs = 10_000
 
 const isEnding = ({ beside, state }: Saved, incarnation: number): boolean =>
   [state, ...beside?.retiring ?? []].some((one) => one.incarnation === incarnation && one.phase._tag === "Ending")
@@ -43,18 +45,30 @@ export const end = Effect.fnUntraced(function*(name: InstanceName, saved: Saved,
   if (log !== null) yield* log.resume(Takeover.newestOf(runs))
   const options = { name, settings, readiness: services.started, log }
   const adopted = yield* Effect.forEach(runs, (run) => InstanceRun.adopt(options, run, scope))
-  const bringDown = ({ incarnation, process }: InstanceRun.InstanceRun) =>
-    // One that was being stopped has heard it.
-    Effect.suspend(() => isEnding(saved, incarnation) ? Effect.void : process.signal(signal)).pipe(
-      Effect.zipRight(bounded(Effect.zipRight(process.exited, process.treeGone), patience)),
+  const { mono } = yield* now
+  const deadlines: Deadlines = {
+    ...Object.fromEntries(runs.map(({ incarnation }) => [taskOf("stop", incarnation), mono + patienceMs])),
+    ...saved.deadlines
+  }
+  const bringDown = ({ incarnation, process }: InstanceRun.InstanceRun) => {
+    const task = taskOf("stop", incarnation)
+    // One that was being stopped has heard it, and has no more time than it had.
+    const hasHeard = isEnding(saved, incarnation) || saved.deadlines[task] !== undefined
+    return (hasHeard ? Effect.void : process.signal(signal)).pipe(
+      Effect.zipRight(
+        bounded(Effect.zipRight(process.exited, process.treeGone), Math.max(0, (deadlines[task] ?? mono) - mono))
+      ),
       Effect.zipRight(process.killTree)
     )
+  }
   return events.publish({
     _tag: "Notice",
     level: "warning",
     subject: name,
     message: "it was left by an earlier supervisor, and is in no file any more: it is stopped"
   }).pipe(
+    // Should this supervisor die meanwhile, the next one does not ask again.
+    Effect.zipRight(InstanceRecord.writeAsked(name, saved, deadlines)),
     Effect.zipRight(Effect.forEach(adopted, bringDown, { concurrency: adopted.length, discard: true })),
     Effect.zipRight(close(scope)),
     Effect.zipRight(forget)

@@ -11,7 +11,7 @@ import * as Stream from "effect/Stream"
 import type { Cause } from "../domain/Cause.ts"
 import type { TenementConfig } from "../domain/Config.ts"
 import * as ConfigDiff from "../domain/ConfigDiff.ts"
-import { isSettled, running } from "../domain/InstanceState.ts"
+import { running } from "../domain/InstanceState.ts"
 import { elapsed } from "../domain/Instant.ts"
 import { type InstanceId, type InstanceName, parts, type ServiceName } from "../domain/Names.ts"
 import { nearest } from "../domain/Nearest.ts"
@@ -128,15 +128,12 @@ export const layerStopped = (
 
       /** Whoever asked an instance that was removed meanwhile asked for nothing that there is. */
       const removedMeanwhile = (instance: Instance.Instance, lost: ActorLost) =>
-        Effect.flatMap(
-          tree.find(instance.name),
-          (found): Effect.Effect<never, ActorLost | HandedOver | NoSuchInstance> =>
-            leaving
-              ? Effect.fail(new HandedOver())
-              : Option.isSome(found) && found.value === instance
-              ? Effect.fail(lost)
-              : Effect.fail(new NoSuchInstance({ instance: instance.name, nearest: null }))
-        )
+        Effect.gen(function*() {
+          if (leaving) return yield* new HandedOver()
+          const found = yield* tree.find(instance.name)
+          const isThere = Option.isSome(found) && found.value === instance && !(yield* instance.isOver)
+          return yield* isThere ? lost : new NoSuchInstance({ instance: instance.name, nearest: null })
+        })
 
       const ask = (instance: Instance.Instance, verb: Instance.Verb, cause: Cause) =>
         Effect.gen(function*() {
@@ -173,9 +170,8 @@ export const layerStopped = (
       const unmake = (instance: Instance.Instance) =>
         reshaping.withPermits(1)(Effect.gen(function*() {
           const { name, state: { phase, wanted } } = yield* instance.snapshot
-          if (phase._tag !== "Stopped" || wanted !== "unasked") {
-            return
-          }
+          const isUnasked = phase._tag === "Stopped" && wanted === "unasked"
+          if (!isUnasked || !(yield* Effect.orElseSucceed(instance.retire(Effect.void), () => false))) return
           yield* tree.forget(name)
           const { id, service } = parts(name)
           // One that the file lists and that was not there had been removed.
@@ -202,15 +198,17 @@ export const layerStopped = (
         yield* open
         const instance = yield* find(name)
         yield* ask(instance, "Stop", { _tag: "Person", verb: "rm" })
-        yield* reshaping.withPermits(1)(Effect.gen(function*() {
-          const { state } = yield* instance.snapshot
-          if (!isSettled(state)) {
-            const reason = "it was started again while it was being removed"
-            return yield* new NotReady({ instance: yield* viewOf(instance), reason })
-          }
-          yield* removed(name)
-          yield* tree.forget(name)
-        }))
+        const forget = Effect.gen(function*() {
+          const isOver = yield* Effect.catchTag(
+            instance.retire(removed(name)),
+            "ActorLost",
+            (lost) => removedMeanwhile(instance, lost)
+          )
+          if (isOver) return yield* tree.forget(name)
+          const reason = "it was started again while it was being removed"
+          return yield* new NotReady({ instance: yield* viewOf(instance), reason })
+        })
+        yield* reshaping.withPermits(1)(Effect.uninterruptible(forget))
         if (!options.data) return yield* logs.forget(name)
         const { settings } = yield* tree.config
         const deleted = yield* Effect.all([logs.remove(name), InstanceDir.remove(settings, name)], { mode: "either" })
