@@ -116,7 +116,8 @@ export const start = (memory: InstanceMemory, context: Context.Context<InstanceC
     const onEvent = ({ event, ticket, waiter }: Of<"Event">) =>
       Effect.gen(function*() {
         if (ticket !== null && !tasks.isCurrent(ticket)) return
-        const promised = yield* Effect.either(promise(event))
+        // Where nobody waits for an answer it was promised before.
+        const promised = yield* Effect.either(waiter === null ? Effect.void : promise(event))
         if (promised._tag === "Left") {
           if (waiter !== null) yield* Deferred.fail(waiter.reply, promised.left)
           return

@@ -57,7 +57,9 @@ export const find: Effect.Effect<Predecessor | null> = Effect.sync(() => {
     // It may have been closed on the way.
     if (handle instanceof Net.Socket) admit(message.right.door, handle)
   })
-  process.once("disconnect", () => Deferred.unsafeDone(turn, Exit.void))
+  // It may have been killed before this one came as far as this.
+  if (process.connected) process.once("disconnect", () => Deferred.unsafeDone(turn, Exit.void))
+  else Deferred.unsafeDone(turn, Exit.void)
   return {
     listeners: new Map(names.split(",").map((name, index) => [name, index + 3])),
     turn: (about) => Effect.zipRight(say({ _tag: "Ready", ...about }), Deferred.await(turn)),

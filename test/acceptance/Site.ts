@@ -12,7 +12,7 @@ import type * as Fx from "./Fx.ts"
 import * as Proc from "./Proc.ts"
 
 /** `TENEMENT_PROGRAM` names another build, or one that is installed. */
-const program = process.env["TENEMENT_PROGRAM"] ?? path.resolve(import.meta.dirname, "../../dist/tenement.js")
+export const program = process.env["TENEMENT_PROGRAM"] ?? path.resolve(import.meta.dirname, "../../dist/tenement.js")
 
 /** A `tenement.toml`, as tables or as it stands. */
 export type File = string | {

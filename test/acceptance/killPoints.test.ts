@@ -3,8 +3,6 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
-import { spawn } from "node:child_process"
-import * as readline from "node:readline"
 import * as Cgroup from "./Cgroup.ts"
 import { eventually } from "./Eventually.ts"
 import * as Fx from "./Fx.ts"
@@ -14,23 +12,7 @@ import { type Machine, make, type Options } from "./Machine.ts"
 import * as Proc from "./Proc.ts"
 import { rootWith } from "./Requirement.ts"
 
-/** What the supervisor asks of the kernel when it changes something, by what it is for. */
-const calls = {
-  mkdir: "?mkdir,?mkdirat",
-  open: "?open,openat",
-  write: "write,pwrite64,writev",
-  rename: "?rename,?renameat,?renameat2",
-  link: "?symlink,?symlinkat,?link,?linkat",
-  start: "?fork,?vfork,clone,?clone3",
-  kill: "kill,?pidfd_send_signal",
-  unlink: "?unlink,unlinkat",
-  rmdir: "?rmdir",
-  connect: "connect"
-}
-
 const points = KillPoints.orSome([1, 3, 23])
-
-const sync = "fsync,fdatasync"
 
 type Intent = "running" | "stopped" | "removed"
 
@@ -54,44 +36,6 @@ const perform = (machine: Machine) =>
     }
     return { intent, asked: null }
   })
-
-/** Kills the supervisor at its `count`-th call of a kind from now on; done once that is armed. */
-const arm = (pid: number, names: string, count: number) =>
-  Effect.acquireRelease(
-    Effect.async<ReturnType<typeof spawn>>((resume) => {
-      // Of all its threads: what waits for the disk is not the main one.
-      const words = [
-        "-q",
-        ...names === sync ? ["-f"] : [],
-        "-o",
-        "/dev/null",
-        "-e",
-        `trace=${names}`,
-        "-e",
-        `inject=${names}:signal=KILL:when=${count}`
-      ]
-      const tracer = spawn("strace", [...words, "-p", String(pid)], { stdio: ["ignore", "ignore", "pipe"] })
-      // It is quiet about having attached; the kernel is not.
-      readline.createInterface({ input: tracer.stderr }).on("line", (line) => process.stderr.write(`${line}\n`))
-      resume(
-        Effect.as(
-          eventually(
-            "it is traced",
-            Effect.sync(() => Proc.status(pid, "TracerPid")),
-            (tracer) => tracer !== "0"
-          ),
-          tracer
-        )
-      )
-    }),
-    (tracer) =>
-      Effect.async<void>((resume) => {
-        if (tracer.exitCode !== null || tracer.signalCode !== null) return resume(Effect.void)
-        tracer.once("exit", () => resume(Effect.void))
-        // The kernel lets go of what it traces.
-        tracer.kill("SIGKILL")
-      })
-  )
 
 const programs = (machine: Machine) =>
   Proc.withArgument(machine.dataDir).filter((pid) => Proc.commandLine(pid)[1]?.endsWith("/fx.pl") === true)
@@ -135,7 +79,7 @@ const dieAt = (place: Place, names: string, count: number) =>
       }
     }, place.options)
     const { asked, intent } = yield* Effect.scoped(
-      Effect.zipRight(arm(machine.supervisor.pid, names, count), perform(machine))
+      Effect.zipRight(KillPoints.arm(machine.supervisor.pid, names, count), perform(machine))
     )
     // Whose answer broke off is dying, if not dead yet.
     if (asked === null && Proc.isAlive(machine.supervisor.pid)) return false
@@ -157,9 +101,9 @@ const dieAt = (place: Place, names: string, count: number) =>
 const requirement = rootWith("strace")
 
 const walks: ReadonlyArray<readonly [Place, Readonly<Record<string, string>>]> = [
-  [usual, calls],
-  [{ ...usual, options: oneThread }, { sync }],
-  [withoutCgroups, { write: calls.write, open: calls.open, start: calls.start }]
+  [usual, KillPoints.calls],
+  [{ ...usual, options: oneThread }, { sync: KillPoints.sync }],
+  [withoutCgroups, { write: KillPoints.calls.write, open: KillPoints.calls.open, start: KillPoints.calls.start }]
 ]
 
 const walk = walks.flatMap(([place, kinds]) => Object.entries(kinds).map(([name, names]) => ({ place, name, names })))

@@ -90,7 +90,10 @@ export class Life {
       isAlone = false
     }
     if (name === null || verb === "stop" || verb === "remove") this.unwant(name)
-    if (verb !== "stop" && verb !== "remove" && name !== null) this.invariants.forbidden.delete(name)
+    if (verb !== "stop" && verb !== "remove" && name !== null) {
+      this.invariants.forbidden.delete(name)
+      if (this.invariants.stateOf(name) === "starting") this.invariants.restarts.beginAnew(name)
+    }
     this.calls.push({ name, verb, fiber: this.tree.fork(effect), isAlone })
   }
 

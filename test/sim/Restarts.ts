@@ -35,6 +35,11 @@ export class Restarts {
     this.attempts.clear()
   }
 
+  /** A person wants it to run: what waits for others goes on waiting, of which nothing is told, and begins anew. */
+  beginAnew(name: InstanceName): void {
+    this.attempts.delete(name)
+  }
+
   /** What was not on the disk is lost, and with it how often something was restarted. */
   forgetCounts(): void {
     this.times.clear()

@@ -1,0 +1,113 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Exit from "effect/Exit"
+import * as fs from "node:fs"
+import { eventually } from "./Eventually.ts"
+import * as Fx from "./Fx.ts"
+import * as Http from "./Http.ts"
+import * as KillPoints from "./KillPoints.ts"
+import { type Machine, make, type Mortal } from "./Machine.ts"
+import * as Proc from "./Proc.ts"
+import { rootWith } from "./Requirement.ts"
+import * as Site from "./Site.ts"
+
+type Role = "old" | "new"
+
+const calls = {
+  write: KillPoints.calls.write,
+  open: KillPoints.calls.open,
+  message: "sendmsg,recvmsg",
+  rename: KillPoints.calls.rename,
+  unlink: KillPoints.calls.unlink,
+  connect: KillPoints.calls.connect
+}
+
+const points = KillPoints.orSome([1, 9, 40])
+
+const supervisors = (machine: Machine) =>
+  Proc.withArgument(machine.root).filter((pid) => Proc.commandLine(pid).includes("serve"))
+
+/** A supervisor that is killed at one of its own calls. */
+const mortalProgram = (root: string, names: string, count: number): string => {
+  const file = `${root}/mortal`
+  const words = [
+    "strace",
+    "-D",
+    ...KillPoints.words(names, count),
+    "-o",
+    `${root}/calls`,
+    process.execPath,
+    Site.program
+  ]
+  fs.writeFileSync(file, `#!/bin/sh\nexec ${words.map((word) => `'${word}'`).join(" ")} "$@"\n`, { mode: 0o755 })
+  return file
+}
+
+/** Replaces the supervisor, with the death of one of them at this point; whether it came. */
+const replaceAt = (role: Role, machine: Mortal, names: string, count: number) =>
+  role === "old"
+    ? Effect.scoped(Effect.gen(function*() {
+      yield* KillPoints.arm(machine.supervisor.pid, names, count)
+      yield* machine.cli("upgrade")
+      return (yield* machine.supervisor.exited).signal === "SIGKILL"
+    }))
+    : Effect.gen(function*() {
+      yield* machine.cli("upgrade", "--program", mortalProgram(machine.root, names, count))
+      return fs.readFileSync(`${machine.root}/calls`, "utf8").includes("killed by SIGKILL")
+    })
+
+const dieAt = (role: Role, names: string, count: number) =>
+  Effect.scoped(Effect.gen(function*() {
+    const web = { socket: "{data_dir}/{name}-{id}.sock", health: "/health" }
+    const machine = yield* make({ service: { web: Fx.service({ ...web, instances: ["a", "b"] }, "serve=200") } })
+    for (const name of ["web:a", "web:b"]) yield* machine.until(name, "healthy")
+    const identities = (on: Machine) =>
+      Effect.map(on.list, (all) => all.map(({ name, pid, restarts }) => [name, Proc.identity(pid!), restarts]))
+    const before = yield* identities(machine)
+    const came = yield* replaceAt(role, machine, names, count)
+    const left = yield* eventually(
+      "one is in charge, or nobody is left",
+      Effect.all([
+        Effect.sync(() => supervisors(machine)),
+        Effect.option(
+          Effect.map(Http.request(machine.socket, "/health"), ({ json }) => json as { readonly pid: number })
+        )
+      ]),
+      ([all, answer]) =>
+        all.length === 0 || (all.length === 1 && answer._tag === "Some" && answer.value.pid === all[0]),
+      "60 seconds"
+    )
+    const next = yield* left[0].length === 0 ? machine.kill() : machine.succeeded
+    assert.deepStrictEqual(yield* identities(next), before, "they are the same processes")
+    for (const name of ["web:a", "web:b"]) yield* next.until(name, "healthy")
+    assert.isTrue(Either.isRight(yield* Effect.either(next.stop("web:a"))), "it does what it is told")
+    return came
+  }))
+
+const requirement = rootWith("strace")
+
+describe("a handover in which one supervisor is killed at a system call", () => {
+  for (const role of ["old", "new"] as const) {
+    for (const [name, names] of Object.entries(calls)) {
+      it.live.skipIf(requirement.isSkipped)(
+        `the ${role} one, to ${name}: somebody goes on with what there is${requirement.told}`,
+        () =>
+          Effect.gen(function*() {
+            let covered = 0
+            const failed: Array<string> = []
+            for (const count of points) {
+              const came = yield* Effect.exit(dieAt(role, names, count))
+              if (Exit.isFailure(came)) failed.push(`number ${count}: ${Cause.pretty(came.cause)}`)
+              else if (!came.value) break
+              covered += 1
+            }
+            process.stderr.write(`the ${role} one was killed at ${covered} calls to ${name}\n`)
+            assert.deepStrictEqual(failed, [])
+          }),
+        6 * 3_600_000
+      )
+    }
+  }
+})
