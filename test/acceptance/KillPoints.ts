@@ -33,7 +33,7 @@ export const words = (names: string, count: number): ReadonlyArray<string> => [
 const range = (first: number, last: number) => Array.from({ length: last - first + 1 }, (_, index) => first + index)
 
 /**
- * All of them take an hour or more; so by default a few of each. `TENEMENT_KILL_POINTS=all`, or some of them as `200-400`,
+ * All of them take hours; so by default a few of each. `TENEMENT_KILL_POINTS=all`, or some of them as `200-400`,
  * is how the figures in the docs came about.
  */
 export const orSome = (few: ReadonlyArray<number>): ReadonlyArray<number> => {

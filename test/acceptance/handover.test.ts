@@ -24,7 +24,7 @@ const calls = {
   connect: KillPoints.calls.connect
 }
 
-const points = KillPoints.orSome([1, 9, 40])
+const points = KillPoints.orSome([9])
 
 const supervisors = (machine: Machine) =>
   Proc.withArgument(machine.root).filter((pid) => Proc.commandLine(pid).includes("serve"))

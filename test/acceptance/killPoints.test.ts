@@ -12,7 +12,7 @@ import { type Machine, make, type Options } from "./Machine.ts"
 import * as Proc from "./Proc.ts"
 import { rootWith } from "./Requirement.ts"
 
-const points = KillPoints.orSome([1, 3, 23])
+const points = KillPoints.orSome([1, 23])
 
 type Intent = "running" | "stopped" | "removed"
 

@@ -6,7 +6,7 @@ import * as Net from "node:net"
 import * as os from "node:os"
 import type * as Fx from "./Fx.ts"
 import * as Http from "./Http.ts"
-import { type Machine, make, on, serve } from "./Machine.ts"
+import { type InstanceView, type Machine, make, on, serve } from "./Machine.ts"
 import * as Proc from "./Proc.ts"
 import { rootWith } from "./Requirement.ts"
 import * as Site from "./Site.ts"
@@ -132,6 +132,42 @@ describe.each(cases)("sandbox by $runtime", ({ hasOwnKernel, runtime }) => {
         )
         const files = fs.readdirSync(`${machine.dataDir}/.isolation`)
         assert.deepStrictEqual(files.filter((name) => !name.startsWith("seccomp-")), [])
+      })
+  )
+
+  it.scopedLive.skipIf(isSkipped)(
+    `goes on without a supervisor, and is the next one's${told}`,
+    () =>
+      Effect.gen(function*() {
+        const web = boxed({ sandbox_runtime: runtime, env, instances: ["a", "b"], memory_limit_mb: 200 })
+        const machine = yield* make({ service: { web } })
+        const names = ["web:a", "web:b"]
+        for (const name of names) yield* machine.until(name, "healthy")
+        const before = yield* machine.list
+        const serves = Effect.forEach(before, ({ socket }) =>
+          Effect.map(Effect.orDie(Http.request(socket!, "/")), ({ text }) =>
+            assert.include(text, "hello from web")))
+        const next = yield* machine.kill(serves)
+        yield* serves
+        for (const name of names) {
+          yield* next.until(name, "healthy")
+        }
+        const lasting = ({ lastExit, name, pid, restarts, startedAt }: InstanceView) => ({
+          lastExit,
+          name,
+          pid,
+          restarts,
+          startedAt
+        })
+        assert.deepStrictEqual((yield* next.list).map(lasting), before.map(lasting))
+        process.kill(before[0]!.pid!, "SIGKILL")
+        const again = yield* next.until("web:a", (view) =>
+          view.restarts === 1 && view.state === "healthy")
+        // What bubblewrap runs has a parent inside that sees how it was killed.
+        const killed = hasOwnKernel ? { signal: null, reason: "unknown" } : { signal: "SIGKILL", reason: "signaled" }
+        assert.deepInclude({ ...again.lastExit }, killed)
+        yield* next.stop("web:b")
+        assert.deepInclude({ ...(yield* next.view("web:b")).lastExit }, { code: 7, signal: null, reason: "stopped" })
       })
   )
 
