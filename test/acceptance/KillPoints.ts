@@ -44,12 +44,12 @@ export const orSome = (few: ReadonlyArray<number>): ReadonlyArray<number> => {
 }
 
 /** Kills the supervisor at its `count`-th call of a kind from now on; done once that is armed. */
-export const arm = (pid: number, names: string, count: number) =>
+export const arm = (pid: number, names: string, count: number, output = "/dev/null") =>
   Effect.acquireRelease(
     Effect.async<ReturnType<typeof spawn>>((resume) => {
       // Of all its threads: what waits for the disk is not the main one.
       const threads = names === sync ? ["-f"] : []
-      const tracer = spawn("strace", [...threads, ...words(names, count), "-o", "/dev/null", "-p", String(pid)], {
+      const tracer = spawn("strace", [...threads, ...words(names, count), "-o", output, "-p", String(pid)], {
         stdio: ["ignore", "ignore", "pipe"]
       })
       // It is quiet about having attached; the kernel is not.
