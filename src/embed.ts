@@ -91,6 +91,7 @@ export const service = (options: ServiceOptions): ServiceConfig => {
     ...(cwd === undefined ? {} : { cwd }),
     ...(socket === undefined ? {} : { socket }),
     ...(health === undefined || health === null ? {} : { health }),
+    ...(rest.socketActivation === undefined ? {} : { socket_activation: rest.socketActivation }),
     ...(rest.backoffMaxMs === undefined ? {} : { backoff_max_ms: rest.backoffMaxMs })
   }
   const words = CommandLine.words(table)

@@ -16,6 +16,7 @@ import type { Instant } from "../domain/Instant.ts"
 import * as Overrides from "../domain/Overrides.ts"
 import * as Rollout from "../domain/Rollout.ts"
 import type { Deadlines } from "../domain/Saved.ts"
+import { Sockets } from "../layers/Sockets.ts"
 import { Store } from "../layers/Store.ts"
 import { close } from "./Close.ts"
 import * as Idleness from "./Idleness.ts"
@@ -76,6 +77,7 @@ export const start = (memory: InstanceMemory, context: Context.Context<InstanceC
   Effect.gen(function*() {
     const { name, services } = memory.options
     const registry = Context.get(context, ReadinessRegistry)
+    const sockets = Context.get(context, Sockets)
     const store = Context.get(context, Store)
     const tasks = yield* Tasks.make<Task>((cause) => post(memory, { _tag: "Defect", cause }))
     const wake = Wakes.wake(memory)
@@ -97,7 +99,8 @@ export const start = (memory: InstanceMemory, context: Context.Context<InstanceC
         note(memory, commands, event.at)
         return InstanceRecord.write(store, memory, main).pipe(
           Effect.zipRight(registry.tell(name, main, wake)),
-          Effect.zipRight(Effect.forEach(commands, perform, { discard: true }))
+          Effect.zipRight(Effect.forEach(commands, perform, { discard: true })),
+          Effect.zipRight(Effect.suspend(() => isSettled(main) ? sockets.release(name) : Effect.void))
         )
       })
 

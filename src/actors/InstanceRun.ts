@@ -182,9 +182,11 @@ const acquire = Effect.fnUntraced(function*(options: RunOptions, scope: Scope.Cl
     publicPath: Places.publicSocket(settings, config, id),
     port: config.port,
     user: config.user,
-    group: config.group
+    group: config.group,
+    held: config.socketActivation
   })
   yield* Scope.addFinalizer(scope, Effect.suspend(() => sockets.retire(endpoint)))
+  const listener = config.socketActivation ? yield* sockets.listen({ instance: name, endpoint }) : null
   const { env, ready } = yield* Scope.extend(readiness.prepare(endpoint), scope)
   const values = wordsOfRun(settings, name, endpoint)
   // After the process tree is gone, and before anybody is told so: its last words are kept.
@@ -200,11 +202,16 @@ const acquire = Effect.fnUntraced(function*(options: RunOptions, scope: Scope.Cl
       incarnation,
       argv: config.argv.map((word) => Template.expand(word, values)),
       cwd: Template.expand(config.cwd, values),
-      env: { ...environment(options, endpoint, globalThis.process.env), ...env },
+      env: {
+        ...environment(options, endpoint, globalThis.process.env),
+        ...env,
+        ...(listener === null ? {} : { LISTEN_FDS: "1", LISTEN_FDNAMES: service })
+      },
       user: config.user,
       group: config.group,
       stdout,
       stderr,
+      listener,
       cgroup,
       announce: options.announce
     }

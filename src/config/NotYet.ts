@@ -34,7 +34,6 @@ const leaveOut = "leave it out"
  * @category constants
  */
 export const inService: ReadonlyArray<Row> = [
-  { key: "socket_activation", except: [false], instead: leaveOut },
   { key: "schedule", instead: leaveOut }
 ]
 

@@ -49,8 +49,13 @@ const beginsAbsolute = /^(\/|\{(data_dir|instance_dir|run_dir)\})/
 const absolute = (template: string, folder: string): string =>
   beginsAbsolute.test(template) ? template : `${Template.escape(folder)}/${template.replace(/^(\.\/+)+/, "")}`
 
-const readiness = (table: ServiceTable): ServiceConfig["readiness"] =>
-  table.readiness ?? (table.health !== undefined ? "health" : table.socket !== undefined ? "socket" : "started")
+const readiness = (table: ServiceTable): ServiceConfig["readiness"] => {
+  if (table.readiness !== undefined) return table.readiness
+  // A socket that the supervisor listens on says nothing of the program.
+  return table.health !== undefined ? "health" : table.socket !== undefined && !table.socket_activation
+    ? "socket"
+    : "started"
+}
 
 /**
  * A service. `inherited` are the settings that it may set itself, `instances` what `[instances]` says of it. What is
@@ -88,6 +93,7 @@ export const service = (
     socketDeclared: table.socket !== undefined,
     socketMode: table.socket_mode,
     port: table.port ?? null,
+    socketActivation: table.socket_activation,
     health: table.health ?? null,
     healthIntervalMs: table.health_interval ?? inherited.health_check_interval,
     healthTimeoutMs: table.health_timeout,

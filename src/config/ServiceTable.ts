@@ -31,7 +31,11 @@ const endpointKeys = {
     Rules.port,
     "A TCP port, passed as PORT; \"auto\" takes one that is free on loopback. Default: none."
   ),
-  socket_activation: key(Values.flag, false, "The supervisor listens and hands the socket over, as LISTEN_FDS tells.")
+  socket_activation: key(
+    Values.flag,
+    false,
+    "The supervisor listens, and the program gets the socket as its descriptor 3, as LISTEN_FDS tells (sd_listen_fds(3))."
+  )
 }
 
 const healthKeys = {

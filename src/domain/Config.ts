@@ -129,6 +129,8 @@ export interface ServiceConfig extends Limits {
   /** Permission bits given to the socket when the instance is ready. */
   readonly socketMode: number
   readonly port: number | "auto" | null
+  /** Whether the supervisor listens for it, and hands the socket over. */
+  readonly socketActivation: boolean
   /** Path of the HTTP probe, `null` without health checks. */
   readonly health: string | null
   readonly healthIntervalMs: number

@@ -78,7 +78,8 @@ export const service: ReadonlyArray<Key<ServiceConfig>> = [
     group: (s) => s.group,
     socket: (s) => s.socketDeclared ? s.socket : null,
     socket_mode: (s) => s.socketMode.toString(8).padStart(4, "0"),
-    port: (s) => s.port
+    port: (s) => s.port,
+    socket_activation: (s) => s.socketActivation
   }),
   ...keysOf<ServiceConfig>("update", {
     health: (s) => s.health,

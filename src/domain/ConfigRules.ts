@@ -184,6 +184,7 @@ export const service = {
   group: orNull(account),
   socketMode: int(0, 0o777),
   port: orNull(port),
+  socketActivation: Schema.Boolean.pipe(allow("true or false")),
   health: orNull(health),
   healthIntervalMs: milliseconds(least.healthInterval),
   healthTimeoutMs: milliseconds(least.healthTimeout),

@@ -111,8 +111,15 @@ const needs = {
 } as const
 
 const readiness = (path: Path, service: ServiceConfig, { ownChecks }: Options): ReadonlyArray<Fault> => {
-  const { readiness } = service
+  const { readiness, socketActivation } = service
   if (readiness === "health" && ownChecks) return []
+  if (socketActivation && (readiness === "socket" || readiness === "port")) {
+    return [fault(
+      [...path, "readiness"],
+      `found "${readiness}", but with socket_activation that is open before the program runs; ` +
+        "set \"health\", \"notify\" or \"started\""
+    )]
+  }
   return (readiness === "health" || readiness === "port") && service[readiness] === null
     ? [fault([...path, "readiness"], `found "${readiness}", which needs ${needs[readiness]}`, { needs: readiness })]
     : []
@@ -120,15 +127,22 @@ const readiness = (path: Path, service: ServiceConfig, { ownChecks }: Options): 
 
 /** What the level of isolation cannot give. */
 const isolation = (path: Path, service: ServiceConfig): ReadonlyArray<Fault> => {
-  const { capabilities, isolation, network, port, privateTmp } = service
+  const { capabilities, isolation, network, port, privateTmp, sandboxRuntime, socketActivation } = service
   const cannot = (key: "network" | "privateTmp" | "capabilities", advice: string) =>
     fault([...path, key], `found ${found(service[key])}, which isolation = "${isolation}" cannot give; ${advice}`)
   const namespace = "set isolation = \"namespace\""
   return [
+    ...(isolation === "sandbox" && sandboxRuntime === "gvisor" && socketActivation
+      ? [fault(
+        [...path, "socketActivation"],
+        "gVisor cannot be handed a socket that listens; set sandbox_runtime = \"bubblewrap\", or leave it out"
+      )]
+      : []),
     ...(isolation === "process" && network === "none" ? [cannot("network", namespace)] : []),
     ...(isolation === "process" && privateTmp ? [cannot("privateTmp", namespace)] : []),
     ...(isolation !== "namespace" && capabilities.length > 0 ? [cannot("capabilities", namespace)] : []),
-    ...(port !== null && network === "none"
+    // A socket that the supervisor listens on is in its own network.
+    ...(port !== null && network === "none" && !socketActivation
       ? [fault([...path, "port"], "nobody can reach a port without a network; leave it out, or set network = \"host\"")]
       : [])
   ]

@@ -95,7 +95,7 @@ export const make = (settings: Settings) => {
           if (identity !== null) Fs.chownSync(report, identity.uid, identity.gid)
           makeRoot(root, seen)
           const described = Oci.config({
-            words: [tools.perl, "-e", Report.init, report, spec.instance, file, argv0, ...args],
+            words: [tools.perl, "-e", Report.init, report, "", spec.instance, file, argv0, ...args],
             env: Report.pack(spec.env),
             cwd,
             identity,

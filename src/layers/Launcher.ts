@@ -18,7 +18,7 @@ import { acquire } from "../internal/acquire.ts"
 import { bounded } from "../internal/bounded.ts"
 import { codeOf, unless } from "../internal/errno.ts"
 import { LaunchFailed } from "./Errors.ts"
-import { problemOf } from "./internal/chain.ts"
+import { hasListener, problemOf } from "./internal/chain.ts"
 import * as Command from "./internal/command.ts"
 import type { Problem } from "./internal/executable.ts"
 import * as Report from "./internal/isolation/report.ts"
@@ -85,7 +85,7 @@ const spawn = (spec: LaunchSpec, look: Effect.Effect<Sessions.Sessions>): Effect
         cwd: spec.cwd,
         env: command.env,
         detached: true,
-        stdio: ["ignore", spec.stdout, spec.stderr, "pipe"]
+        stdio: ["ignore", spec.stdout, spec.stderr, "pipe", ...(hasListener(spec) ? [spec.listener] : [])]
       })
     } catch (error) {
       return resume(Effect.fail(refused(spec, error)))

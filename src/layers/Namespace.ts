@@ -11,6 +11,7 @@ import * as Path from "node:path"
 import type { ServiceConfig, Settings } from "../domain/Config.ts"
 import { codeOf } from "../internal/errno.ts"
 import type { Endpoint } from "./Endpoint.ts"
+import { hasListener } from "./internal/chain.ts"
 import * as Bubblewrap from "./internal/isolation/bubblewrap.ts"
 import * as Enclosure from "./internal/isolation/enclosure.ts"
 import * as Report from "./internal/isolation/report.ts"
@@ -21,11 +22,12 @@ import type { Isolation } from "./Isolation.ts"
 import * as LauncherExec from "./LauncherExec.ts"
 import type { LaunchSpec } from "./Process.ts"
 
-// Opens what bubblewrap (3) and the first process inside (4) find open, and becomes bubblewrap.
-const opening = (filter: string, report: string): ReadonlyArray<string> => [
+// Opens what bubblewrap (3) and the first process inside (4) find open, and becomes bubblewrap. The program's own socket
+// (3, up to here) is 5 until then.
+const opening = (filter: string, report: string, isHanded: boolean): ReadonlyArray<string> => [
   "/bin/sh",
   "-c",
-  `exec 3<"$1" 4>"$2"; shift 2; exec "$@"`,
+  `exec ${isHanded ? "5<&3 " : ""}3<"$1" 4>"$2"; shift 2; exec "$@"`,
   "sh",
   filter,
   report
@@ -61,7 +63,7 @@ const attempt = (
     asRoot: isRoot(),
     exists: Fs.existsSync
   }, ["true"])
-  const [shell = "", ...args] = [...opening(filter, "/dev/null"), ...bare]
+  const [shell = "", ...args] = [...opening(filter, "/dev/null", false), ...bare]
   return LauncherExec.exec(shell, ...args).pipe(
     Effect.mapError(({ detail }) => ({
       missing: `the kernel refuses what bubblewrap asks of it (${detail})`,
@@ -138,10 +140,21 @@ export const make = (settings: Settings) => {
       yield* Effect.mapError(check(found, filter), unavailable)
       const report = enclosure.file("exit")
       const { args, argv0, file } = program
-      const inside = [found.perl, "-e", Report.init, "&=4", spec.instance, file, argv0, ...args]
+      const isHanded = hasListener(spec)
+      const inside = [
+        found.perl,
+        "-e",
+        Report.init,
+        "&=4",
+        isHanded ? "5" : "",
+        spec.instance,
+        file,
+        argv0,
+        ...args
+      ]
       return {
         ...spec,
-        argv: [...opening(filter, report), ...Bubblewrap.argv(sandbox, inside)],
+        argv: [...opening(filter, report, isHanded), ...Bubblewrap.argv(sandbox, inside)],
         env: Report.pack(spec.env),
         cwd: "/",
         user: null,

@@ -27,6 +27,8 @@ export interface LaunchSpec {
   readonly group: string | null
   readonly stdout: number
   readonly stderr: number
+  /** A socket that listens, for the program to have as its descriptor 3; it stays the caller's. */
+  readonly listener?: number | null
   /** Where isolation puts processes in front of the program: how to see past them. */
   readonly wrapper?: Wrapper
   /** Joined before the first instruction of the command; without one, the tree of the process is its session. */

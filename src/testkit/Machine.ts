@@ -178,7 +178,9 @@ export class Machine {
     leads: () => Effect.succeed(true),
     adopt: ({ privatePath }) => Effect.sync(() => void this.sockets.add(privatePath)),
     sweep: Effect.void,
-    retire: ({ privatePath }) => Effect.sync(() => void this.sockets.delete(privatePath))
+    listen: () => Effect.succeed(3),
+    retire: ({ privatePath }) => Effect.sync(() => void this.sockets.delete(privatePath)),
+    release: () => Effect.void
   }
 
   private readonly logsOf: Context.Tag.Service<Logs> = {

@@ -28,6 +28,7 @@ export const service = (name: string, options: Partial<ServiceConfig> = {}): Ser
   socketDeclared: false,
   socketMode: 0o666,
   port: null,
+  socketActivation: false,
   health: null,
   healthIntervalMs: 1000,
   healthTimeoutMs: 500,

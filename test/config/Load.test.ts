@@ -73,8 +73,12 @@ const refusals: ReadonlyArray<readonly [keys: string, complaint: string]> = [
   ["env_file = \"none.env\"", "4:12 service.api.env_file: /srv/none.env: there is no such file"],
   ["schedule = \"0 3 * * *\"", "4:1 service.api.schedule: this is not available in this version; leave it out"],
   [
-    "socket_activation = true",
-    "4:1 service.api.socket_activation: true is not available in this version; leave it out"
+    "socket_activation = true\nreadiness = \"socket\"",
+    "5:1 service.api.readiness: found \"socket\", but with socket_activation that is open before the program runs"
+  ],
+  [
+    "socket_activation = true\nisolation = \"sandbox\"",
+    "service.api.socket_activation: gVisor cannot be handed a socket that listens; set sandbox_runtime = \"bubblewrap\""
   ],
   [
     "restart_mode = \"rolling\"\nport = 80",
@@ -240,6 +244,7 @@ describe("Load.load fills in", () => {
         socketDeclared: false,
         socketMode: 0o666,
         port: null,
+        socketActivation: false,
         health: null,
         healthIntervalMs: 10_000,
         healthTimeoutMs: 5000,

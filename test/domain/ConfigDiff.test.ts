@@ -20,6 +20,7 @@ const api: ServiceConfig = {
   socketDeclared: false,
   socketMode: 0o666,
   port: null,
+  socketActivation: false,
   health: null,
   healthIntervalMs: 10_000,
   healthTimeoutMs: 5000,

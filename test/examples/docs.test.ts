@@ -76,7 +76,6 @@ describe("the documents", () => {
       cpu_limit: "0.5",
       pids_limit: "64",
       restart_mode: `"rolling"`,
-      socket_activation: "true",
       schedule: `"0 3 * * *"`
     }
     try {

@@ -71,7 +71,8 @@ const wait = (runDir: string, user: string | null, program: string) =>
       publicPath: `${runDir}/public.sock`,
       port: null,
       user,
-      group: null
+      group: null,
+      held: false
     })
     const { env, ready } = yield* prepare(endpoint)
     const told: Array<string> = []

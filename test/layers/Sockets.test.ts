@@ -36,7 +36,7 @@ const setup = Effect.gen(function*() {
   const runDir = `${dir}/run`
   const publicPath = `${dir}/public/api.sock`
   Fs.mkdirSync(Path.dirname(publicPath))
-  const request = { instance, incarnation: 1, publicPath, port: null, user: null, group: null }
+  const request = { instance, incarnation: 1, publicPath, port: null, user: null, group: null, held: false }
   return { dir, runDir, publicPath, request }
 })
 

@@ -19,7 +19,7 @@ export interface Command {
 // breaks what is being written to it. It hears what failed: the shell's exit code and the word it was about. While
 // the command runs the shell keeps it aside, closed on exec, so that its end is the command's beginning. No variable is
 // set but `_`, which no command is given by the shell: another could be the command's.
-const script = `
+const script = (last: string) => `
 set -e
 trap 'echo "$? $1" >&3' EXIT
 read -r _ <&3
@@ -27,8 +27,20 @@ ulimit -S -n "$1"; shift
 until [ "$1" = -- ]; do { echo 0 >"$1"; } 2>/dev/null; shift; done
 shift
 unset PWD OLDPWD
-{ exec "$@"; } 3>&-
+${last}
 `
+
+const plain = script(`{ exec "$@"; } 3>&-`)
+
+// Descriptor 4 is the socket that the command gets as its 3. sd_listen_fds(3): LISTEN_PID is who is meant, and the shell's
+// process is the command's.
+const listening = script(`export LISTEN_PID=$$
+{ exec "$@"; } 3<&4 4<&-`)
+
+/** Whether a socket is handed over. */
+export const hasListener = <S extends Pick<LaunchSpec, "listener">>(
+  spec: S
+): spec is S & { readonly listener: number } => typeof spec.listener === "number"
 
 // The dynamic loader would act on these while the shell is not in its cgroup yet, or setpriv still is root.
 const isLoaders = (name: string): boolean => /^(LD_|GLIBC_|GCONV_PATH$|LOCPATH$|NLSPATH$)/.test(name)
@@ -64,7 +76,7 @@ const softLimit = Math.min(1024, Number(openFilesLimit.exec(Fs.readFileSync("/pr
  */
 export const to = (
   words: ReadonlyArray<string>,
-  spec: Pick<LaunchSpec, "env" | "cgroup">,
+  spec: Pick<LaunchSpec, "env" | "cgroup" | "listener">,
   identity: Identity | null
 ): Command | Executable.Problem => {
   const shell = shellFor(spec.env)
@@ -83,7 +95,7 @@ export const to = (
     argv0: "sh",
     args: [
       "-c",
-      script,
+      hasListener(spec) ? listening : plain,
       "sh",
       String(softLimit),
       ...(spec.cgroup?.procs ?? []),

@@ -5,8 +5,8 @@ import * as Path from "node:path"
 import type { InstanceName } from "../../domain/Names.ts"
 import { codeOf, unless } from "../../internal/errno.ts"
 import * as Folder from "../../internal/folder.ts"
-import { chmodSocket } from "./chmodSocket.ts"
 import { folderName } from "./folderName.ts"
+import { chmodSocket } from "./socketFile.ts"
 
 // What `sun_path` holds, without its final NUL.
 const longest = 107

@@ -5,8 +5,8 @@ import * as Path from "node:path"
 import { codeOf, unless } from "../../internal/errno.ts"
 import * as Folder from "../../internal/folder.ts"
 import * as Way from "../../internal/way.ts"
-import { chmodSocket } from "./chmodSocket.ts"
 import * as PrivatePath from "./privatePath.ts"
+import { chmodSocket } from "./socketFile.ts"
 
 /** What is at a public path. */
 export type Found =

@@ -4,8 +4,8 @@ import * as Os from "node:os"
 import type { ExitStatus } from "../../../domain/Exit.ts"
 import { unless } from "../../../internal/errno.ts"
 
-// The number of the system call, as Perl's own module for it is slow to load.
-const setsid = process.arch === "x64" ? 112 : 157
+// The numbers of system calls, as Perl's own module for them is slow to load.
+const [setsid, close, dup3] = process.arch === "x64" ? [112, 3, 292] : [157, 57, 24]
 
 /**
  * The first process of an instance's own process namespace, in Perl: begins the program in a session of its own, passes
@@ -15,11 +15,12 @@ const setsid = process.arch === "x64" ? 112 : 157
  * When it is gone everything inside is. So after a signal that ended the program, the rest is told too and waited for;
  * the supervisor sees to it that this does not take for ever.
  *
- * Its arguments are where to report (a path, or `&=N` for a descriptor), the instance's name, the program's file, and the program's words. The environment comes packed, see
- * `pack`: none of it is meant for what runs before the program.
+ * Its arguments are where to report (a path, or `&=N` for a descriptor), the descriptor of a socket that the program gets
+ * as its 3 (or nothing), the instance's name, the program's file, and the program's words. The environment comes packed,
+ * see `pack`: none of it is meant for what runs before the program. LISTEN_PID is what only this process can know.
  */
 export const init = String.raw`
-my ($where, $name, $file, @words) = @ARGV;
+my ($where, $listener, $name, $file, @words) = @ARGV;
 my ($program, $told);
 $0 = "tenement-init $name";
 open my $report, ">>$where" or die "tenement: $where: $!\n";
@@ -31,14 +32,17 @@ defined $program or die "tenement: $name cannot be started: $!\n";
 if ($program == 0) {
   $SIG{$_} = "DEFAULT" for keys %SIG;
   close $report;
+  syscall(${dup3}, $listener + 0, 3, 0), syscall(${close}, $listener + 0) if $listener;
   syscall(${setsid});
   my @names = split / /, $ENV{TENEMENT_NAMES};
   my @values = @ENV{map { "TENEMENT_VALUE_$_" } 0 .. $#names};
   %ENV = ();
   @ENV{@names} = @values;
+  $ENV{LISTEN_PID} = $$ if $listener;
   exec { $file } @words or print STDERR "tenement: $file cannot be run in here: $!\n";
   exit 127;
 }
+syscall(${close}, $listener + 0) if $listener;
 kill $told, $program if $told;
 syswrite $report, "begun\n";
 my $interrupted = 4;
