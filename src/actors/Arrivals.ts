@@ -68,16 +68,20 @@ export const wait = (memory: InstanceMemory): Effect.Effect<Arrival> =>
     const arrivals = yield* join(memory)
     if (arrivals === null) return turnedAway("it has too much to do to be asked")
     if (arrivals.waiting >= most) return turnedAway(`${most} requests wait for it already`)
-    const { startupTimeoutMs } = memory.parts.policy
+    const { drainTimeoutMs, startupTimeoutMs } = memory.parts.policy
+    const { phase } = memory.state
+    // The run before answers what it has first.
+    const isDrained = phase._tag === "Ending" && phase.means === "drain"
+    const patienceMs = startupTimeoutMs + (isDrained ? drainTimeoutMs : 0)
     arrivals.waiting++
     const settled = yield* Deferred.await(arrivals.reply).pipe(
       Effect.catchAll(({ message }) => Effect.succeed<Settled>({ _tag: "NotReady", reason: message })),
       Effect.timeoutTo({
-        duration: startupTimeoutMs,
+        duration: patienceMs,
         onSuccess: (settled) => settled,
         onTimeout: (): Settled => ({
           _tag: "NotReady",
-          reason: `it was not ready within ${duration(startupTimeoutMs)}`
+          reason: `it was not ready within ${duration(patienceMs)}`
         })
       }),
       Effect.ensuring(Effect.sync(() => arrivals.waiting--))

@@ -10,6 +10,24 @@ import type { Connections } from "../layers/Connections.ts"
 import type { InstanceRun } from "./InstanceRun.ts"
 import * as OpenRequests from "./OpenRequests.ts"
 
+/** `left` are still open when their time is over, and will not be answered. */
+const overdue = (requests: OpenRequests.OpenRequests, left: number): number => {
+  if (left > 0) requests.isOverdue = true
+  return left
+}
+
+/**
+ * Until no request has an answer to come, or for `limitMs`; gives how many had then.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const answers = (requests: OpenRequests.OpenRequests, limitMs: number): Effect.Effect<number> =>
+  OpenRequests.answered(requests).pipe(
+    Effect.timeoutOption(limitMs),
+    Effect.map(() => overdue(requests, OpenRequests.unanswered(requests)))
+  )
+
 /** How often the kernel is asked, while a run is drained and nothing that we know of is open on it. */
 const lookMs = 50
 
@@ -40,6 +58,7 @@ export const wait = (
     Effect.zipRight(open),
     Effect.repeat({ until: (count) => count === 0 }),
     Effect.timeoutOption(limitMs),
-    Effect.flatMap((drained) => Option.isSome(drained) ? Effect.succeed(0) : open)
+    Effect.flatMap((drained) => Option.isSome(drained) ? Effect.succeed(0) : open),
+    Effect.map((left) => overdue(requests, left))
   )
 }

@@ -36,6 +36,7 @@ import * as InstanceParts from "./InstanceParts.ts"
 import * as InstanceRecord from "./InstanceRecord.ts"
 import * as InstanceRun from "./InstanceRun.ts"
 import { now } from "./Now.ts"
+import * as OpenRequests from "./OpenRequests.ts"
 import { ReadinessRegistry } from "./ReadinessRegistry.ts"
 import type { Ticket } from "./Tasks.ts"
 import * as Tasks from "./Tasks.ts"
@@ -83,6 +84,13 @@ export const start = (memory: InstanceMemory, context: Context.Context<InstanceC
     const wake = Wakes.wake(memory)
     const perform = InstanceCommands.performer(memory, tasks, context)
 
+    /** With what the run is busy with, which is what a stop waits for. */
+    const seen = (event: InstanceEvent): InstanceEvent => {
+      if (event._tag !== "Stop" && event._tag !== "Restart") return event
+      const run = runOf(memory)
+      return run === null ? event : { ...event, open: OpenRequests.unanswered(run.requests) }
+    }
+
     /** Written down before anything is done about it: whoever comes after this supervisor knows at least as much. */
     const apply = (event: InstanceEvent) =>
       Effect.suspend(() => {
@@ -92,7 +100,7 @@ export const start = (memory: InstanceMemory, context: Context.Context<InstanceC
           const run = runOf(memory, event.incarnation)
           if (run === null || !Idleness.isIdle(run, policy.idleTimeoutMs, event.at)) return Effect.void
         }
-        const { beside, commands, main } = Rollout.decide(policy, livesOf(memory), event)
+        const { beside, commands, main } = Rollout.decide(policy, livesOf(memory), seen(event))
         if (main === memory.state && beside === memory.beside && commands.length === 0) return Effect.void
         memory.state = main
         memory.beside = beside

@@ -264,15 +264,8 @@ export const performer = (memory: InstanceMemory, tasks: Tasks<Task>, context: C
     })
   }
 
-  const drain = (
-    { incarnation, limitMs }: Extract<Command, { readonly _tag: "Drain" }>,
-    run: InstanceRun.InstanceRun,
-    ticket: Ticket<Task>
-  ) =>
-    Effect.flatMap(
-      Drain.wait(run, connections, limitMs),
-      (left) => tell(memory, { _tag: "Drained", incarnation, left }, ticket)
-    )
+  const drained = (incarnation: number, wait: Effect.Effect<number>, ticket: Ticket<Task>) =>
+    Effect.flatMap(wait, (left) => tell(memory, { _tag: "Drained", incarnation, left }, ticket))
 
   const watchIdle = (incarnation: number, run: InstanceRun.InstanceRun, ticket: Ticket<Task>) =>
     Idleness.watch({
@@ -368,7 +361,17 @@ export const performer = (memory: InstanceMemory, tasks: Tasks<Task>, context: C
       case "KillTree":
         return onRun("tree", command.incarnation, (run, ticket) => treeGone(command.incarnation, killed(run), ticket))
       case "Drain":
-        return onRun("drain", command.incarnation, (run, ticket) => drain(command, run, ticket))
+        return onRun(
+          "drain",
+          command.incarnation,
+          (run, ticket) => drained(command.incarnation, Drain.wait(run, connections, command.limitMs), ticket)
+        )
+      case "AwaitAnswers":
+        return onRun(
+          "answers",
+          command.incarnation,
+          ({ requests }, ticket) => drained(command.incarnation, Drain.answers(requests, command.limitMs), ticket)
+        )
       case "ReleaseRun":
         return releaseRun(command.incarnation)
       case "ArmTimer": {

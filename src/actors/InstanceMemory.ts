@@ -41,7 +41,16 @@ export interface Options {
   readonly tellGroup: (delayMs: number) => Effect.Effect<void>
 }
 
-type RunTask = "launch" | "exit" | "readiness" | "probes" | "idle" | "tree" | "drain" | Exclude<Timer, "backoff">
+type RunTask =
+  | "launch"
+  | "exit"
+  | "readiness"
+  | "probes"
+  | "idle"
+  | "tree"
+  | "drain"
+  | "answers"
+  | Exclude<Timer, "backoff">
 
 /**
  * The tasks of an instance's actor. Those that are about a run are one of a kind for each.
@@ -68,6 +77,7 @@ const runTasks: ReadonlyArray<RunTask> = [
   "idle",
   "tree",
   "drain",
+  "answers",
   "startup",
   "stop",
   "stable"

@@ -47,7 +47,8 @@ export const view = (
     cpuPercent: usage === undefined ? null : round(usage.cpuPercent, 1),
     // A path that the file does not name and that nothing of ours connects to is one that the service need not listen on.
     socket: config.socketDeclared ||
-        (config.port === null && (parts.policy.health !== null || config.readiness === "socket"))
+        (config.port === null &&
+          (parts.policy.health !== null || config.readiness === "socket" || config.socketActivation))
       ? Places.publicSocket(settings, config, id)
       : null,
     port: endpoint?.port ?? (typeof config.port === "number" ? config.port : null),

@@ -30,7 +30,8 @@ const inFile: Readonly<Record<string, string>> = {
   dependsOn: "depends_on",
   privateTmp: "private_tmp",
   restartMode: "restart_mode",
-  runDir: "run_dir"
+  runDir: "run_dir",
+  socketActivation: "socket_activation"
 }
 
 /** What a service says of its restarts counts, and what it leaves open is up to the settings. */

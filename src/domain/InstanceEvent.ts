@@ -32,10 +32,10 @@ export type InstanceEvent =
   & (
     /** To run: asked by a person, the file, or a round of the group. */
     | { readonly _tag: "Start"; readonly cause: Cause }
-    /** Not to run. */
-    | { readonly _tag: "Stop"; readonly cause: Cause }
+    /** Not to run. `open`: how many requests it is about to answer. */
+    | { readonly _tag: "Stop"; readonly cause: Cause; readonly open?: number }
     /** To run anew. */
-    | { readonly _tag: "Restart"; readonly cause: Cause }
+    | { readonly _tag: "Restart"; readonly cause: Cause; readonly open?: number }
     /** The group gave up, and its members with it. */
     | { readonly _tag: "GiveUp"; readonly cause: Cause }
     | { readonly _tag: "DependenciesReady"; readonly incarnation: number }
@@ -60,7 +60,7 @@ export type InstanceEvent =
     /** Nothing of the process tree is alive any more. */
     | { readonly _tag: "TreeGone"; readonly incarnation: number }
     | { readonly _tag: "Elapsed"; readonly incarnation: number; readonly timer: Timer }
-    /** A run that was replaced has nothing open any more, or had its time; `left` is what was still open then. */
+    /** A run that is to be stopped has nothing open any more, or had its time; `left` is what was still open then. */
     | { readonly _tag: "Drained"; readonly incarnation: number; readonly left: number }
     /** The backoff schedule's answer; null when it is done. */
     | { readonly _tag: "NextDelay"; readonly incarnation: number; readonly delayMs: number | null }
@@ -102,6 +102,8 @@ export type Command =
   | { readonly _tag: "CountRestart"; readonly end: RunEnd | null }
   /** Wait until nothing is open on a run that has been replaced, or `limitMs` are over; then tell. */
   | { readonly _tag: "Drain"; readonly incarnation: number; readonly limitMs: number }
+  /** The same for the requests alone that it has to answer. */
+  | { readonly _tag: "AwaitAnswers"; readonly incarnation: number; readonly limitMs: number }
   /** The group decides what follows, not before `delayMs` have passed. */
   | { readonly _tag: "TellGroup"; readonly incarnation: number; readonly delayMs: number }
   | { readonly _tag: "Publish"; readonly from: StateLabel; readonly to: StateLabel; readonly cause: Cause }
@@ -128,7 +130,8 @@ export interface Policy {
   readonly idleTimeoutMs: number
   readonly dependsOn: ReadonlyArray<ServiceName>
   readonly group: GroupName | null
-  /** Whether a restart starts the next run first, and how long the one before may take to finish what is open. */
+  /** Whether a restart starts the next run first. */
   readonly rolling: boolean
+  /** How long a run that is to be stopped may take to finish what is open. */
   readonly drainTimeoutMs: number
 }

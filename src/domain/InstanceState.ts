@@ -43,6 +43,7 @@ export type Next =
 /**
  * How a process tree is brought to its end.
  *
+ * - `drain`: it gets no requests any more, and has until `drain_timeout` to answer those that it has
  * - `signal`: it was asked to, and has until `stop_timeout`
  * - `kill`: it had its time, or was given none
  * - `sweep`: the main process went by itself, and what it left behind is killed at once
@@ -50,7 +51,7 @@ export type Next =
  * @since 0.1.0
  * @category models
  */
-export type Means = "signal" | "kill" | "sweep"
+export type Means = "drain" | "signal" | "kill" | "sweep"
 
 /**
  * Where an instance is in its life.

@@ -32,7 +32,7 @@ const PhaseSchema = Schema.Union(
   Schema.TaggedStruct("Ending", {
     run: Schema.NullOr(Run),
     end: Schema.NullOr(ExitStatus),
-    means: Schema.Literal("signal", "kill", "sweep"),
+    means: Schema.Literal("drain", "signal", "kill", "sweep"),
     shown: Schema.Literal("stopping", "unhealthy"),
     next: Next
   }),

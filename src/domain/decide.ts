@@ -84,7 +84,9 @@ export const resume = (policy: Policy, state: InstanceState, at: Instant): Reado
         ? [{ _tag: "AbortLaunch", incarnation }]
         : [
           { _tag: phase.end === null ? "WatchExit" : "AwaitTree", incarnation },
-          phase.means === "signal"
+          phase.means === "drain"
+            ? awaitAnswers(policy, incarnation)
+            : phase.means === "signal"
             ? arm("stop", incarnation, policy.stopTimeoutMs)
             : { _tag: "KillTree", incarnation }
         ]
@@ -153,7 +155,7 @@ const onGroupStart = (policy: Policy, state: InstanceState, cause: Cause): Step 
   return phase._tag === "Stopped" ? beginAgain(policy, state, cause) : step(state)
 }
 
-const onStop = (policy: Policy, state: InstanceState, { cause }: Event<"Stop">): Step => {
+const onStop = (policy: Policy, state: InstanceState, { cause, open }: Event<"Stop">): Step => {
   // A shutdown and a round of the group stop the process, not the wish that it runs.
   const keepsWish = cause._tag === "Shutdown" || cause._tag === "GroupRound"
   const wanted: InstanceState = keepsWish ? state : { ...state, wanted: "stopped" }
@@ -162,11 +164,14 @@ const onStop = (policy: Policy, state: InstanceState, { cause }: Event<"Stop">):
   switch (state.phase._tag) {
     case "Starting":
     case "Up":
-      return end(policy, wanted, state.phase.run, next, "stopping", cause)
+      return endPolitely(policy, wanted, state.phase.run, next, cause, open)
     case "Launching":
       return move(policy, wanted, callOff(next), cause, [{ _tag: "AbortLaunch", incarnation: state.incarnation }])
-    case "Ending":
-      return replaceNext(policy, wanted, state.phase, next, cause)
+    case "Ending": {
+      const step = replaceNext(policy, wanted, state.phase, next, cause)
+      // By then nobody is there any more to be answered.
+      return cause._tag === "Shutdown" ? drained(policy, step) : step
+    }
     case "Stopped":
       return step(wanted)
     case "Completed":
@@ -180,7 +185,7 @@ const onStop = (policy: Policy, state: InstanceState, { cause }: Event<"Stop">):
   }
 }
 
-const onRestart = (policy: Policy, state: InstanceState, { cause }: Event<"Restart">): Step => {
+const onRestart = (policy: Policy, state: InstanceState, { cause, open }: Event<"Restart">): Step => {
   // A new file changes how it runs, not whether it does: a stop that was asked for in the meantime holds.
   if (cause._tag === "Reload" && (state.wanted === "stopped" || isSettled(state) || isAsleep(state))) return step(state)
   const wanted: InstanceState = forgiven({ ...state, wanted: "running" })
@@ -188,7 +193,7 @@ const onRestart = (policy: Policy, state: InstanceState, { cause }: Event<"Resta
   switch (state.phase._tag) {
     case "Starting":
     case "Up":
-      return withReset(end(policy, wanted, state.phase.run, next, "stopping", cause))
+      return withReset(endPolitely(policy, wanted, state.phase.run, next, cause, open))
     case "Launching":
       return withReset(
         move(policy, wanted, callOff(next), cause, [{ _tag: "AbortLaunch", incarnation: state.incarnation }])
@@ -261,8 +266,8 @@ const ofThisRun = (
     case "Elapsed":
       return onElapsed(policy, state, event)
     case "Drained":
-      // Of a run that was replaced: `Rollout` hears it.
-      return step(state)
+      // Of a run that was replaced, `Rollout` hears it.
+      return onDrained(policy, state, event)
     case "NextDelay":
       return phase._tag === "Backoff" && phase.until === null ? onNextDelay(policy, state, event) : step(state)
   }
@@ -309,6 +314,14 @@ const onReady = (policy: Policy, state: InstanceState, phase: In<"Starting">, ev
     [...watches(policy, state.incarnation), ...untilStable(policy, state)]
   )
 
+const onDrained = (policy: Policy, state: InstanceState, { left }: Event<"Drained">): Step => {
+  const { incarnation, phase } = state
+  if (phase._tag !== "Ending" || phase.means !== "drain") return step(state)
+  const shown = label(phase, policy.health)
+  const cause: Cause = { _tag: "Drained", incarnation, left }
+  return drained(policy, step(state, [{ _tag: "Publish", from: shown, to: shown, cause }]))
+}
+
 const onIdle = (policy: Policy, state: InstanceState, phase: In<"Up">, { afterMs }: Event<"Idle">): Step => {
   const cause: Cause = { _tag: "Idle", afterMs }
   return end(policy, state, phase.run, { _tag: "sleep", cause }, "stopping", cause)
@@ -351,6 +364,13 @@ const onExited = (policy: Policy, state: InstanceState, event: Event<"Exited">):
       if (phase.end !== null) return step(state)
       const known: In<"Ending"> = { ...phase, end: event.status }
       if (!event.stragglers) return finish(policy, state, known, event.at)
+      if (phase.means === "drain") {
+        const asked = drained(policy, step({ ...state, phase: known }))
+        return policy.stopTimeoutMs === 0 ? asked : step(asked.state, [
+          arm("stop", incarnation, policy.stopTimeoutMs),
+          ...askTree(policy, incarnation)
+        ])
+      }
       return step(
         { ...state, phase: known },
         phase.means === "signal" ? askTree(policy, incarnation) : [{ _tag: "KillTree", incarnation }]
@@ -475,6 +495,12 @@ const watches = (policy: Policy, incarnation: number): ReadonlyArray<Command> =>
 const untilStable = (policy: Policy, { attempt, incarnation }: InstanceState): ReadonlyArray<Command> =>
   attempt === 0 ? [] : [arm("stable", incarnation, policy.stableAfterMs)]
 
+const awaitAnswers = ({ drainTimeoutMs }: Policy, incarnation: number): Command => ({
+  _tag: "AwaitAnswers",
+  incarnation,
+  limitMs: drainTimeoutMs
+})
+
 /** Stop signal, SIGCONT in case it is stopped, then a deadline; with no time to wait, the kill at once. */
 const ladder = (policy: Policy, incarnation: number): ReadonlyArray<Command> =>
   policy.stopTimeoutMs === 0
@@ -562,6 +588,34 @@ const beginAgain = (policy: Policy, state: InstanceState, cause: Cause): Step =>
     cause,
     [{ _tag: "CountRestart", end: state.lastEnd }]
   )
+
+/** Whose wish it is can wait; a route has waited already, and for more than requests. */
+const isPatient = (cause: Cause): boolean =>
+  cause._tag === "Reload" || (cause._tag === "Person" && cause.verb !== "route")
+
+/** Once it has answered the requests that it has: it gets no others. */
+const endPolitely = (
+  policy: Policy,
+  state: InstanceState,
+  run: Running,
+  next: Next,
+  cause: Cause,
+  open = 0
+): Step => {
+  if (open === 0 || policy.drainTimeoutMs === 0 || !isPatient(cause)) {
+    return end(policy, state, run, next, "stopping", cause)
+  }
+  const draining: In<"Ending"> = { _tag: "Ending", run, end: null, means: "drain", shown: "stopping", next }
+  return move(policy, state, draining, cause, [awaitAnswers(policy, state.incarnation)])
+}
+
+/** Down the ladder, if that was waited with. */
+const drained = (policy: Policy, { commands, state }: Step): Step => {
+  const { incarnation, phase } = state
+  if (phase._tag !== "Ending" || phase.means !== "drain") return step(state, commands)
+  const means = policy.stopTimeoutMs === 0 ? "kill" : "signal"
+  return step({ ...state, phase: { ...phase, means } }, [...commands, ...ladder(policy, incarnation)])
+}
 
 /** Down the stop ladder, and then `next`. */
 const end = (

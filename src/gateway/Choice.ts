@@ -28,11 +28,13 @@ export type Target = Extract<Routing.Target, { readonly service: unknown }>
  * @since 0.1.0
  * @category models
  */
-export interface Choice extends Pick<Exchange, "to" | "connected"> {
+export interface Choice extends Pick<Exchange, "to" | "connected" | "isOverdue"> {
   /** The same as `to` where that takes no time; `null` where nobody is ready. */
   readonly ready: () => Endpoint.Address | Refusal | null
   /** Who was asked last. */
   readonly instance: () => InstanceName | null
+  /** The request has become a tunnel. */
+  readonly tunnelled: () => void
   /** The request is over, also if it waits. */
   readonly leave: () => void
 }
@@ -136,7 +138,11 @@ export const make = ({ addressOf, later, mono, traffic }: Ways, target: Target):
     connected: (socket) => {
       if (run !== null) socket.once("close", OpenRequests.connected(run.requests))
     },
+    isOverdue: () => run?.requests.isOverdue === true,
     instance: () => asked?.instance ?? null,
+    tunnelled: () => {
+      if (run !== null) end = OpenRequests.tunnel(run.requests, end)
+    },
     leave: () => {
       stopWaiting()
       end()

@@ -47,6 +47,8 @@ export interface Exchange {
   readonly to: (then: (to: Address | Refusal) => void) => void
   /** This connection was made for it; others may use it later. */
   readonly connected: (socket: Net.Socket) => void
+  /** The instance is being stopped, and was not given longer than this. */
+  readonly isOverdue: () => boolean
   readonly refuse: (refusal: Refusal) => void
   /** The answer broke off after its head: the client is to see that it is not whole. */
   readonly brokeOff: () => void
@@ -64,6 +66,8 @@ export const mostTries = 3
 const idempotent = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"])
 
 const refusal = (kind: RefusalKind | null, status: number, message: string): Refusal => ({ kind, status, message })
+
+const tooLate = refusal("timeout", 504, "the service was stopped before it answered: drain_timeout was over")
 
 /** What a person reads, and not what the file system looks like. */
 const explain = ({ code, kind }: Failure, { answerMs, bodyMs }: Patience): Refusal => {
@@ -143,7 +147,7 @@ export const run = (upstream: Upstream, exchange: Exchange): () => void => {
       const mayAgain = failure.kind === "connect" ||
         (isRepeatable && failure.kind === "broken-off" && !failure.isHeard)
       if (mayAgain && left > 0) attempt()
-      else exchange.refuse(explain(failure, upstream.patience))
+      else exchange.refuse(exchange.isOverdue() ? tooLate : explain(failure, upstream.patience))
     }
   }
   attempt()

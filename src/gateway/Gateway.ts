@@ -174,6 +174,7 @@ export const make = Effect.fn("Gateway.make")(function*(
       path,
       to: choice.to,
       connected: choice.connected,
+      isOverdue: choice.isOverdue,
       refuse: (refusal: Refusal.Refusal) => {
         if (refusal.kind !== null) traffic.refused(service, refusal.kind)
         Refusal.send(request, response, refusal)
@@ -197,6 +198,7 @@ export const make = Effect.fn("Gateway.make")(function*(
         response.off("close", onClose)
         response.detachSocket(socket)
         count(101)
+        choice.tunnelled()
         tunnels.add(socket)
         socket.once("close", () => {
           tunnels.delete(socket)
@@ -236,6 +238,7 @@ export const make = Effect.fn("Gateway.make")(function*(
         then(address)
       },
       connected: choice.connected,
+      isOverdue: choice.isOverdue,
       refuse: (refusal) => {
         if (refusal.kind !== null) traffic.refused(service, refusal.kind)
         lane.refuse(refusal)

@@ -74,11 +74,7 @@ const refusals: ReadonlyArray<readonly [keys: string, complaint: string]> = [
   ["schedule = \"0 3 * * *\"", "4:1 service.api.schedule: this is not available in this version; leave it out"],
   [
     "socket_activation = true\nreadiness = \"socket\"",
-    "5:1 service.api.readiness: found \"socket\", but with socket_activation that is open before the program runs"
-  ],
-  [
-    "socket_activation = true\nisolation = \"sandbox\"",
-    "service.api.socket_activation: gVisor cannot be handed a socket that listens; set sandbox_runtime = \"bubblewrap\""
+    "service.api.readiness: found \"socket\", but with socket_activation that is open before the program runs"
   ],
   [
     "restart_mode = \"rolling\"\nport = 80",

@@ -30,6 +30,10 @@ describe("Soundness.faults", () => {
     [{ argv: ["x", "a\0"] }, "service.web.command[1]: a NUL character cannot be part of any value"],
     [{ argv: ["x", "{prt}"] }, "service.web.command[1]: {prt} stands for nothing; did you mean \"port\"?"],
     [{ argv: ["x", "{port}"] }, "service.web.command[1]: {port} needs the key `port`, a number or \"auto\""],
+    [
+      { isolation: "sandbox", socketActivation: true },
+      "service.web.socketActivation: gVisor cannot be handed a socket that listens; set sandbox_runtime = \"bubblewrap\""
+    ],
     [{ cwd: "/{socket}" }, "service.web.cwd: {socket} has no meaning in cwd"],
     [{ env: { A: "{x}" } }, "service.web.env.A: {x} stands for nothing"],
     [{ env: { "A B": "" } }, "service.web.env.\"A B\": this is no good name, allowed: a variable's name"],

@@ -154,6 +154,10 @@ export class World {
           event: { _tag: "Elapsed", incarnation: command.incarnation, timer: command.timer }
         })
         break
+      case "AwaitAnswers":
+        must((this.live?.terms ?? 0) === 0, "its answers are awaited after the stop signal")
+        this.inFlight.push({ _tag: "Drained", incarnation: command.incarnation, left: this.choose(2) })
+        break
       case "WatchIdle":
         must(this.state.phase._tag === "Up", "it is watched for idleness before it is ready")
         this.isWatched = true
@@ -210,10 +214,10 @@ export class World {
           ? this.send({ _tag: "Start", cause: { _tag: "Person", verb: "start" } })
           : this.send({ _tag: "Start", cause: { _tag: "Request" } })
       case 1:
-        return this.send({ _tag: "Stop", cause: { _tag: "Person", verb: "stop" } })
+        return this.send({ _tag: "Stop", cause: { _tag: "Person", verb: "stop" }, open: this.choose(3) })
       case 2:
         return this.choose(4) === 0
-          ? this.send({ _tag: "Restart", cause: { _tag: "Person", verb: "restart" } })
+          ? this.send({ _tag: "Restart", cause: { _tag: "Person", verb: "restart" }, open: this.choose(3) })
           : this.advance()
       case 3: {
         const process = this.live
@@ -390,5 +394,5 @@ export const policyOf = (options: {
   dependsOn: options.dependsOn ? ["db" as never] : [],
   group: options.group ? ("shop" as GroupName) : null,
   rolling: false,
-  drainTimeoutMs: 0
+  drainTimeoutMs: 500
 })

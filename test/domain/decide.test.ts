@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as FC from "effect/FastCheck"
+import type { Command } from "../../src/domain/InstanceEvent.ts"
 import { type InstanceState, isAsleep } from "../../src/domain/InstanceState.ts"
 import { GroupName, InstanceName } from "../../src/domain/Names.ts"
 import { policyOf, World } from "./World.ts"
@@ -121,6 +122,43 @@ describe("an instance under any history", () => {
         }
       }),
       runs
+    )
+  })
+
+  it("is asked to end once it has answered, or had its time to; at once where nobody waits for an answer", () => {
+    const signals = (commands: ReadonlyArray<Command>) => commands.some(({ _tag }) => _tag === "Signal")
+    FC.assert(
+      FC.property(options, choices, (given, made) => {
+        const policy = policyOf({ ...given, stopTimeoutMs: 200 })
+        for (const { before, commands, event } of live(policy, made).steps) {
+          const isAsked = event._tag === "Stop" || event._tag === "Restart"
+          if (isAsked && before.phase._tag === "Up") {
+            assert.strictEqual(signals(commands), (event.open ?? 0) === 0)
+            assert.strictEqual(commands.some(({ _tag }) => _tag === "AwaitAnswers"), (event.open ?? 0) > 0)
+          }
+          if (before.phase._tag === "Ending" && before.phase.means === "drain" && signals(commands)) {
+            assert.strictEqual(event._tag, "Drained")
+          }
+        }
+      }),
+      runs
+    )
+  })
+
+  it("waits for no answer once the supervisor goes down", () => {
+    FC.assert(
+      FC.property(options, choices, (given, made) => {
+        const world = live(policyOf({ ...given, stopTimeoutMs: 200 }), made)
+        world.send({ _tag: "Start", cause: { _tag: "Person", verb: "start" } })
+        world.heal()
+        if (world.state.phase._tag !== "Up") return
+        world.send({ _tag: "Stop", cause: { _tag: "Person", verb: "stop" }, open: 1 })
+        world.send({ _tag: "Stop", cause: { _tag: "Shutdown" } })
+        assert.isTrue(world.steps.at(-1)?.commands.some(({ _tag }) => _tag === "Signal"))
+        world.heal()
+        assert.strictEqual(world.state.phase._tag, "Stopped")
+      }),
+      { numRuns: 300 }
     )
   })
 
