@@ -130,7 +130,7 @@ const trafficKeys = {
   drain_timeout: key(
     seconds(),
     30,
-    "With rolling, how long the old run may take to finish what is open on it."
+    "How long a run that is stopped, restarted or replaced may take to finish what is open on it."
   ),
   weight: key(
     service.weight,
