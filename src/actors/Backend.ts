@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import type { ServiceConfig } from "../domain/Config.ts"
 import { comes, label } from "../domain/InstanceState.ts"
 import type { InstanceName } from "../domain/Names.ts"
 import type { StateLabel } from "../domain/Views.ts"
@@ -27,6 +28,8 @@ export interface Backend {
   readonly instance: InstanceName
   readonly state: StateLabel
   readonly weight: number
+  /** What holds for it: the file's words, and a person's. */
+  readonly config: ServiceConfig
   readonly run: Serving | null
   /** Whether a request can wait for it: it sleeps, or is on its way. */
   readonly comes: boolean
@@ -42,6 +45,7 @@ export const of = (memory: InstanceMemory): Backend => {
     instance: options.name,
     state: label(state.phase, parts.policy.health),
     weight: parts.config.weight,
+    config: parts.config,
     run: state.phase._tag === "Up" ? runOf(memory) : null,
     comes: comes(state)
   }

@@ -42,7 +42,7 @@ export const serviceOf = (upstream: string): string =>
  */
 export const addressOf = (
   settings: Settings,
-  service: Pick<ServiceConfig, "name" | "socket" | "port">,
+  service: Pick<ServiceConfig, "name" | "socket" | "port" | "publicPath">,
   id: InstanceId
 ): string | null =>
   service.port === "auto"

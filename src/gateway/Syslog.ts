@@ -11,9 +11,10 @@ import * as Option from "effect/Option"
 import * as Runtime from "effect/Runtime"
 import * as Schema from "effect/Schema"
 import * as Dgram from "node:dgram"
+import type { Backend } from "../actors/Backend.ts"
 import { Tenement } from "../actors/Tenement.ts"
 import * as AccessLog from "../domain/AccessLog.ts"
-import type { TenementConfig } from "../domain/Config.ts"
+import type { Settings, TenementConfig } from "../domain/Config.ts"
 import { type InstanceName, parts, ServiceName } from "../domain/Names.ts"
 import * as Upstream from "../domain/Upstream.ts"
 import { codeOf } from "../internal/errno.ts"
@@ -54,6 +55,11 @@ const open = ({ host, port }: { readonly host: string; readonly port: number }) 
     (socket) => Effect.async<void>((resume) => void socket.close(() => resume(Effect.void)))
   )
 
+/** Where nginx reaches it just now: a route may have moved its path, and a port that is taken anew is known while it runs. */
+const addressOf = (settings: Settings, { config, instance, run }: Backend): string | null =>
+  Upstream.addressOf(settings, config, parts(instance).id) ??
+    (run === null || run.endpoint.port === null ? null : `127.0.0.1:${run.endpoint.port}`)
+
 /** Whose address is whose. */
 const directory = Effect.gen(function*() {
   const { config, traffic } = yield* Tenement
@@ -64,27 +70,34 @@ const directory = Effect.gen(function*() {
     Effect.gen(function*() {
       const addresses = new Map<string, InstanceName>()
       for (const service of of.services.values()) {
-        for (const { instance } of traffic.backends(service.name, null)) {
-          const address = Upstream.addressOf(of.settings, service, parts(instance).id)
-          if (address !== null) addresses.set(address, instance)
+        for (const backend of traffic.backends(service.name, null)) {
+          const address = addressOf(of.settings, backend)
+          if (address !== null) addresses.set(address, backend.instance)
         }
       }
       known = { addresses, at: performance.now(), of }
     })
 
-  const isThere = (instance: InstanceName) => {
+  /** Who was found there, if it is still there. */
+  const at = (address: string, { settings }: TenementConfig) => {
+    const instance = known.addresses.get(address)
+    if (instance === undefined) return undefined
     const { id, service } = parts(instance)
-    return traffic.backends(service, id).length > 0
+    return traffic.backends(service, id).some((backend) => addressOf(settings, backend) === address)
+      ? instance
+      : undefined
   }
 
   /** The instance of an address, where there is one now. */
   return (address: string) =>
     Effect.gen(function*() {
       const current = yield* config
-      const isStale = !known.addresses.has(address) && performance.now() - known.at >= gatherMs
-      if (isStale || known.of !== current) yield* gather(current)
-      const instance = known.addresses.get(address)
-      return instance !== undefined && isThere(instance) ? instance : undefined
+      const found = known.of === current ? at(address, current) : undefined
+      if (found !== undefined) return found
+      // Who was there has moved, or anybody at all has named an address.
+      const mayGather = known.addresses.has(address) || performance.now() - known.at >= gatherMs
+      if (known.of !== current || mayGather) yield* gather(current)
+      return at(address, current)
     })
 })
 

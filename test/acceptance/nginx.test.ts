@@ -223,6 +223,27 @@ describe.skipIf(isSkipped)(`nginx${told}`, () => {
       })
     }))
 
+  it.scopedLive("what it serves is counted for the instance that the path leads to by now", () =>
+    Effect.gen(function*() {
+      const { ask, machine } = yield* front({ service: { web: upstream({ socket: "{run_dir}/web.sock" }) } })
+      const name = Effect.map(ask("web.example.test", "/"), ({ json }) => (json as Head).name)
+      const counts = (first: number, second: number) =>
+        counted(machine, {
+          "tenement_requests_total{service=\"web\",instance=\"web:default\",code=\"2xx\"}": first,
+          "tenement_requests_total{service=\"web\",instance=\"web:v2\",code=\"2xx\"}": second
+        })
+      assert.strictEqual(yield* name, "web:default")
+      yield* counts(1, 0)
+      const deployed = yield* machine.cli("deploy", "web", "--as", "v2")
+      assert.strictEqual(deployed.code, 0, deployed.stderr)
+      assert.strictEqual(yield* name, "web:v2")
+      yield* counts(1, 1)
+      const routed = yield* machine.cli("route", "web:default")
+      assert.strictEqual(routed.code, 0, routed.stderr)
+      assert.strictEqual(yield* name, "web:default")
+      yield* counts(2, 1)
+    }))
+
   it.scopedLive("an nginx file of one's own is counted by two lines more", () =>
     Effect.gen(function*() {
       const { machine, syslog } = yield* front({

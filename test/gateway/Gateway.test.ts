@@ -60,6 +60,7 @@ const front = (service: (socket: net.Socket, connection: number) => void, patien
           instance: instanceName(web, defaultId),
           state: "running",
           weight: 100,
+          config: Embed.service({ name: web, command: "web" }),
           comes: false,
           run: { incarnation: 1, endpoint, requests }
         }],
