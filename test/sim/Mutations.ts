@@ -14,6 +14,9 @@ export const editsOf = (mutant: Mutant): ReadonlyArray<Edit> =>
   mutant.also === undefined ? [mutant] : [mutant, mutant.also]
 
 const decide = "src/domain/decide.ts"
+const wishes = "src/domain/Wishes.ts"
+const runEvents = "src/domain/RunEvents.ts"
+const steps = "src/domain/Steps.ts"
 const actor = "src/actors/InstanceActor.ts"
 
 /** What is broken, one at a time. */
@@ -21,8 +24,8 @@ export const all: ReadonlyArray<Mutant> = [
   {
     name: "what belongs to an earlier run, or to a task that was cancelled, is heard",
     file: decide,
-    find: "return event.incarnation === state.incarnation ? ofThisRun(policy, state, event) : step(state)",
-    replace: "return ofThisRun(policy, state, event)",
+    find: "return event.incarnation === state.incarnation ? RunEvents.decide(policy, state, event) : step(state)",
+    replace: "return RunEvents.decide(policy, state, event)",
     also: { file: actor, find: "if (ticket !== null && !tasks.isCurrent(ticket)) return", replace: "" }
   },
   {
@@ -39,25 +42,25 @@ export const all: ReadonlyArray<Mutant> = [
   },
   {
     name: "restarts are not recorded",
-    file: decide,
+    file: runEvents,
     find: "history: Intensity.record(policy.intensity, state.history, at.mono)",
     replace: "history: state.history"
   },
   {
     name: "a stop during the backoff is not heard",
-    file: decide,
+    file: wishes,
     find: "return cause._tag === \"GroupRound\" ? step(state) : move(policy, wanted, { _tag: \"Stopped\" }, cause, [])",
     replace: "return step(wanted)"
   },
   {
     name: "the delay begins anew at each restart",
-    file: decide,
+    file: steps,
     find: "attempt: state.phase._tag === \"Backoff\" ? state.attempt + 1 : state.attempt",
     replace: "attempt: 0"
   },
   {
     name: "the delay does not wait",
-    file: decide,
+    file: runEvents,
     find: "return step(waiting, [arm(\"backoff\", incarnation, delayMs)])",
     replace: "return step(waiting, [arm(\"backoff\", incarnation, delayMs / 2)])"
   },
@@ -82,20 +85,20 @@ export const all: ReadonlyArray<Mutant> = [
   },
   {
     name: "the signal is sent again to who is being stopped",
-    file: decide,
+    file: steps,
     find: "): Step => stay(policy, state, { ...phase, shown: \"stopping\", next }, cause, [])",
     replace:
       "): Step => stay(policy, state, { ...phase, shown: \"stopping\", next }, cause, ladder(policy, state.incarnation))"
   },
   {
     name: "nobody is killed after the deadline",
-    file: decide,
+    file: runEvents,
     find: "return step({ ...state, phase: { ...phase, means: \"kill\" } }, [{ _tag: \"KillTree\", incarnation }])",
     replace: "return step(state)"
   },
   {
     name: "what is starting is not given up in time",
-    file: decide,
+    file: runEvents,
     find: "if (timer === \"startup\" && phase._tag === \"Starting\") {",
     replace: "if (timer === \"startup\" && phase._tag === \"Up\") {"
   },
@@ -131,13 +134,13 @@ export const all: ReadonlyArray<Mutant> = [
   },
   {
     name: "the boot starts whom a person has stopped",
-    file: decide,
+    file: wishes,
     find: "if (state.wanted === \"stopped\") return step(state)\n  const wanted",
     replace: "const wanted"
   },
   {
     name: "a round of the group starts whom a person has stopped",
-    file: decide,
+    file: wishes,
     find: "if (state.wanted !== \"running\") return step(state)\n  // It waits",
     replace: "// It waits"
   },
@@ -155,11 +158,11 @@ export const all: ReadonlyArray<Mutant> = [
   },
   {
     name: "the backoff begins anew after it has run for long, well or not",
-    file: decide,
+    file: runEvents,
     find: "if (timer === \"stable\" && phase._tag === \"Up\" && phase.failures === 0) {",
     replace: "if (timer === \"stable\" && phase._tag === \"Up\") {",
     also: {
-      file: decide,
+      file: runEvents,
       find:
         ": stay(policy, state, { ...phase, failures }, cause, [{\n      _tag: \"CancelTimer\",\n      incarnation: state.incarnation,\n      timer: \"stable\"\n    }])",
       replace: ": stay(policy, state, { ...phase, failures }, cause, [])"
@@ -167,7 +170,7 @@ export const all: ReadonlyArray<Mutant> = [
   },
   {
     name: "the backoff never begins anew",
-    file: decide,
+    file: runEvents,
     find: "return step({ ...state, attempt: 0 }, [{ _tag: \"ResetBackoff\" }])",
     replace: "return step(state)"
   },
@@ -234,19 +237,19 @@ export const all: ReadonlyArray<Mutant> = [
   },
   {
     name: "a shutdown that was cut short leaves stopped who was being stopped",
-    file: decide,
+    file: wishes,
     find: "return phase._tag === \"Ending\" && phase.next._tag === \"stop\"\n",
     replace: "return phase._tag === \"Stopped\"\n"
   },
   {
     name: "who has its time to stop is killed at once",
-    file: decide,
+    file: steps,
     find: "arm(\"stop\", incarnation, policy.stopTimeoutMs)\n    ]",
     replace: "arm(\"stop\", incarnation, policy.stopTimeoutMs / 2)\n    ]"
   },
   {
     name: "what has failed is started by the next round",
-    file: decide,
+    file: wishes,
     find: "return phase._tag === \"Stopped\" ? beginAgain(policy, state, cause) : step(state)",
     replace:
       "return phase._tag === \"Stopped\" || phase._tag === \"Failed\" ? beginAgain(policy, state, cause) : step(state)"
