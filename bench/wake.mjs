@@ -20,7 +20,8 @@ const tenement = path.join(root, "dist/tenement.js")
 const program = `
   const http = require("node:http")
   process.on("SIGTERM", () => process.exit(0))
-  http.createServer((_, response) => response.end("ok")).listen(process.env.SOCKET_PATH)
+  http.createServer((_, response) => response.end("ok"))
+    .listen(process.env.SOCKET_PATH, () => process.stdout.write("up"))
 `
 
 const freePort = () =>
@@ -49,12 +50,15 @@ const get = (to, target, host = "localhost") =>
     }).on("error", reject)
   })
 
-/** From the program's start to the moment in which its socket takes connections. */
+/** From the program's start to the moment in which it says that its socket takes connections: to ask would slow it down. */
 const ownStart = async (file, socket) => {
   fs.rmSync(socket, { force: true })
   const begun = performance.now()
-  const child = spawn(process.execPath, [file], { env: { ...process.env, SOCKET_PATH: socket }, stdio: "ignore" })
-  while (!(await connects(socket))) await sleep(1)
+  const child = spawn(process.execPath, [file], {
+    env: { PATH: process.env.PATH, SOCKET_PATH: socket },
+    stdio: ["ignore", "pipe", "ignore"]
+  })
+  await new Promise((resolve) => child.stdout.once("data", resolve))
   const took = performance.now() - begun
   const end = ended(child)
   child.kill("SIGTERM")
@@ -66,7 +70,7 @@ const ownStart = async (file, socket) => {
 export const measure = async ({ level = "process", rounds = 15 } = {}) => {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), "tenement-bench-"))
   const file = path.join(folder, "program.cjs")
-  const control = path.join(folder, "control.sock")
+  const control = path.join(folder, "control", "tenement.sock")
   const port = await freePort()
   fs.writeFileSync(file, program)
   fs.writeFileSync(
@@ -83,7 +87,9 @@ export const measure = async ({ level = "process", rounds = 15 } = {}) => {
   const asleep = async () => {
     while (true) {
       const { text } = await get({ socketPath: control }, "/api/instances/web:default")
-      if (JSON.parse(text).instance.state === "sleeping") return
+      const { instance } = JSON.parse(text)
+      if (instance.state === "sleeping") return
+      if (instance.state === "failed") throw new Error(text)
       await sleep(20)
     }
   }
