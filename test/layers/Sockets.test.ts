@@ -142,6 +142,82 @@ describe("Sockets", () => {
         }))
     }))
 
+  it.scopedLive("what is listened on stays from run to run, while it can be used, and goes with the last", () =>
+    Effect.gen(function*() {
+      const { dir, publicPath, request, runDir } = yield* setup
+      const held = { ...request, held: true }
+      yield* withSockets(runDir, ({ listen, prepare, publish, release, retire }) =>
+        Effect.gen(function*() {
+          const run = (incarnation: number) =>
+            Effect.gen(function*() {
+              const endpoint = yield* prepare({ ...held, incarnation })
+              const fd = yield* listen({ instance, endpoint })
+              yield* publish({ instance, endpoint, mode: 0o660 })
+              assert.isTrue(yield* isListened({ path: publicPath }))
+              assert.strictEqual(mode(endpoint.privatePath), 0o660)
+              return { endpoint, fd }
+            })
+          const first = yield* run(1)
+          yield* retire(first.endpoint)
+          assert.isTrue(yield* isListened({ path: publicPath }), "whoever comes waits")
+          const second = yield* run(2)
+          assert.deepStrictEqual(second, first)
+
+          // Beside it another has one of its own, and whoever ends first takes its own away.
+          const beside = yield* run(3)
+          assert.notStrictEqual(beside.endpoint.privatePath, second.endpoint.privatePath)
+          yield* retire(second.endpoint)
+          assert.isFalse(Fs.existsSync(second.endpoint.privatePath))
+          yield* retire(beside.endpoint)
+
+          // The program took the name away.
+          Fs.unlinkSync(beside.endpoint.privatePath)
+          const fourth = yield* run(4)
+          assert.notStrictEqual(fourth.endpoint.privatePath, beside.endpoint.privatePath)
+          yield* retire(fourth.endpoint)
+          // The file says something else by now.
+          const plain = yield* prepare({ ...request, incarnation: 5 })
+          assert.isFalse(Fs.existsSync(plain.privatePath))
+          assert.isFalse(Fs.existsSync(fourth.endpoint.privatePath))
+          yield* retire(plain)
+
+          yield* retire((yield* run(6)).endpoint)
+          yield* release(instance)
+          assert.deepStrictEqual(Fs.readdirSync(rootOf(runDir)), [])
+          yield* retire((yield* run(7)).endpoint)
+        }))
+      assert.deepStrictEqual(Fs.readdirSync(rootOf(runDir)), [])
+      assert.deepStrictEqual(Fs.readdirSync(Path.dirname(publicPath)), [])
+      assert.deepStrictEqual(Fs.readdirSync(dir).sort(), ["public", "run"])
+    }))
+
+  it.scopedLive("a port that is taken by another program is not listened on", () =>
+    Effect.gen(function*() {
+      const { request, runDir } = yield* setup
+      yield* withSockets(runDir, ({ listen, prepare, release, retire }) =>
+        Effect.gen(function*() {
+          const endpoint = yield* prepare({ ...request, port: "auto", held: true })
+          const other = yield* Effect.acquireRelease(
+            Effect.async<Net.Server>((resume) => {
+              const server = Net.createServer().listen(
+                endpoint.port!,
+                "127.0.0.1",
+                () => resume(Effect.succeed(server))
+              )
+            }),
+            (server) => Effect.async<void>((resume) => void server.close(() => resume(Effect.void)))
+          )
+          const error = yield* Effect.flip(listen({ instance, endpoint }))
+          assert.strictEqual(error.code, "EADDRINUSE")
+          yield* Effect.async<void>((resume) => void other.close(() => resume(Effect.void)))
+          yield* listen({ instance, endpoint })
+          assert.isTrue(yield* isListened({ host: "127.0.0.1", port: endpoint.port! }))
+          yield* retire(endpoint)
+          yield* release(instance)
+          assert.isFalse(yield* isListened({ host: "127.0.0.1", port: endpoint.port! }))
+        }))
+    }))
+
   it.scopedLive("links left by a supervisor that was killed are no obstacle", () =>
     Effect.gen(function*() {
       const { dir, publicPath, request, runDir } = yield* setup
