@@ -2,8 +2,12 @@
  * A tree over a machine that is not real, in a world whose time and whose fibers the test moves.
  */
 import * as Effect from "effect/Effect"
+import { now } from "../../src/actors/Now.ts"
+import * as OpenRequests from "../../src/actors/OpenRequests.ts"
 import type { TenementConfig } from "../../src/domain/Config.ts"
+import { parts } from "../../src/domain/Names.ts"
 import { type Options, SimulatedTree } from "../../src/testkit/SimulatedTree.ts"
+import { named } from "./Machine.ts"
 
 const open = new Set<House>()
 
@@ -32,4 +36,11 @@ export class House extends SimulatedTree {
     open.delete(this)
     return super.close()
   }
+}
+
+/** Sends it a request; what it gives is its end. */
+export const begin = (tree: SimulatedTree, name: string): () => void => {
+  const [backend] = tree.tenement.traffic.backends(parts(named(name)).service, null)
+  if (backend === undefined || backend.run === null) throw new Error(`${name} takes no requests`)
+  return OpenRequests.enter(backend.run.requests, () => tree.do(now).mono)
 }

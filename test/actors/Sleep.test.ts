@@ -1,12 +1,10 @@
 import { afterEach, assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Arrivals from "../../src/actors/Arrivals.ts"
-import { now } from "../../src/actors/Now.ts"
-import * as OpenRequests from "../../src/actors/OpenRequests.ts"
 import { parts } from "../../src/domain/Names.ts"
 import type { SimulatedTree } from "../../src/testkit/SimulatedTree.ts"
 import { ended } from "../../src/testkit/Simulation.ts"
-import { clear, House } from "./House.ts"
+import { begin, clear, House } from "./House.ts"
 import { config, named, on, service } from "./Machine.ts"
 
 const idle = { idleTimeoutMs: 5000, readiness: "socket" } as const
@@ -14,13 +12,6 @@ const idle = { idleTimeoutMs: 5000, readiness: "socket" } as const
 const starts = (tree: SimulatedTree, name: string) => tree.news().filter((line) => line === `start ${name}`).length
 
 const arrive = (tree: SimulatedTree, name: string) => tree.fork(tree.tenement.traffic.arrive(named(name)))
-
-/** Sends it a request; what it gives is its end. */
-const begin = (tree: SimulatedTree, name: string): () => void => {
-  const [backend] = tree.tenement.traffic.backends(parts(named(name)).service, null)
-  if (backend === undefined || backend.run === null) throw new Error(`${name} takes no requests`)
-  return OpenRequests.enter(backend.run.requests, () => tree.do(now).mono)
-}
 
 afterEach(clear)
 
