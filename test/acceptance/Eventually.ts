@@ -6,9 +6,9 @@ import { AssertionError } from "node:assert"
 import { inspect } from "node:util"
 
 /** A machine that is emulated, and so a slow one, asks for more. */
-const patience = Duration.seconds(Number(process.env["TENEMENT_TEST_PATIENCE"] ?? 15))
+const patience = Duration.seconds(Number(process.env["TENEMENT_TEST_PATIENCE"] ?? 30))
 
-const pause = Math.round(Duration.toMillis(patience) / 1000)
+const pause = Math.round(Duration.toMillis(patience) / 2000)
 
 /** The first look that `holds`. The deadline is generous: it ends a test that failed, and measures nothing. */
 export const eventually = <A, E, R>(

@@ -5,13 +5,12 @@ import type { Edit } from "./Bundle.ts"
 
 interface Mutant extends Edit {
   readonly name: string
-  /** Where two things guard the same, one without the other is no mutant. */
-  readonly also?: Edit
+  /** Where several things guard the same, one without the others is no mutant. */
+  readonly also?: ReadonlyArray<Edit>
 }
 
 /** All that is changed in the source. */
-export const editsOf = (mutant: Mutant): ReadonlyArray<Edit> =>
-  mutant.also === undefined ? [mutant] : [mutant, mutant.also]
+export const editsOf = (mutant: Mutant): ReadonlyArray<Edit> => [mutant, ...mutant.also ?? []]
 
 const decide = "src/domain/decide.ts"
 const wishes = "src/domain/Wishes.ts"
@@ -26,7 +25,14 @@ export const all: ReadonlyArray<Mutant> = [
     file: decide,
     find: "return event.incarnation === state.incarnation ? RunEvents.decide(policy, state, event) : step(state)",
     replace: "return RunEvents.decide(policy, state, event)",
-    also: { file: actor, find: "if (ticket !== null && !tasks.isCurrent(ticket)) return", replace: "" }
+    also: [
+      { file: actor, find: "if (ticket !== null && !tasks.isCurrent(ticket)) return", replace: "" },
+      {
+        file: "src/actors/Tasks.ts",
+        find: "tickets.get(name)?.fiber?.unsafeInterruptAsFork(FiberId.none)",
+        replace: ""
+      }
+    ]
   },
   {
     name: "one restart more than the intensity allows",
@@ -161,12 +167,12 @@ export const all: ReadonlyArray<Mutant> = [
     file: runEvents,
     find: "if (timer === \"stable\" && phase._tag === \"Up\" && phase.failures === 0) {",
     replace: "if (timer === \"stable\" && phase._tag === \"Up\") {",
-    also: {
+    also: [{
       file: runEvents,
       find:
         ": stay(policy, state, { ...phase, failures }, cause, [{\n      _tag: \"CancelTimer\",\n      incarnation: state.incarnation,\n      timer: \"stable\"\n    }])",
       replace: ": stay(policy, state, { ...phase, failures }, cause, [])"
-    }
+    }]
   },
   {
     name: "the backoff never begins anew",
