@@ -308,6 +308,20 @@ describe("Logs", () => {
       })
     ))
 
+  it.scopedLive("tells no half of a line that a supervisor was writing when it was killed", () =>
+    withLogs((dataDir) =>
+      Effect.gen(function*() {
+        const logs = yield* Logs.Logs
+        yield* Effect.scoped(Effect.flatMap(logs.open(api), (log) => run(log, ["/bin/echo", "one"])))
+        const file = Path.join(dataDir, ".logs/api.default/00000001.log")
+        Fs.appendFileSync(file, "2026-01-02T03:04:05.678Z stdout 1 F 2 so")
+        const log = yield* logs.open(api)
+        yield* run(log, ["/bin/echo", "two"])
+        const lines = yield* read()
+        assert.deepStrictEqual(lines.map(({ seq, text }) => [seq, text]), [[1, "one"], [2, "two"]])
+      })
+    ))
+
   it.scopedLive("lets a program open its standard output again", () =>
     withLogs(() =>
       Effect.gen(function*() {

@@ -116,7 +116,7 @@ export class Appender {
       const { handle, size } = this
       this.handle = null
       if (handle === null) return Effect.void
-      // Half a record must not stay at the end; if even this fails, a newline is put behind it when the file is opened.
+      // Half a record must not stay at the end; if even this fails, it is taken away when the file is opened.
       const mend = torn ? Effect.ignore(attempt("", () => handle.truncate(size))) : Effect.void
       return Effect.zipRight(mend, Effect.ignore(attempt("", () => handle.close())))
     })
@@ -161,10 +161,13 @@ export class Appender {
       this.segment = number
       this.size = size
       if (size > 0) {
-        const { buffer } = yield* attempt(file, () => handle.read(Buffer.alloc(1), 0, 1, size - 1))
-        if (buffer[0] !== Record.newline) {
-          yield* writeAll(handle, Buffer.of(Record.newline), file)
-          this.size += 1
+        const length = Math.min(size, Record.maxRecord)
+        const { buffer } = yield* attempt(file, () => handle.read(Buffer.alloc(length), 0, length, size - length))
+        const whole = size - length + buffer.lastIndexOf(Record.newline) + 1
+        // Half a record is none: it would pass for a line that was printed so.
+        if (whole < size) {
+          yield* attempt(file, () => handle.truncate(whole))
+          this.size = whole
         }
       }
       return handle
