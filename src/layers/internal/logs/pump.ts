@@ -1,87 +1,64 @@
+import type * as Cause from "effect/Cause"
 import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import type * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
 import * as Fs from "node:fs"
-import * as Net from "node:net"
 import type { InstanceName } from "../../../domain/Names.ts"
 import { bounded } from "../../../internal/bounded.ts"
-import { codeOf, unless } from "../../../internal/errno.ts"
+import { codeOf } from "../../../internal/errno.ts"
 import { LogsFailed, type ToolFailed } from "../../Errors.ts"
 import type { LossReason } from "../../Metrics.ts"
 import { Appender } from "./appender.ts"
+import { Backlog, type BacklogShared } from "./backlog.ts"
+import { Channel, type Listener } from "./channel.ts"
 import * as Fifo from "./fifo.ts"
 import * as Intake from "./intake.ts"
 import * as Reader from "./reader.ts"
 import * as Record from "./record.ts"
 import * as Recovery from "./recovery.ts"
-import { Splitter } from "./splitter.ts"
-
-/** What is read and not yet written, of one instance and of all: beyond, nothing more is read from the FIFO. */
-const instanceLimit = 256 * 1024
-const totalLimit = 32 * 1024 * 1024
-
-/** More than a FIFO holds. A run that goes on printing while it is being drained is read later, as everything is. */
-const drainLimit = 2 * 1024 * 1024
 
 /** A clock that is set back by no more does not set the log back. Milliseconds. */
 const clockSlack = 5000
 
 /** What all pumps share. */
-export interface Shared {
+export interface Shared extends BacklogShared {
   readonly clock: Clock.Clock
   readonly maxBytes: number
   readonly keep: number
   readonly lost: (instance: InstanceName, reason: LossReason, lines: number) => Effect.Effect<void>
-  /** Runs a write. */
-  readonly run: (effect: Effect.Effect<void>) => Fiber.RuntimeFiber<void>
   readonly makeFifos: (paths: ReadonlyArray<string>) => Effect.Effect<void, ToolFailed>
   /** Something new can be read. */
   readonly written: (instance: InstanceName) => void
   readonly intake: Intake.IntakeFile
   /** One for all: libuv fills it and hands it over in one go. */
   readonly buffer: Buffer
-  /** Bytes that wait to be written. */
-  pendingBytes: number
-}
-
-/** One of an instance's two FIFOs. */
-interface Channel {
-  readonly stream: Record.StreamName
-  readonly path: string
-  readonly fd: number
-  readonly socket: Net.Socket
-  readonly splitter: Splitter
-  paused: boolean
 }
 
 /** Moves what one instance prints from its FIFOs to its files. */
-export class Pump {
+export class Pump implements Listener {
   readonly instance: InstanceName
-  private readonly shared: Shared
+  readonly shared: Shared
   private readonly appender: Appender
+  private readonly backlog: Backlog
   private readonly channels: Array<Channel> = []
   private incarnation = 0
   /** The number of the last line, and its time. */
   private seq = 0
   private latest = 0
-  private pending: Array<Buffer> = []
-  private pendingBytes = 0
-  private writing = false
   private closed = false
-  private waiting: Array<() => void> = []
 
   constructor(instance: InstanceName, directory: string, shared: Shared) {
     this.instance = instance
     this.shared = shared
     this.appender = new Appender(directory, shared, this)
+    this.backlog = new Backlog(this.appender, shared, this)
   }
 
   /** Opens the FIFOs. Nothing is read before it is known which run it comes from. */
   connect(paths: { readonly [S in Record.StreamName]: string }): void {
     try {
-      this.channels.push(this.channel("stdout", paths.stdout))
-      this.channels.push(this.channel("stderr", paths.stderr))
+      this.channels.push(new Channel("stdout", paths.stdout, this))
+      this.channels.push(new Channel("stderr", paths.stderr, this))
     } catch (error) {
       this.disconnect()
       throw error
@@ -90,29 +67,11 @@ export class Pump {
 
   /** Their descriptors may be another file's from now on: nobody must find them here. */
   private disconnect(): void {
-    for (const { socket } of this.channels.splice(0)) socket.destroy()
+    for (const channel of this.channels.splice(0)) channel.close()
   }
 
-  private channel(stream: Record.StreamName, path: string): Channel {
-    const { shared } = this
-    const fd = Fifo.openForReading(path)
-    const socket = new Net.Socket({
-      fd,
-      readable: true,
-      writable: false,
-      manualStart: true,
-      onread: {
-        buffer: shared.buffer,
-        callback: (bytes: number) => {
-          this.accept(channel, shared.buffer.subarray(0, bytes))
-          channel.paused = this.congested
-          return !channel.paused
-        }
-      }
-    } as Net.SocketConstructorOpts)
-    socket.on("error", (error) => shared.run(Effect.logError(`${this.instance}: its ${stream} cannot be read`, error)))
-    const channel: Channel = { stream, path, fd, socket, splitter: new Splitter(), paused: true }
-    return channel
+  unreadable(stream: Record.StreamName, error: Error): void {
+    this.shared.run(Effect.logError(`${this.instance}: its ${stream} cannot be read`, error))
   }
 
   /** Goes on with a log that another supervisor wrote. */
@@ -146,10 +105,6 @@ export class Pump {
     return segment === 0 ? null : { segment, offset: size }
   }
 
-  private get congested(): boolean {
-    return this.pendingBytes > instanceLimit || (this.pendingBytes > 0 && this.shared.pendingBytes > totalLimit)
-  }
-
   private stamp(stream: Record.StreamName): Record.Stamp {
     const now = this.shared.clock.unsafeCurrentTimeMillis()
     // Times of a log grow, that they can be looked for. A clock that was wrong is believed when it is put right.
@@ -157,13 +112,14 @@ export class Pump {
     return { at: new Date(this.latest).toISOString(), stream, incarnation: this.incarnation }
   }
 
-  private accept({ splitter, stream }: Channel, chunk: Buffer): void {
+  accept({ splitter, stream }: Channel, chunk: Buffer): boolean {
     const stamp = this.stamp(stream)
     const seq = this.seq + 1
     this.shared.intake.write({ ...stamp, instance: this.instance, seq }, splitter.partial, chunk)
     const { lines, records } = splitter.push(chunk, stamp, seq)
     this.seq += lines
     this.write(records)
+    return !this.backlog.isLong
   }
 
   /** Records, and behind them what is open. */
@@ -175,41 +131,16 @@ export class Pump {
       const open = splitter.save(this.stamp(stream), this.seq + 1)
       if (open !== null) batch.push(open)
     }
-    this.enqueue(batch.length === 1 ? records : Buffer.concat(batch))
+    this.backlog.add(batch.length === 1 ? records : Buffer.concat(batch))
   }
 
-  private enqueue(records: Buffer): void {
-    if (records.length === 0) return
-    if (!this.writing && this.appender.appendNow(records)) return this.shared.written(this.instance)
-    this.pending.push(records)
-    this.pendingBytes += records.length
-    this.shared.pendingBytes += records.length
-    if (this.writing) return
-    this.writing = true
-    this.shared.run(Effect.catchAllCause(this.writeAll(), (cause) => {
-      this.writing = false
-      return Effect.logError(`${this.instance}: its log could not be written`, cause)
-    }))
+  /** Something new can be read. */
+  wrote(): void {
+    this.shared.written(this.instance)
   }
 
-  /** Writes until nothing waits. There is at most one of it. */
-  private writeAll() {
-    return Effect.gen(this, function*() {
-      while (this.pending.length > 0) {
-        const [first, ...more] = this.pending
-        const batch = first !== undefined && more.length === 0 ? first : Buffer.concat(this.pending)
-        const waiting = this.waiting
-        this.pending = []
-        this.waiting = []
-        yield* this.appender.append(batch)
-        this.pendingBytes -= batch.length
-        this.shared.pendingBytes -= batch.length
-        for (const resume of waiting) resume()
-        this.shared.written(this.instance)
-        if (!this.congested) this.resume()
-      }
-      this.writing = false
-    })
+  broken(cause: Cause.Cause<never>): Effect.Effect<void> {
+    return Effect.logError(`${this.instance}: its log could not be written`, cause)
   }
 
   lost(reason: LossReason, lines: number): Effect.Effect<void> {
@@ -221,25 +152,19 @@ export class Pump {
     return Record.encode(this.stamp("stderr"), "L", seq, Record.remark(lost, `were lost here: ${problem}`))
   }
 
+  /** What waits is little again. */
+  relieved(): void {
+    this.resume()
+  }
+
   private resume(): void {
     if (this.closed) return
-    for (const channel of this.channels) {
-      if (!channel.paused) continue
-      channel.paused = false
-      channel.socket.resume()
-    }
+    for (const channel of this.channels) channel.resume()
   }
 
   /** Reads what is in the FIFOs right now. */
   private drain(): void {
-    for (const channel of this.channels) {
-      for (let total = 0; total < drainLimit;) {
-        const bytes = unless(["EAGAIN"], () => Fs.readSync(channel.fd, this.shared.buffer))
-        if (bytes === undefined || bytes === 0) break
-        total += bytes
-        this.accept(channel, this.shared.buffer.subarray(0, bytes))
-      }
-    }
+    for (const channel of this.channels) channel.drain()
   }
 
   /** The run is over: what it said is read to its end, and a last line without newline is a line. */
@@ -250,7 +175,7 @@ export class Pump {
       const rest = splitter.end(this.stamp(stream), this.seq + 1)
       if (rest === null) continue
       this.seq++
-      this.enqueue(rest)
+      this.backlog.add(rest)
     }
   }
 
@@ -285,12 +210,7 @@ export class Pump {
   /** Waits until all that was said before can be read. */
   settled(): Effect.Effect<void> {
     if (this.incarnation > 0) this.drain()
-    if (!this.writing) return Effect.void
-    return Effect.async<void>((resume) => {
-      this.waiting.push(() => resume(Effect.void))
-      // What is being written was taken already: an empty batch behind it tells when it is done.
-      if (this.pending.length === 0) this.pending.push(Buffer.alloc(0))
-    })
+    return this.backlog.settled
   }
 
   /** Lines whose end has not come yet. */
@@ -323,12 +243,12 @@ export class Pump {
 
   private still(): void {
     this.closed = true
-    for (const { socket } of this.channels) socket.pause()
+    for (const channel of this.channels) channel.pause()
   }
 
   private finish(): Effect.Effect<void> {
     return Effect.suspend(() => {
-      this.pending = []
+      this.backlog.clear()
       this.disconnect()
       return this.appender.release()
     })
@@ -369,7 +289,7 @@ export const make = Effect.fnUntraced(function*(instance: InstanceName, director
 const goOn = (pump: Pump, directory: string, shared: Shared) =>
   Effect.gen(function*() {
     const source: Reader.Source = { directory, written: () => pump.written }
-    // What a torn write left at its end is ended by that.
+    // What a torn write left at its end is taken away by that.
     if ((yield* Reader.end(source)).segment > 0) yield* pump.reopen
     const past = yield* Recovery.read(directory, yield* Reader.end(source))
     pump.goOn(past)
