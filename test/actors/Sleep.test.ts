@@ -1,7 +1,6 @@
 import { afterEach, assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Arrivals from "../../src/actors/Arrivals.ts"
-import { parts } from "../../src/domain/Names.ts"
 import type { SimulatedTree } from "../../src/testkit/SimulatedTree.ts"
 import { ended } from "../../src/testkit/Simulation.ts"
 import { begin, clear, House } from "./House.ts"

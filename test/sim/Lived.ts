@@ -11,21 +11,29 @@ export interface Outcome {
   readonly hash: number
 }
 
-/** Lives it, and tells all that happens. */
+/** Lives it, and tells all that happens. What is thrown, as by a tree that never comes to rest, is wrong too. */
 export const live = (plan: Plan.Plan, tell?: (line: string) => void): Outcome => {
-  const life = new Life(plan, tell)
-  const { violations } = life.witness
-  try {
+  const thrown: Array<string> = []
+  const attempt = <A>(work: () => A): A | undefined => {
+    try {
+      return work()
+    } catch (error) {
+      thrown.push(String(error))
+      return undefined
+    }
+  }
+  const life = attempt(() => new Life(plan, tell))
+  if (life === undefined) return { violations: thrown, reached: new Set(), hash: 0 }
+  const { reached, violations } = life.witness
+  attempt(() => {
     for (const step of plan.steps) {
       life.step(step)
-      if (violations.length > 0) break
+      if (violations.length > 0) return
     }
-    if (violations.length === 0) Rest.come(life)
-  } catch (error) {
-    life.witness.fail(String(error))
-  }
-  life.end()
-  return { violations, reached: life.witness.reached, hash: life.hash }
+    Rest.come(life)
+  })
+  attempt(() => life.end())
+  return { violations: [...violations, ...thrown], reached, hash: life.hash }
 }
 
 /** The shortest plan found that still goes wrong. */

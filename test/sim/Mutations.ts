@@ -214,8 +214,8 @@ export const all: ReadonlyArray<Mutant> = [
   {
     name: "a run leaves its socket",
     file: "src/actors/InstanceRun.ts",
-    find: "  yield* Scope.addFinalizer(scope, Effect.suspend(() => sockets.retire(endpoint)))\n  const { env, ready }",
-    replace: "  const { env, ready }"
+    find: "  yield* Scope.addFinalizer(scope, Effect.suspend(() => sockets.retire(endpoint)))\n  const listener",
+    replace: "  const listener"
   },
   {
     name: "a restart is not counted",

@@ -15,6 +15,8 @@ export class Restarts {
   private readonly stableFor = new Map<InstanceName, number>()
   /** Automatic restarts since the instance was made. */
   private readonly counts = new Map<InstanceName, number>()
+  /** When a supervisor went that may not have come to tell its last. */
+  private readonly gone: Array<number> = []
 
   constructor(witness: Witness) {
     this.witness = witness
@@ -26,6 +28,7 @@ export class Restarts {
 
   /** The supervisor is another one: how long something is well for it, nobody knows. */
   forgetStability(): void {
+    this.gone.push(this.witness.now())
     for (const name of this.wellSince.keys()) this.attempts.delete(name)
     this.wellSince.clear()
   }
@@ -119,9 +122,10 @@ export class Restarts {
     else this.wellSince.delete(instance)
   }
 
-  /** Never more automatic restarts in any window than are allowed. */
+  /** Never more automatic restarts in any window than are allowed, and nobody given up before. */
   private intensity({ cause, from, instance }: Transition): void {
     if (from === "failed") this.times.delete(instance)
+    if (cause._tag === "IntensityExceeded") this.isDue(instance)
     if (cause._tag !== "BackoffElapsed") return
     const at = this.witness.now()
     const all = [...this.times.get(instance) ?? [], at]
@@ -131,6 +135,19 @@ export class Restarts {
     const configs = this.witness.configsOf(instance)
     if (configs.length > 0 && configs.every(isTooMany)) {
       this.witness.fail(`${instance} was restarted once more than it may be: ${all.join(", ")}`)
+    }
+  }
+
+  private isDue(instance: InstanceName): void {
+    if (this.witness.isLossy) return
+    const at = this.witness.now()
+    const isEarly = ({ maxRestarts, restartWindowMs }: ServiceConfig) => {
+      const isWithin = (one: number) => one >= at - restartWindowMs
+      return [...this.times.get(instance) ?? [], ...this.gone].filter(isWithin).length < maxRestarts
+    }
+    const configs = this.witness.configsOf(instance)
+    if (configs.length > 0 && configs.every(isEarly)) {
+      this.witness.fail(`${instance} was given up after ${this.times.get(instance)?.length ?? 0} restarts`)
     }
   }
 }
