@@ -117,7 +117,7 @@ const onStop = (policy: Policy, state: InstanceState, { cause, open }: Event<"St
       return step(wanted)
     case "Completed":
     case "Failed":
-      return keepsWish ? step(state) : move(policy, wanted, { _tag: "Stopped" }, cause, [])
+      return keepsWish ? step(state) : move(policy, forgiven(wanted), { _tag: "Stopped" }, cause, [])
     case "Backoff":
       // The one that failed is down already, and waits for the round as it stands.
       return cause._tag === "GroupRound" ? step(state) : move(policy, wanted, { _tag: "Stopped" }, cause, [])

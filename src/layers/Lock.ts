@@ -17,6 +17,7 @@ import * as Fs from "node:fs"
 import * as Net from "node:net"
 import { codeOf } from "../internal/errno.ts"
 import { shortWay } from "../internal/shortWay.ts"
+import { isListened } from "./internal/connect.ts"
 
 /**
  * Another supervisor works on this folder.
@@ -52,6 +53,7 @@ export class LockFailed extends Schema.TaggedError<LockFailed>()("LockFailed", {
   }
 }
 
+const hidden = ".lock-"
 const pattern = /^lock\.(\d{1,15})$/
 
 const generations = (dir: string): ReadonlyArray<number> =>
@@ -133,6 +135,16 @@ const contend = (place: Place): Effect.Effect<Outcome, LockFailed> =>
     return (yield* publish(place, (newest ?? 0) + 1)) ? "ours" : "overtaken"
   }).pipe(Effect.catchIf(({ code }) => fleeting.has(code), () => Effect.succeed("overtaken" as const)))
 
+/** Takes away the sockets of who was killed over its try. */
+const clear = ({ dataDir, dir, socket }: Place) =>
+  Effect.gen(function*() {
+    for (const name of yield* attempt(dataDir, () => Fs.readdirSync(dir))) {
+      const path = `${dir}/${name}`
+      if (!name.startsWith(hidden) || path === socket || (yield* isListened({ path }))) continue
+      yield* attempt(dataDir, () => Fs.rmSync(path, { force: true }))
+    }
+  })
+
 /**
  * Holds the lock of this folder, which is made if need be, as long as the scope lives.
  *
@@ -144,11 +156,13 @@ export const hold = Effect.fn("Lock.hold")(function*(dataDir: string) {
   const outcome = yield* Effect.gen(function*() {
     yield* attempt(dataDir, () => Fs.mkdirSync(dataDir, { recursive: true, mode: 0o700 }))
     const dir = yield* shortWay(dataDir, failed(dataDir))
-    const place = { dataDir, dir, socket: `${dir}/.lock-${Crypto.randomBytes(8).toString("hex")}` }
+    const place = { dataDir, dir, socket: `${dir}/${hidden}${Crypto.randomBytes(8).toString("hex")}` }
     yield* Scope.extend(listen(place), holding)
     yield* Effect.addFinalizer(() => Effect.sync(() => Fs.rmSync(place.socket, { force: true })))
     yield* attempt(dataDir, () => Fs.chmodSync(place.socket, 0o600))
-    return yield* Effect.repeat(contend(place), { while: (outcome) => outcome === "overtaken", times: 1000 })
+    const outcome = yield* Effect.repeat(contend(place), { while: (outcome) => outcome === "overtaken", times: 1000 })
+    if (outcome === "ours") yield* clear(place)
+    return outcome
   }).pipe(Effect.scoped)
   if (outcome === "overtaken") return yield* new LockFailed({ dataDir, code: "EAGAIN" })
   if (outcome !== "ours") return yield* new AlreadyRunning({ dataDir, pid: outcome.holder })

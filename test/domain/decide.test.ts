@@ -1,7 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as FC from "effect/FastCheck"
+import { decide } from "../../src/domain/decide.ts"
 import type { Command } from "../../src/domain/InstanceEvent.ts"
-import { type InstanceState, isAsleep } from "../../src/domain/InstanceState.ts"
+import { initial, type InstanceState, isAsleep } from "../../src/domain/InstanceState.ts"
 import { GroupName, InstanceName } from "../../src/domain/Names.ts"
 import { policyOf, World } from "./World.ts"
 
@@ -322,5 +323,12 @@ describe("a person's wish", () => {
     world.heal()
     assert.strictEqual(world.state.phase._tag, "Up")
     assert.strictEqual(world.state.restarts, 0)
+  })
+
+  it("to stop lifts it too: what is started later has all its restarts", () => {
+    const at = { mono: 1, wall: 1 }
+    const failed: InstanceState = { ...initial, phase: { _tag: "Failed", cause: { _tag: "Boot" } }, history: [0] }
+    const { state } = decide(policy, failed, { _tag: "Stop", at, cause: { _tag: "Person", verb: "stop" } })
+    assert.deepStrictEqual([state.phase._tag, state.history], ["Stopped", []])
   })
 })

@@ -4,6 +4,7 @@ import * as Esbuild from "esbuild"
 import { type ChildProcess, spawn } from "node:child_process"
 import { once } from "node:events"
 import * as Fs from "node:fs"
+import * as Net from "node:net"
 import * as Os from "node:os"
 import * as Path from "node:path"
 import * as Lock from "../../src/layers/Lock.ts"
@@ -119,6 +120,23 @@ describe("Lock", () => {
         inside--
       })).pipe(Effect.retry({ while: (error) => error._tag === "AlreadyRunning" }))
       yield* Effect.forEach(Array.from({ length: 12 }), () => once, { concurrency: "unbounded" })
+    }))
+
+  it.live("takes away what is left of who was killed before it had the lock, and of nobody else", () =>
+    Effect.promise(async () => {
+      const dir = Path.join(root, "left")
+      Fs.mkdirSync(dir)
+      const [dead, alive] = [Path.join(dir, ".lock-dead"), Path.join(dir, ".lock-alive")]
+      const server = Net.createServer().listen(Path.join(dir, "other"))
+      await once(server, "listening")
+      Fs.linkSync(Path.join(dir, "other"), dead)
+      server.close()
+      await once(server, "close")
+      const trying = Net.createServer().listen(alive)
+      await once(trying, "listening")
+      await Effect.runPromise(Effect.scoped(Lock.hold(dir)))
+      assert.deepStrictEqual(Fs.readdirSync(dir).sort(), [".lock-alive", "lock.1"])
+      trying.close()
     }))
 
   it.live("says why a folder cannot be locked", () =>
