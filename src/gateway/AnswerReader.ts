@@ -4,10 +4,10 @@
  *
  * @since 0.1.0
  */
-import type * as Headers from "./Headers.ts"
+import * as Fields from "./Fields.ts"
 
 /**
- * The head of an answer. `length` is the body's, `null` where only its end tells.
+ * The head of an answer. `fields` are valid lines; `length` is the body's, `null` where only its end tells.
  *
  * @since 0.1.0
  * @category models
@@ -15,7 +15,7 @@ import type * as Headers from "./Headers.ts"
 export interface Head {
   readonly status: number
   readonly reason: string
-  readonly raw: Headers.Raw
+  readonly fields: string
   readonly length: number | null
 }
 
@@ -38,9 +38,9 @@ const maxSizeLineBytes = 1024
 /** Notices before the answer, such as 103. */
 const maxNotices = 32
 
-const statusLine = /^HTTP\/1\.([01]) ([1-9]\d\d)(?: ([\t\x20-\x7e\x80-\xff]*))?$/
-const field =
-  /([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[\t ]*((?:[\x21-\x7e\x80-\xff]+(?:[\t ]+[\x21-\x7e\x80-\xff]+)*)?)[\t ]*\r\n/y
+const statusLine = /^HTTP\/1\.([01]) ([1-9]\d\d)(?: ([\t\x20-\x7e\x80-\xff]*))?\r\n/
+const framing = Fields.named("connection|content-length|transfer-encoding")
+const close = /(?:^|,)[\t ]*close[\t ]*(?:,|$)/
 const sizeLine = /^([0-9A-Fa-f]{1,12})[\t ]*(?:;[\t\x20-\x7e\x80-\xff]*)?$/
 
 const separator = "\r\n\r\n"
@@ -178,31 +178,26 @@ export class AnswerReader {
   }
 
   #onHead(text: string): boolean {
-    const first = text.indexOf(lineEnd)
-    const [, minor, code, reason = ""] = statusLine.exec(text.slice(0, first)) ?? []
-    if (code === undefined) return false
-    const raw: Array<string> = []
+    const line = statusLine.exec(text)
+    if (line === null) return false
+    const [{ length: first }, minor, code, reason = ""] = line
+    const fields = text.slice(first, -lineEnd.length)
+    if (!Fields.areValid(fields)) return false
     let length: number | null = null
     let isChunked = false
     let connection = ""
-    field.lastIndex = first + lineEnd.length
-    const end = text.length - lineEnd.length
-    while (field.lastIndex < end) {
-      const found = field.exec(text)
-      if (found === null) return false
-      const [, name = "", value = ""] = found
-      raw.push(name, value)
-      switch (name.length) {
-        case 10:
-          if (name.toLowerCase() === "connection") connection += `,${value.toLowerCase()}`
+    framing.lastIndex = 0
+    for (let found = framing.exec(fields); found !== null; found = framing.exec(fields)) {
+      const [, { length: nameLength } = "", value = ""] = found
+      switch (nameLength) {
+        case "connection".length:
+          connection += `,${value.toLowerCase()}`
           break
-        case 14:
-          if (name.toLowerCase() !== "content-length") break
+        case "content-length".length:
           if (length !== null || !/^\d{1,15}$/.test(value)) return false
           length = Number(value)
           break
-        case 17:
-          if (name.toLowerCase() !== "transfer-encoding") break
+        default:
           if (isChunked || value.toLowerCase() !== "chunked") return false
           isChunked = true
       }
@@ -213,9 +208,9 @@ export class AnswerReader {
       return status !== 101 && ++this.#notices <= maxNotices
     }
     if (isChunked && (length !== null || minor === "0")) return false
-    this.staysOpen = minor === "1" && !/(?:^|,)[\t ]*close[\t ]*(?:,|$)/.test(connection)
+    this.staysOpen = minor === "1" && !close.test(connection)
     const isBodiless = this.#isHead || status === 204 || status === 304
-    this.#to.head({ status, reason, raw, length: isBodiless ? 0 : length })
+    this.#to.head({ status, reason, fields, length: isBodiless ? 0 : length })
     if (isBodiless || length === 0) this.#finish(null)
     else if (length !== null) {
       this.#rest = length
@@ -247,8 +242,7 @@ export class AnswerReader {
       this.#finish(null)
       return true
     }
-    field.lastIndex = 0
-    return field.exec(text)?.[0] === text
+    return Fields.areValid(text)
   }
 }
 

@@ -23,7 +23,7 @@ export interface Sink {
   /** Something of an answer may be on its way. */
   readonly hasBegun: boolean
   /** The head; `length` is the body's, `null` where only its end tells. Throws for what cannot be passed on. */
-  readonly begin: (status: number, reason: string, raw: Headers.Raw, length: number | null) => void
+  readonly begin: (status: number, reason: string, fields: string, length: number | null) => void
   /** A piece of the body. `false`: no more, until `drained` is called. */
   readonly write: (chunk: Buffer, drained: () => void) => boolean
   /** What was written so far is all for now. */
@@ -38,12 +38,12 @@ export interface Sink {
  * @category models
  */
 export interface Exchange {
-  readonly request: Headers.RequestHead
+  readonly method: string
+  /** The head of the request to an instance. */
+  readonly head: string
   /** A body that follows the head. */
   readonly body: Http.IncomingMessage | null
   readonly sink: Sink
-  readonly host: string
-  readonly path: string
   readonly to: (then: (to: Address | Refusal) => void) => void
   /** This connection was made for it; others may use it later. */
   readonly connected: (socket: Net.Socket) => void
@@ -94,8 +94,7 @@ const explain = ({ code, kind }: Failure, { answerMs, bodyMs }: Patience): Refus
  * @category combinators
  */
 export const run = (upstream: Upstream, exchange: Exchange): () => void => {
-  const { body, request, sink } = exchange
-  const method = request.method ?? "GET"
+  const { body, head, method, sink } = exchange
   const isRepeatable = idempotent.has(method) && body === null
   let left = mostTries
   let running: Running | null = null
@@ -113,14 +112,14 @@ export const run = (upstream: Upstream, exchange: Exchange): () => void => {
   }
   const goOn = () => running?.resume()
   const call: Call = {
-    head: Headers.write(method, exchange.path, Headers.toInstance(request, exchange.host)),
+    head,
     isHead: method === "HEAD",
-    body: body === null ? null : { from: body, isChunked: request.headers["transfer-encoding"] !== undefined },
+    body: body === null ? null : { from: body, isChunked: body.headers["transfer-encoding"] !== undefined },
     mayReuse: isRepeatable,
     connected: exchange.connected,
-    onHead: ({ length, raw, reason, status }) => {
+    onHead: ({ fields, length, reason, status }) => {
       try {
-        sink.begin(status, reason, Headers.endToEnd(raw), length)
+        sink.begin(status, reason, Headers.crossing(fields), length)
       } catch {
         abort()
         exchange.refuse(refusal("bad-answer", 502, "what the service answered cannot be passed on"))

@@ -23,6 +23,7 @@ import * as Choice from "./Choice.ts"
 import * as Exchange from "./Exchange.ts"
 import * as Headers from "./Headers.ts"
 import * as Lane from "./Lane.ts"
+import type * as PlainRequest from "./PlainRequest.ts"
 import * as Refusal from "./Refusal.ts"
 import * as ResponseSink from "./ResponseSink.ts"
 import * as Tunnel from "./Tunnel.ts"
@@ -188,7 +189,9 @@ export const make = Effect.fn("Gateway.make")(function*(
     }
     if (upgrade === null) {
       const sink = ResponseSink.make(request, response, upstream.patience.bodyMs)
-      leave = Exchange.run(upstream, { ...asking, sink, body: Headers.hasBody(request) ? request : null })
+      const { method = "GET" } = request
+      const head = Headers.write(method, path, Headers.toInstance(request, host))
+      leave = Exchange.run(upstream, { ...asking, method, head, sink, body: Headers.hasBody(request) ? request : null })
       return
     }
     leave = Upgrade.run(upstream.patience.answerMs, asking, {
@@ -210,10 +213,10 @@ export const make = Effect.fn("Gateway.make")(function*(
   }
 
   /** The same for a plain request; `null` where there is more to it than an instance that is ready. */
-  const passPlain = (request: Headers.RequestHead, lane: Lane.Lane): Lane.Served | null => {
-    const asked = Asked.of(request)
-    if (Either.isLeft(asked)) return null
-    const { host, path } = asked.right
+  const passPlain = (
+    { head, host, method, path }: PlainRequest.PlainRequest,
+    lane: Lane.Lane
+  ): Lane.Served | null => {
     const target = tableOf(traffic.config())(host, path)
     if (target._tag === "Supervisor" || target._tag === "Nobody") return null
     const { service } = target
@@ -226,11 +229,10 @@ export const make = Effect.fn("Gateway.make")(function*(
     let first: Endpoint.Address | null = ready
     const count = counter(service, choice.instance)
     const leave = Exchange.run(upstream, {
-      request,
+      method,
+      head,
       body: null,
       sink: lane,
-      host,
-      path,
       to: (then) => {
         if (first === null) return choice.to(then)
         const address = first

@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import type * as Http from "node:http"
+import * as Fields from "./Fields.ts"
 
 /**
  * Names and values in turn.
@@ -28,17 +29,29 @@ export interface RequestHead {
   readonly socket: { readonly remoteAddress?: string | undefined }
 }
 
+/**
+ * What a request says about where it comes from.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Origin = {
+  readonly [Name in "via" | "forwarded" | "x-forwarded-for" | "x-forwarded-host" | "x-forwarded-proto"]?:
+    | Http.IncomingHttpHeaders[string]
+    | undefined
+}
+
 const nothing: ReadonlySet<string> = new Set()
 
-const hopByHop = new Set([
-  "connection",
-  "keep-alive",
-  "te",
-  "trailer",
-  "transfer-encoding",
-  "upgrade",
-  "http2-settings"
-])
+/**
+ * The names of what belongs to one connection, as a pattern.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
+export const hopByHop = "connection|keep-alive|te|trailer|transfer-encoding|upgrade|http2-settings|proxy-[^:]*"
+
+const isHopByHop = new RegExp(`^(?:${hopByHop})$`, "i")
 
 /** What `Connection` cannot take from a message: without it, it would say something else, or be cut elsewhere. */
 const inalienable = new Set([
@@ -74,12 +87,24 @@ export const endToEnd = (raw: Raw, without: ReadonlySet<string> = nothing): Arra
   for (let index = 0; index + 1 < raw.length; index += 2) {
     const name = raw[index] ?? ""
     const lower = name.toLowerCase()
-    const isLeftOut = hopByHop.has(lower) || lower.startsWith("proxy-") || without.has(lower) ||
+    const isLeftOut = isHopByHop.test(name) || without.has(lower) ||
       (named.has(lower) && !inalienable.has(lower))
     if (!isLeftOut) kept.push(name, raw[index + 1] ?? "")
   }
   return kept
 }
+
+const hopByHopLines = Fields.lines(hopByHop)
+const namesFields = /^connection:(?![\t ]*(?:keep-alive|close)[\t ]*\r)/im
+
+/**
+ * The same of lines that are valid.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const crossing = (fields: string): string =>
+  namesFields.test(fields) ? Fields.write(endToEnd(Fields.read(fields))) : fields.replace(hopByHopLines, "")
 
 const rewritten = new Set([
   "host",
@@ -92,11 +117,12 @@ const rewritten = new Set([
   "x-forwarded-proto"
 ])
 
-const isLoopback = (address: string): boolean => /^(::ffff:)?127\.|^::1$/.test(address)
+const isLoopback = (address: string): boolean =>
+  address.startsWith("127.") || address === "::1" || address.startsWith("::ffff:127.")
 
 const node = (address: string): string => address.includes(":") ? `"[${address}]"` : address
 
-const quoted = (host: string): string => `"${host.replaceAll(/["\\]/g, "\\$&")}"`
+const quoted = (host: string): string => `"${/["\\]/.test(host) ? host.replaceAll(/["\\]/g, "\\$&") : host}"`
 
 const appended = (before: string | undefined, own: string) =>
   before === undefined || before === "" ? own : `${before}, ${own}`
@@ -126,21 +152,16 @@ const framing = ({ headers, method = "GET" }: RequestHead): Raw =>
     : ["Content-Length", "0"]
 
 /**
- * The head of the request to an instance: one `Host`, one framing, and who asked for what. A proxy on this machine is
- * believed what it says of its own client; from anywhere else, it is replaced.
+ * Who asked for what, as fields. A proxy on this machine is believed what it says of its own client; from anywhere else,
+ * it is replaced.
  *
  * @since 0.1.0
  * @category combinators
  */
-export const toInstance = (request: RequestHead, host: string): Array<string> => {
-  const { headers, rawHeaders, socket } = request
-  const peer = socket.remoteAddress ?? "unknown"
+export const told = (said: Origin, peer: string, host: string, httpVersion: string): Raw => {
   const isProxy = isLoopback(peer)
-  const before = (name: string) => isProxy ? one(headers[name]) : undefined
-  const kept = endToEnd(rawHeaders, rewritten)
-  kept.unshift("Host", host)
-  kept.push(
-    ...framing(request),
+  const before = (name: Exclude<keyof Origin, "via">) => isProxy ? one(said[name]) : undefined
+  return [
     "X-Forwarded-For",
     appended(before("x-forwarded-for"), peer),
     "X-Forwarded-Host",
@@ -150,10 +171,31 @@ export const toInstance = (request: RequestHead, host: string): Array<string> =>
     "Forwarded",
     appended(before("forwarded"), `for=${node(peer)};host=${quoted(host)};proto=http`),
     "Via",
-    appended(one(headers.via), `${request.httpVersion} tenement`)
-  )
-  return kept
+    appended(one(said.via), `${httpVersion} tenement`)
+  ]
 }
+
+/**
+ * The fields of the request to an instance: one `Host`, one framing, and who asked for what.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const toInstance = (request: RequestHead, host: string): Array<string> => [
+  "Host",
+  host,
+  ...endToEnd(request.rawHeaders, rewritten),
+  ...framing(request),
+  ...told(request.headers, peerOf(request.socket), host, request.httpVersion)
+]
+
+/**
+ * The address of who has asked.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const peerOf = ({ remoteAddress }: RequestHead["socket"]): string => remoteAddress ?? "unknown"
 
 /**
  * The head of a request as it goes over the wire.
@@ -161,11 +203,8 @@ export const toInstance = (request: RequestHead, host: string): Array<string> =>
  * @since 0.1.0
  * @category combinators
  */
-export const write = (method: string, path: string, raw: Raw): string => {
-  let text = `${method} ${path} HTTP/1.1\r\n`
-  for (let index = 0; index + 1 < raw.length; index += 2) text += `${raw[index]}: ${raw[index + 1]}\r\n`
-  return `${text}\r\n`
-}
+export const write = (method: string, path: string, raw: Raw): string =>
+  `${method} ${path} HTTP/1.1\r\n${Fields.write(raw)}\r\n`
 
 /**
  * How often a request has passed here already.

@@ -8,7 +8,8 @@
 import * as Http from "node:http"
 import type * as Net from "node:net"
 import type { Sink } from "./Exchange.ts"
-import type * as Headers from "./Headers.ts"
+import * as Fields from "./Fields.ts"
+import * as Headers from "./Headers.ts"
 import * as PlainRequest from "./PlainRequest.ts"
 import * as Refusal from "./Refusal.ts"
 
@@ -31,7 +32,7 @@ export interface Served {
  * @category models
  */
 export interface Owner {
-  readonly serve: (request: Headers.RequestHead, lane: Lane) => Served | null
+  readonly serve: (request: PlainRequest.PlainRequest, lane: Lane) => Served | null
   readonly toNode: (socket: Net.Socket) => void
   /** It is between two requests. */
   readonly free: (lane: Lane) => void
@@ -98,18 +99,12 @@ export class Lane implements Sink {
     return this.#status !== 0
   }
 
-  begin(status: number, reason: string, raw: Headers.Raw, length: number | null): void {
+  begin(status: number, reason: string, fields: string, length: number | null): void {
     this.#status = status
     this.#isChunked = length === null
-    let text = `HTTP/1.1 ${status} ${reason}\r\n`
-    let hasDate = false
-    for (let index = 0; index + 1 < raw.length; index += 2) {
-      const name = raw[index] ?? ""
-      if (name.length === 4 && name.toLowerCase() === "date") hasDate = true
-      text += `${name}: ${raw[index + 1]}\r\n`
-    }
-    if (!hasDate) text += `Date: ${dateNow()}\r\n`
-    this.#head = text + (this.#isChunked ? "Transfer-Encoding: chunked\r\n" : "") + staysOpen
+    const date = /^date:/im.test(fields) ? "" : `Date: ${dateNow()}\r\n`
+    const framing = this.#isChunked ? "Transfer-Encoding: chunked\r\n" : ""
+    this.#head = `HTTP/1.1 ${status} ${reason}\r\n${fields}${date}${framing}${staysOpen}`
   }
 
   write(chunk: Buffer, drained: () => void): boolean {
@@ -158,7 +153,7 @@ export class Lane implements Sink {
 
   refuse(refusal: Refusal.Refusal): void {
     const { body, raw } = Refusal.render(refusal)
-    this.begin(refusal.status, Http.STATUS_CODES[refusal.status] ?? "", raw, body.length)
+    this.begin(refusal.status, Http.STATUS_CODES[refusal.status] ?? "", Fields.write(raw), body.length)
     this.end(body)
   }
 
@@ -205,7 +200,7 @@ export class Lane implements Sink {
   }
 
   #take(bytes: Buffer): void {
-    const request = PlainRequest.of(bytes, this.#socket)
+    const request = PlainRequest.of(bytes, Headers.peerOf(this.#socket))
     this.#served = request === null ? null : this.#owner.serve(request, this)
     if (this.#served === null) this.#toNode(bytes)
   }

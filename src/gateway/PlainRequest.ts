@@ -4,28 +4,54 @@
  *
  * @since 0.1.0
  */
-import type * as Net from "node:net"
-import type { RequestHead } from "./Headers.ts"
+import * as Fields from "./Fields.ts"
+import * as Headers from "./Headers.ts"
 
-const mostBytes = 8192
+/**
+ * What is asked for, and the head of the request to an instance.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface PlainRequest {
+  readonly method: string
+  readonly path: string
+  readonly host: string
+  readonly head: string
+}
+
+/** So few that there cannot be more fields than are allowed. */
+const mostBytes = 4000
 
 const requestLine = /^(GET|HEAD) (\/[\x21-\x7e]*) HTTP\/1\.1\r\n/
-const field = /([!#$%&'*+\-.^_`|~0-9A-Za-z]+): ?([\x21-\x7e]+(?: [\x21-\x7e]+)*)\r\n/y
 
-/** A body, another protocol, or another end of the connection than usual. */
-const uncommon = new Set(["content-length", "transfer-encoding", "expect", "upgrade", "te", "trailer"])
+/** A body, another protocol, or more to it than is read here. */
+const uncommon = "content-length|transfer-encoding|expect|upgrade|te|trailer|via"
+
+const known = Fields.named(`host|connection|forwarded|x-forwarded-(?:for|host|proto)|${uncommon}`)
+
+/** What is replaced by the gateway's own. */
+const rewritten = Fields.lines(`host|forwarded|x-forwarded-(?:for|host|proto)|${Headers.hopByHop}`)
+
+class Origin implements Headers.Origin {
+  readonly via = undefined
+  forwarded: string | undefined = undefined
+  "x-forwarded-for": string | undefined = undefined
+  "x-forwarded-host": string | undefined = undefined
+  "x-forwarded-proto": string | undefined = undefined
+}
 
 const end = "\r\n"
 const separator = "\r\n\r\n"
 
 /**
- * The head that these bytes are, all of them: `GET` or `HEAD` of a path, one `Host`, no body, and a connection that stays
- * open. `null` for anything else.
+ * The request that these bytes are, all of them: `GET` or `HEAD` of a path, one `Host`, no body, and a connection that
+ * stays open. `null` for anything else.
  *
  * @since 0.1.0
  * @category constructors
  */
-export const of = (bytes: Buffer, socket: Net.Socket): RequestHead | null => {
+export const of = (bytes: Buffer, peer: string): PlainRequest | null => {
   if (bytes.length > mostBytes) return null
   const text = bytes.toString("latin1")
   const last = text.length - end.length
@@ -33,20 +59,35 @@ export const of = (bytes: Buffer, socket: Net.Socket): RequestHead | null => {
   if (text.indexOf(separator) !== last - end.length) return null
   const line = requestLine.exec(text)
   if (line === null) return null
-  const rawHeaders: Array<string> = []
-  const headers: Record<string, string> = Object.create(null)
-  field.lastIndex = line[0].length
-  while (field.lastIndex < last) {
-    const found = field.exec(text)
-    if (found === null) return null
+  const [{ length }, method = "", path = ""] = line
+  const fields = text.slice(length, last)
+  if (!Fields.areValid(fields)) return null
+  const origin = new Origin()
+  let host = ""
+  known.lastIndex = 0
+  for (let found = known.exec(fields); found !== null; found = known.exec(fields)) {
     const [, name = "", value = ""] = found
     const lower = name.toLowerCase()
-    if (uncommon.has(lower) || (lower === "connection" && value.toLowerCase() !== "keep-alive")) return null
-    const before = headers[lower]
-    if (lower === "host" && before !== undefined) return null
-    headers[lower] = before === undefined ? value : `${before}, ${value}`
-    rawHeaders.push(name, value)
+    switch (lower) {
+      case "host":
+        if (host !== "" || value === "") return null
+        host = value
+        break
+      case "connection":
+        if (value.toLowerCase() !== "keep-alive") return null
+        break
+      case "forwarded":
+      case "x-forwarded-for":
+      case "x-forwarded-host":
+      case "x-forwarded-proto":
+        origin[lower] = origin[lower] === undefined ? value : `${origin[lower]}, ${value}`
+        break
+      default:
+        return null
+    }
   }
-  if (headers["host"] === undefined) return null
-  return { method: line[1], url: line[2], httpVersion: "1.1", headers, rawHeaders, socket }
+  if (host === "") return null
+  const told = Fields.write(Headers.told(origin, peer, host, "1.1"))
+  const head = `${method} ${path} HTTP/1.1\r\nHost: ${host}\r\n${fields.replace(rewritten, "")}${told}\r\n`
+  return { method, path, host, head }
 }

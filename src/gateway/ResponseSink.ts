@@ -5,6 +5,7 @@
  */
 import type * as Http from "node:http"
 import type { Sink } from "./Exchange.ts"
+import * as Fields from "./Fields.ts"
 import * as Linger from "./Linger.ts"
 
 /**
@@ -20,10 +21,10 @@ export const make = (request: Http.IncomingMessage, response: Http.ServerRespons
   get hasBegun() {
     return response.headersSent
   },
-  begin: (status, reason, raw) => {
+  begin: (status, reason, fields) => {
     // The rest of a request that was answered early is nobody's.
     if (!request.complete) response.shouldKeepAlive = false
-    response.writeHead(status, reason, [...raw])
+    response.writeHead(status, reason, Fields.read(fields))
   },
   write: (chunk, drained) => {
     if (response.write(chunk)) return true

@@ -5,14 +5,13 @@
  */
 import type * as Http from "node:http"
 import type * as Stream from "node:stream"
+import * as Fields from "./Fields.ts"
 import * as Headers from "./Headers.ts"
 
 /** The head of the answer, on a connection that no `ServerResponse` writes to any more. */
 const head = (answer: Http.IncomingMessage, protocol: string): string => {
   const raw = [...Headers.endToEnd(answer.rawHeaders), "Connection", "Upgrade", "Upgrade", protocol]
-  let text = "HTTP/1.1 101 Switching Protocols\r\n"
-  for (let index = 0; index < raw.length; index += 2) text += `${raw[index]}: ${raw[index + 1]}\r\n`
-  return `${text}\r\n`
+  return `HTTP/1.1 101 Switching Protocols\r\n${Fields.write(raw)}\r\n`
 }
 
 /**

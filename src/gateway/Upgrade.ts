@@ -30,8 +30,10 @@ export interface Wanted {
  * @since 0.1.0
  * @category models
  */
-export interface Asking extends Omit<Exchange, "request" | "body" | "sink"> {
+export interface Asking extends Omit<Exchange, "method" | "head" | "body" | "sink"> {
   readonly request: Http.IncomingMessage
+  readonly host: string
+  readonly path: string
   readonly response: Http.ServerResponse
 }
 

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as FC from "effect/FastCheck"
 import { AnswerReader } from "../../src/gateway/AnswerReader.ts"
+import * as Fields from "../../src/gateway/Fields.ts"
 
 /** What is told of these bytes, however they come. */
 const read = (pieces: ReadonlyArray<Buffer>, isHead = false) => {
@@ -13,7 +14,7 @@ const read = (pieces: ReadonlyArray<Buffer>, isHead = false) => {
     staysOpen: false
   }
   const reader = new AnswerReader({
-    head: ({ raw, status }) => Object.assign(told, { raw, status }),
+    head: ({ fields, status }) => Object.assign(told, { raw: Fields.read(fields), status }),
     data: (chunk) => told.body += chunk.toString("latin1"),
     end: (last) => {
       told.body += last?.toString("latin1") ?? ""

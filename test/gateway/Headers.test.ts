@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as FC from "effect/FastCheck"
+import * as Fields from "../../src/gateway/Fields.ts"
 import * as Headers from "../../src/gateway/Headers.ts"
 
 const name = FC.oneof(
@@ -55,5 +56,12 @@ describe("what crosses", () => {
     const essential = new Set(["host", "content-length", "authorization", "cookie"])
     const kept = (raw: Headers.Raw) => namesOf(raw).filter((name) => essential.has(name))
     assert.deepStrictEqual(kept(Headers.endToEnd(raw)), kept(raw))
+  })
+
+  const printable = FC.array(FC.tuple(name, FC.stringMatching(/^([!-~](.*[!-~])?)?$/))).map((all) => all.flat())
+  it.prop("is the same of lines as of names and values", [printable], ([raw]) => {
+    assert.isTrue(Fields.areValid(Fields.write(raw)))
+    assert.deepStrictEqual(Fields.read(Fields.write(raw)), raw)
+    assert.strictEqual(Headers.crossing(Fields.write(raw)), Fields.write(Headers.endToEnd(raw)))
   })
 })
