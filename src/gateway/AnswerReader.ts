@@ -20,8 +20,8 @@ export interface Head {
 }
 
 /**
- * Who is told what comes. What `data` gets belongs to it; the last piece that is known to be the last says so, and `end`
- * does not follow it.
+ * Who is told what comes. What `data` and `end` get is lent until `read` returns; the last piece comes with `end`, where
+ * it is known to be the last.
  *
  * @since 0.1.0
  * @category models
@@ -144,7 +144,7 @@ export class AnswerReader {
         const end = found + mark.length
         return end - at <= most && this.#take(chunk.toString("latin1", at, end)) ? end : -1
       }
-      this.#kept = chunk.subarray(at)
+      this.#kept = Buffer.from(chunk.subarray(at))
       return this.#kept.length < most ? chunk.length : -1
     }
     // The mark may lie across the seam.

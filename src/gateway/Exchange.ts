@@ -7,9 +7,10 @@ import type * as Http from "node:http"
 import type * as Net from "node:net"
 import type { Address } from "../layers/Endpoint.ts"
 import type { RefusalKind } from "../layers/Metrics.ts"
+import type { Call, Failure, Patience, Running } from "./Connection.ts"
 import * as Headers from "./Headers.ts"
 import type { Refusal } from "./Refusal.ts"
-import type { Call, Failure, Patience, Running, Upstream } from "./Upstream.ts"
+import type { Upstream } from "./Upstream.ts"
 
 /**
  * Where an answer goes.
@@ -24,7 +25,7 @@ export interface Sink {
   readonly hasBegun: boolean
   /** The head; `length` is the body's, `null` where only its end tells. Throws for what cannot be passed on. */
   readonly begin: (status: number, reason: string, fields: string, length: number | null) => void
-  /** A piece of the body. `false`: no more, until `drained` is called. */
+  /** A piece of the body, lent until it returns. `false`: no more, until `drained` is called. */
   readonly write: (chunk: Buffer, drained: () => void) => boolean
   /** What was written so far is all for now. */
   readonly flush: () => void

@@ -20,6 +20,7 @@ import { bounded } from "../internal/bounded.ts"
 import * as Endpoint from "../layers/Endpoint.ts"
 import * as Asked from "./Asked.ts"
 import * as Choice from "./Choice.ts"
+import type { Patience } from "./Connection.ts"
 import * as Exchange from "./Exchange.ts"
 import * as Headers from "./Headers.ts"
 import * as Lane from "./Lane.ts"
@@ -34,7 +35,7 @@ import * as Upstream from "./Upstream.ts"
  * @since 0.1.0
  * @category constants
  */
-export const patience: Upstream.Patience = { bodyMs: 60_000, answerMs: 60_000 }
+export const patience: Patience = { bodyMs: 60_000, answerMs: 60_000 }
 
 /** How long answers may take that are under way when the gateway closes. */
 const grace = "2 seconds"
@@ -68,7 +69,7 @@ interface Asking {
  * @category constructors
  */
 export const make = Effect.fn("Gateway.make")(function*(
-  options: { readonly own: ReadonlyArray<string>; readonly patience?: Upstream.Patience }
+  options: { readonly own: ReadonlyArray<string>; readonly patience?: Patience }
 ) {
   const { traffic } = yield* Tenement
   const runtime = yield* Effect.runtime()

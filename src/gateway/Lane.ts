@@ -187,9 +187,9 @@ export class Lane implements Sink {
     if (this.#isChunked) {
       if (chunk.length === 0) return
       socket.write(`${chunk.length.toString(16)}\r\n`, "latin1")
-      socket.write(chunk)
+      socket.write(Buffer.from(chunk))
       socket.write("\r\n", "latin1")
-    } else socket.write(chunk)
+    } else socket.write(Buffer.from(chunk))
   }
 
   #close(status: number): void {

@@ -27,7 +27,7 @@ export const make = (request: Http.IncomingMessage, response: Http.ServerRespons
     response.writeHead(status, reason, Fields.read(fields))
   },
   write: (chunk, drained) => {
-    if (response.write(chunk)) return true
+    if (response.write(Buffer.from(chunk))) return true
     response.socket?.setTimeout(slowMs)
     response.once("drain", () => {
       response.socket?.setTimeout(0)
@@ -36,5 +36,5 @@ export const make = (request: Http.IncomingMessage, response: Http.ServerRespons
     return false
   },
   flush: () => response.flushHeaders(),
-  end: (last) => Linger.end(request, response, last)
+  end: (last) => Linger.end(request, response, last === null ? null : Buffer.from(last))
 })

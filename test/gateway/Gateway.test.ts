@@ -11,8 +11,8 @@ import * as OpenRequests from "../../src/actors/OpenRequests.ts"
 import { Tenement } from "../../src/actors/Tenement.ts"
 import { defaultId, instanceName, ServiceName } from "../../src/domain/Names.ts"
 import * as Embed from "../../src/embed.ts"
+import type { Patience } from "../../src/gateway/Connection.ts"
 import * as Gateway from "../../src/gateway/Gateway.ts"
-import type * as Upstream from "../../src/gateway/Upstream.ts"
 import type { Answered } from "../../src/layers/Metrics.ts"
 import * as FakeTenement from "../control/FakeTenement.ts"
 
@@ -25,7 +25,7 @@ const listening = (server: net.Server, where: net.ListenOptions) =>
   )
 
 /** A gateway in front of a service that does with each connection what the test says. */
-const front = (service: (socket: net.Socket, connection: number) => void, patience: Upstream.Patience) =>
+const front = (service: (socket: net.Socket, connection: number) => void, patience: Patience) =>
   Effect.gen(function*() {
     const dir = yield* Effect.acquireRelease(
       Effect.sync(() => fs.mkdtempSync(path.join(os.tmpdir(), "tenement-gateway-"))),
