@@ -67,7 +67,11 @@ export const reserved: ReadonlyArray<string> = ["/api", "/health", "/metrics"]
  * @since 0.1.0
  * @category combinators
  */
-export const hostname = (host: string): string => host.replace(/:\d*$/, "").replace(/\.$/, "").toLowerCase()
+export const hostname = (host: string): string =>
+  isPlain.test(host) ? host : host.replace(/:\d*$/, "").replace(/\.$/, "").toLowerCase()
+
+/** Nothing is to be done to it. */
+const isPlain = /^[\da-z.-]*[\da-z-]$/
 
 /**
  * Whether a path is `prefix` or lies below it. Paths are compared as they are written: segment by segment, nothing
@@ -77,7 +81,7 @@ export const hostname = (host: string): string => host.replace(/:\d*$/, "").repl
  * @category combinators
  */
 export const isBelow = (path: string, prefix: string): boolean => {
-  const stem = prefix.replace(/\/+$/, "")
+  const stem = prefix.endsWith("/") ? prefix.replace(/\/+$/, "") : prefix
   if (!path.startsWith(stem)) return false
   const next = path[stem.length]
   return next === undefined || next === "/" || next === "?"

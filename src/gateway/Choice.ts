@@ -4,14 +4,15 @@
  * @since 0.1.0
  */
 import type * as Effect from "effect/Effect"
+import type * as Net from "node:net"
 import type { Arrival } from "../actors/Arrivals.ts"
 import type { Backend, Serving } from "../actors/Backend.ts"
 import * as OpenRequests from "../actors/OpenRequests.ts"
 import type { Traffic } from "../actors/Traffic.ts"
-import { type InstanceName, instanceName } from "../domain/Names.ts"
+import { type InstanceId, type InstanceName, instanceName, type ServiceName } from "../domain/Names.ts"
 import * as Routing from "../domain/Routing.ts"
 import type * as Endpoint from "../layers/Endpoint.ts"
-import type { Exchange } from "./Exchange.ts"
+import type { Asking } from "./Exchange.ts"
 import type { Refusal } from "./Refusal.ts"
 
 /**
@@ -23,25 +24,8 @@ import type { Refusal } from "./Refusal.ts"
 export type Target = Extract<Routing.Target, { readonly service: unknown }>
 
 /**
- * What is chosen for one request, from its beginning to its end. Each try is another instance, if there is one.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Choice extends Pick<Exchange, "to" | "connected" | "isOverdue"> {
-  /** The same as `to` where that takes no time; `null` where nobody is ready. */
-  readonly ready: () => Endpoint.Address | Refusal | null
-  /** Who was asked last. */
-  readonly instance: () => InstanceName | null
-  /** The request has become a tunnel. */
-  readonly tunnelled: () => void
-  /** The request is over, also if it waits. */
-  readonly leave: () => void
-}
-
-/**
  * What a choice is made with. `addressOf` is where an endpoint was found last; `again` looks anew. `later` runs what takes
- * time; what it gives calls it off.
+ * time, and tells its value, or throws for a defect; what it gives calls it off.
  *
  * @since 0.1.0
  * @category models
@@ -50,7 +34,17 @@ export interface Ways {
   readonly traffic: Traffic
   readonly mono: () => number
   readonly addressOf: (endpoint: Endpoint.Endpoint, again: boolean) => Endpoint.Address | null
-  readonly later: <A>(effect: Effect.Effect<A>, then: (value: A) => void) => () => void
+  readonly later: <A>(effect: Effect.Effect<A>, then: (value: () => A) => void) => () => void
+}
+
+/**
+ * Who answers for a defect in what comes later of a request.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Guard {
+  readonly guarded: (act: () => void) => void
 }
 
 /** How often a request may wait for an instance that was ready, and is not any more when it is its turn. */
@@ -72,80 +66,117 @@ const statesOf = (all: ReadonlyArray<Backend>): string => {
     : `its instances are ${states.join(", ")}`
 }
 
+const isReady = ({ run }: Backend): boolean => run !== null
+
 /**
+ * What is chosen for one request, from its beginning to its end. Each try is another instance, if there is one.
+ *
  * @since 0.1.0
- * @category constructors
+ * @category models
  */
-export const make = ({ addressOf, later, mono, traffic }: Ways, target: Target): Choice => {
-  const { service } = target
-  const id = target._tag === "Instance" ? target.id : null
-  const tried = new Set<InstanceName>()
-  let waits = 0
-  let asked: Backend | null = null
-  let run: Serving | null = null
-  let end = () => {}
-  let stopWaiting = () => {}
+export class Choice implements Pick<Asking, "to" | "connected" | "isOverdue"> {
+  readonly #ways: Ways
+  readonly #service: ServiceName
+  readonly #id: InstanceId | null
+  readonly #guard: Guard
+  #tried: ReadonlyArray<InstanceName> = []
+  #waits = 0
+  #asked: Backend | null = null
+  #end: (() => void) | null = null
+  #stopWaiting: (() => void) | null = null
 
-  /** Who names an instance means it, whatever its share is. */
-  const pick = (among: ReadonlyArray<Backend>) => id === null ? Routing.pick(among, Math.random()) : among[0]
-
-  const go = (backend: Backend, serving: Serving): Endpoint.Address | Refusal => {
-    end()
-    // A program may have bound its public path since it was looked at.
-    const address = addressOf(serving.endpoint, tried.size > 0)
-    tried.add(backend.instance)
-    asked = backend
-    run = serving
-    end = OpenRequests.enter(serving.requests, mono)
-    return address ??
-      { status: 502, message: "the service's socket cannot be looked at", kind: "connect", retryAfter: 1 }
+  constructor(ways: Ways, target: Target, guard: Guard) {
+    this.#ways = ways
+    this.#service = target.service
+    this.#id = target._tag === "Instance" ? target.id : null
+    this.#guard = guard
   }
 
-  const among = (all: ReadonlyArray<Backend>): Endpoint.Address | Refusal | null => {
-    const ready = all.filter(({ run }) => run !== null)
-    const untried = ready.filter(({ instance }) => !tried.has(instance))
-    // One that has failed is asked again only where there is no other.
-    const backend = pick(untried.length > 0 ? untried : ready)
-    return backend === undefined || backend.run === null ? null : go(backend, backend.run)
+  /** Who was asked last. */
+  get instance(): InstanceName | null {
+    return this.#asked?.instance ?? null
   }
 
-  const to: Exchange["to"] = (then) => {
-    const all = traffic.backends(service, id)
-    if (all.length === 0 && id !== null) {
-      return then({ status: 404, message: `there is no instance ${instanceName(service, id)}`, kind: "no-route" })
+  /** The same as `to` where that takes no time; `null` where nobody is ready. */
+  ready(): Endpoint.Address | Refusal | null {
+    return this.#among(this.#backends)
+  }
+
+  to(then: (to: Endpoint.Address | Refusal) => void): void {
+    const all = this.#backends
+    if (all.length === 0 && this.#id !== null) {
+      return then({ status: 404, message: `there is no instance ${this.#name}`, kind: "no-route" })
     }
-    const address = among(all)
+    const address = this.#among(all)
     if (address !== null) return then(address)
 
-    const coming = all.some(({ run }) => run !== null) ? [] : all.filter(({ comes }) => comes)
+    const coming = all.some(isReady) ? [] : all.filter(({ comes }) => comes)
     const awake = coming.filter(({ state }) => state !== "sleeping")
     // Nobody is woken for a request that another one will take.
-    const awaited = pick(awake.length > 0 ? awake : coming)
-    if (awaited === undefined || waits === mostWaits) {
-      return then(notReady(id === null ? service : instanceName(service, id), statesOf(all)))
-    }
-    waits++
-    stopWaiting = later(
-      traffic.arrive(awaited.instance),
-      (arrival: Arrival) =>
-        arrival._tag === "Served" ? to(then) : then(notReady(awaited.instance, arrival.reason, arrival.retryAfterMs))
+    const awaited = this.#pick(awake.length > 0 ? awake : coming)
+    if (awaited === undefined || this.#waits === mostWaits) return then(notReady(this.#name, statesOf(all)))
+    this.#waits++
+    this.#stopWaiting = this.#ways.later(
+      this.#ways.traffic.arrive(awaited.instance),
+      (value: () => Arrival) =>
+        this.#guard.guarded(() => {
+          const arrival = value()
+          if (arrival._tag === "Served") this.to(then)
+          else then(notReady(awaited.instance, arrival.reason, arrival.retryAfterMs))
+        })
     )
   }
 
-  return {
-    to,
-    ready: () => among(traffic.backends(service, id)),
-    connected: (socket) => {
-      if (run !== null) socket.once("close", OpenRequests.connected(run.requests))
-    },
-    isOverdue: () => run?.requests.isOverdue === true,
-    instance: () => asked?.instance ?? null,
-    tunnelled: () => {
-      if (run !== null) end = OpenRequests.tunnel(run.requests, end)
-    },
-    leave: () => {
-      stopWaiting()
-      end()
-    }
+  connected(socket: Net.Socket): void {
+    const run = this.#asked?.run
+    if (run != null) socket.once("close", OpenRequests.connected(run.requests))
+  }
+
+  isOverdue(): boolean {
+    return this.#asked?.run?.requests.isOverdue === true
+  }
+
+  /** The request has become a tunnel. */
+  tunnelled(): void {
+    const run = this.#asked?.run
+    if (run != null && this.#end !== null) this.#end = OpenRequests.tunnel(run.requests, this.#end)
+  }
+
+  /** The request is over, also if it waits. */
+  leave(): void {
+    this.#stopWaiting?.()
+    this.#end?.()
+  }
+
+  get #backends(): ReadonlyArray<Backend> {
+    return this.#ways.traffic.backends(this.#service, this.#id)
+  }
+
+  get #name(): string {
+    return this.#id === null ? this.#service : instanceName(this.#service, this.#id)
+  }
+
+  /** Who names an instance means it, whatever its share is. */
+  #pick(among: ReadonlyArray<Backend>): Backend | undefined {
+    return this.#id === null ? Routing.pick(among, Math.random()) : among[0]
+  }
+
+  #among(all: ReadonlyArray<Backend>): Endpoint.Address | Refusal | null {
+    const ready = all.filter(isReady)
+    const untried = ready.filter(({ instance }) => !this.#tried.includes(instance))
+    // One that has failed is asked again only where there is no other.
+    const backend = this.#pick(untried.length > 0 ? untried : ready)
+    return backend === undefined || backend.run === null ? null : this.#go(backend, backend.run)
+  }
+
+  #go(backend: Backend, { endpoint, requests }: Serving): Endpoint.Address | Refusal {
+    this.#end?.()
+    // A program may have bound its public path since it was looked at.
+    const address = this.#ways.addressOf(endpoint, this.#tried.length > 0)
+    this.#tried = [...this.#tried, backend.instance]
+    this.#asked = backend
+    this.#end = OpenRequests.enter(requests, this.#ways.mono)
+    return address ??
+      { status: 502, message: "the service's socket cannot be looked at", kind: "connect", retryAfter: 1 }
   }
 }

@@ -14,21 +14,17 @@ import type * as Net from "node:net"
 import * as Now from "../actors/Now.ts"
 import { Tenement } from "../actors/Tenement.ts"
 import type { TenementConfig } from "../domain/Config.ts"
-import type { InstanceName, ServiceName } from "../domain/Names.ts"
 import * as Routing from "../domain/Routing.ts"
 import { bounded } from "../internal/bounded.ts"
 import * as Endpoint from "../layers/Endpoint.ts"
 import * as Asked from "./Asked.ts"
-import * as Choice from "./Choice.ts"
 import type { Patience } from "./Connection.ts"
-import * as Exchange from "./Exchange.ts"
 import * as Headers from "./Headers.ts"
 import * as Lane from "./Lane.ts"
-import type * as PlainRequest from "./PlainRequest.ts"
+import type * as Passage from "./Passage.ts"
+import { PlainPassage } from "./PlainPassage.ts"
 import * as Refusal from "./Refusal.ts"
-import * as ResponseSink from "./ResponseSink.ts"
-import * as Tunnel from "./Tunnel.ts"
-import * as Upgrade from "./Upgrade.ts"
+import { ResponsePassage, type Switching } from "./ResponsePassage.ts"
 import * as Upstream from "./Upstream.ts"
 
 /**
@@ -53,12 +49,6 @@ export interface Listeners {
   readonly connection: (socket: Net.Socket, toNode: (socket: Net.Socket) => void) => void
   /** From now on each connection that Node's server does not have goes to `keep`, unread, once no request is on it. */
   readonly hold: (keep: (socket: Net.Socket) => void) => void
-}
-
-interface Asking {
-  readonly socket: Net.Socket
-  readonly head: Buffer
-  readonly protocol: string
 }
 
 /**
@@ -123,147 +113,37 @@ export const make = Effect.fn("Gateway.make")(function*(
     return found.right
   }
 
-  /** `guard` is who answers for a defect in what comes of it. */
-  const choose = (target: Choice.Target, guard: (act: () => void) => void) =>
-    Choice.make({
-      traffic,
-      mono,
-      addressOf,
-      later: (effect, then) =>
-        Runtime.runCallback(runtime)(effect, {
-          onExit: (exit) => {
-            if (Exit.isInterrupted(exit)) return
-            guard(() =>
-              then(Exit.getOrElse(exit, (cause) => {
-                throw Cause.squash(cause)
-              }))
-            )
-          }
-        })
-    }, target)
-
-  /** Counts an answer, and what it took. */
-  const counter = (service: ServiceName, instance: () => InstanceName | null) => {
-    const begun = performance.now()
-    return (code: number) =>
-      traffic.answered({ service, instance: instance(), code, seconds: (performance.now() - begun) / 1000 })
+  const defect = (cause: unknown) => void report(Effect.logError("a request met a defect in the gateway", cause))
+  const ways: Passage.Ways = {
+    traffic,
+    mono,
+    addressOf,
+    upstream,
+    defect,
+    later: (effect, then) =>
+      Runtime.runCallback(runtime)(effect, {
+        onExit: (exit) => {
+          if (Exit.isInterrupted(exit)) return
+          then(() =>
+            Exit.getOrElse(exit, (cause) => {
+              throw Cause.squash(cause)
+            })
+          )
+        }
+      })
   }
 
-  const pass = (
-    request: Http.IncomingMessage,
-    response: Http.ServerResponse,
-    { host, path }: Asked.Asked,
-    target: Choice.Target,
-    upgrade: Asking | null
-  ) => {
-    const { service } = target
-    const choice = choose(target, (act) => guarded(request, response, act))
-    const count = counter(service, choice.instance)
-    let isCutByUs = false
-    let leave = () => {}
-    const onClose = () => {
-      const isWhole = response.writableFinished
-      choice.leave()
-      if (!isWhole) leave()
-      if (!isWhole && !isCutByUs) traffic.refused(service, "client-left")
-      count(isWhole || isCutByUs ? response.statusCode : 499)
-    }
-    response.once("close", onClose)
-    const asking = {
-      request,
-      response,
-      host,
-      path,
-      to: choice.to,
-      connected: choice.connected,
-      isOverdue: choice.isOverdue,
-      refuse: (refusal: Refusal.Refusal) => {
-        if (refusal.kind !== null) traffic.refused(service, refusal.kind)
-        Refusal.send(request, response, refusal)
-      },
-      brokeOff: () => {
-        if (response.destroyed) return
-        isCutByUs = true
-        traffic.refused(service, "broken-off")
-        response.destroy()
-      }
-    }
-    if (upgrade === null) {
-      const sink = ResponseSink.make(request, response, upstream.patience.bodyMs)
-      const { method = "GET" } = request
-      const head = Headers.write(method, path, Headers.toInstance(request, host))
-      leave = Exchange.run(upstream, { ...asking, method, head, sink, body: Headers.hasBody(request) ? request : null })
-      return
-    }
-    leave = Upgrade.run(upstream.patience.answerMs, asking, {
-      protocol: upgrade.protocol,
-      agreed: (answer, far, head) => {
-        const { socket } = upgrade
-        response.off("close", onClose)
-        response.detachSocket(socket)
-        count(101)
-        choice.tunnelled()
-        tunnels.add(socket)
-        socket.once("close", () => {
-          tunnels.delete(socket)
-          choice.leave()
-        })
-        Tunnel.open(upgrade, { socket: far, head, answer }, upgrade.protocol)
-      }
-    })
-  }
-
-  /** The same for a plain request; `null` where there is more to it than an instance that is ready. */
-  const passPlain = (
-    { head, host, method, path }: PlainRequest.PlainRequest,
-    lane: Lane.Lane
-  ): Lane.Served | null => {
-    const target = tableOf(traffic.config())(host, path)
-    if (target._tag === "Supervisor" || target._tag === "Nobody") return null
-    const { service } = target
-    const choice = choose(target, (act) => guardedIn(lane, act))
-    const ready = choice.ready()
-    if (ready === null || "status" in ready) {
-      choice.leave()
-      return null
-    }
-    let first: Endpoint.Address | null = ready
-    const count = counter(service, choice.instance)
-    const leave = Exchange.run(upstream, {
-      method,
-      head,
-      body: null,
-      sink: lane,
-      to: (then) => {
-        if (first === null) return choice.to(then)
-        const address = first
-        first = null
-        then(address)
-      },
-      connected: choice.connected,
-      isOverdue: choice.isOverdue,
-      refuse: (refusal) => {
-        if (refusal.kind !== null) traffic.refused(service, refusal.kind)
-        lane.refuse(refusal)
-      },
-      brokeOff: () => {
-        traffic.refused(service, "broken-off")
-        lane.cut()
-      }
-    })
-    const closed = (code: number) => {
-      choice.leave()
-      if (code === 499) traffic.refused(service, "client-left")
-      count(code)
-    }
-    return { leave, closed }
+  /** The socket is a tunnel from now on. */
+  const opened = (socket: Net.Socket) => {
+    tunnels.add(socket)
+    socket.once("close", () => tunnels.delete(socket))
   }
 
   const serve = (
     own: Http.RequestListener,
     request: Http.IncomingMessage,
     response: Http.ServerResponse,
-    upgrade: Asking | null
+    switching: Switching | null
   ) => {
     const asked = Asked.of(request)
     if (Either.isLeft(asked)) return Refusal.send(request, response, asked.left)
@@ -271,7 +151,10 @@ export const make = Effect.fn("Gateway.make")(function*(
     const current = traffic.config()
     const target = tableOf(current)(host, path)
     if (target._tag === "Supervisor") return own(request, response)
-    if (target._tag !== "Nobody") return pass(request, response, asked.right, target, upgrade)
+    if (target._tag !== "Nobody") {
+      const passage = new ResponsePassage(ways, target, asked.right, request, response)
+      return switching === null ? passage.begin() : passage.beginUpgrade(switching, opened)
+    }
     traffic.refused(null, "no-route")
     const { domain } = current.settings
     const isBelow = Routing.hostname(host).endsWith(`.${Routing.hostname(domain)}`)
@@ -288,19 +171,9 @@ export const make = Effect.fn("Gateway.make")(function*(
   const guarded = (request: Http.IncomingMessage, response: Http.ServerResponse, act: () => void) => {
     try {
       act()
-    } catch (defect) {
-      report(Effect.logError("a request met a defect in the gateway", defect))
-      Refusal.send(request, response, { status: 500, message: "this is a defect in tenement", kind: null })
-    }
-  }
-
-  /** The same as `guarded`, for what comes later of a request in a lane. */
-  const guardedIn = (lane: Lane.Lane, act: () => void) => {
-    try {
-      act()
-    } catch (defect) {
-      report(Effect.logError("a request met a defect in the gateway", defect))
-      lane.cut()
+    } catch (cause) {
+      defect(cause)
+      Refusal.send(request, response, Refusal.defect)
     }
   }
 
@@ -315,9 +188,12 @@ export const make = Effect.fn("Gateway.make")(function*(
 
   const servePlain: Lane.Owner["serve"] = (request, lane) => {
     try {
-      return passPlain(request, lane)
-    } catch (defect) {
-      report(Effect.logError("a request met a defect in the gateway", defect))
+      const target = tableOf(traffic.config())(request.host, request.path)
+      if (target._tag === "Supervisor" || target._tag === "Nobody") return null
+      const passage = new PlainPassage(ways, target, request, lane)
+      return passage.begin() ? passage : null
+    } catch (cause) {
+      defect(cause)
       return null
     }
   }

@@ -4,6 +4,7 @@
  *
  * @since 0.1.0
  */
+import type { Question } from "./Exchange.ts"
 import * as Fields from "./Fields.ts"
 import * as Headers from "./Headers.ts"
 
@@ -13,11 +14,9 @@ import * as Headers from "./Headers.ts"
  * @since 0.1.0
  * @category models
  */
-export interface PlainRequest {
-  readonly method: string
+export interface PlainRequest extends Question {
   readonly path: string
   readonly host: string
-  readonly head: string
 }
 
 /** So few that there cannot be more fields than are allowed. */
@@ -89,5 +88,5 @@ export const of = (bytes: Buffer, peer: string): PlainRequest | null => {
   if (host === "") return null
   const told = Fields.write(Headers.told(origin, peer, host, "1.1"))
   const head = `${method} ${path} HTTP/1.1\r\nHost: ${host}\r\n${fields.replace(rewritten, "")}${told}\r\n`
-  return { method, path, host, head }
+  return { method, path, host, head, body: null }
 }

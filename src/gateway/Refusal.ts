@@ -5,6 +5,7 @@
  */
 import * as Http from "node:http"
 import type { RefusalKind } from "../layers/Metrics.ts"
+import type { Failure, Patience } from "./Connection.ts"
 import * as Headers from "./Headers.ts"
 import * as Linger from "./Linger.ts"
 
@@ -22,6 +23,52 @@ export interface Refusal {
   /** Seconds after which asking again may help. */
   readonly retryAfter?: number
 }
+
+const of = (kind: RefusalKind | null, status: number, message: string): Refusal => ({ kind, status, message })
+
+/**
+ * What a person reads of a failure, and not what the file system looks like.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const because = (
+  { code, kind }: Pick<Failure, "code" | "kind">,
+  { answerMs, bodyMs }: Patience
+): Refusal => {
+  switch (kind) {
+    case "connect":
+      return { ...of("connect", 502, `the service cannot be connected to (${code})`), retryAfter: 1 }
+    case "broken-off":
+      return of("broken-off", 502, "the service closed the connection before it answered")
+    case "bad-answer":
+      return of("bad-answer", 502, "what the service answered is not HTTP")
+    case "answer-timeout":
+      return of("timeout", 504, `the service said nothing for ${answerMs / 1000} s`)
+    case "body-timeout":
+      return of(null, 408, `nothing of the body came for ${bodyMs / 1000} s`)
+  }
+}
+
+/**
+ * @since 0.1.0
+ * @category constants
+ */
+export const tooLate: Refusal = of("timeout", 504, "the service was stopped before it answered: drain_timeout was over")
+
+/**
+ * Node's server refuses to send what the service answered.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
+export const unfit: Refusal = of("bad-answer", 502, "what the service answered cannot be passed on")
+
+/**
+ * @since 0.1.0
+ * @category constants
+ */
+export const defect: Refusal = of(null, 500, "this is a defect in tenement")
 
 /**
  * It as an answer: the head's fields, and the body.

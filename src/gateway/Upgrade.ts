@@ -8,10 +8,10 @@ import type * as Net from "node:net"
 import type * as Stream from "node:stream"
 import { codeOf } from "../internal/errno.ts"
 import type { Address } from "../layers/Endpoint.ts"
-import type { RefusalKind } from "../layers/Metrics.ts"
-import { type Exchange, mostTries } from "./Exchange.ts"
+import type { Failure, Patience } from "./Connection.ts"
+import * as Exchange from "./Exchange.ts"
 import * as Headers from "./Headers.ts"
-import type { Refusal } from "./Refusal.ts"
+import * as Refusal from "./Refusal.ts"
 
 /**
  * The protocol asked for, and what to do when the instance agrees.
@@ -25,25 +25,16 @@ export interface Wanted {
 }
 
 /**
- * Who asks, as `Exchange`: an answer that is no agreement goes out through Node's server.
+ * Who asks: an answer that is no agreement goes out through Node's server.
  *
  * @since 0.1.0
  * @category models
  */
-export interface Asking extends Omit<Exchange, "method" | "head" | "body" | "sink"> {
+export interface Asking extends Exchange.Asking {
   readonly request: Http.IncomingMessage
   readonly host: string
   readonly path: string
   readonly response: Http.ServerResponse
-}
-
-const refusal = (kind: RefusalKind, status: number, message: string): Refusal => ({ kind, status, message })
-
-const explain = (error: unknown, begun: boolean): Refusal => {
-  const code = codeOf(error)
-  if (code.startsWith("HPE_")) return refusal("bad-answer", 502, "what the service answered is not HTTP")
-  if (!begun) return { ...refusal("connect", 502, `the service cannot be connected to (${code})`), retryAfter: 1 }
-  return refusal("broken-off", 502, "the service closed the connection before it answered")
 }
 
 /** An answer that is no agreement: its head and body, as they come. */
@@ -52,7 +43,7 @@ const relay = ({ brokeOff, refuse, response }: Asking, answer: Http.IncomingMess
     response.writeHead(answer.statusCode ?? 0, answer.statusMessage, Headers.endToEnd(answer.rawHeaders))
   } catch {
     answer.destroy()
-    return refuse(refusal("bad-answer", 502, "what the service answered cannot be passed on"))
+    return refuse(Refusal.unfit)
   }
   if (answer.headers["content-length"] === undefined) response.flushHeaders()
   answer.on("error", brokeOff)
@@ -65,7 +56,7 @@ const relay = ({ brokeOff, refuse, response }: Asking, answer: Http.IncomingMess
  * @since 0.1.0
  * @category combinators
  */
-export const run = (answerMs: number, asked: Asking, { agreed, protocol }: Wanted): () => void => {
+export const run = (patience: Patience, asked: Asking, { agreed, protocol }: Wanted): () => void => {
   const { request, response } = asked
   const headers = Headers.toInstance(request, asked.host)
   headers.push("Connection", "Upgrade", "Upgrade", protocol)
@@ -85,20 +76,23 @@ export const run = (answerMs: number, asked: Asking, { agreed, protocol }: Wante
       ...({ allowHalfOpen: true } as object)
     })
     outgoing = asking
-    const end = (refused: Refusal) => {
+    const end = (kind: Failure["kind"], code = "") => {
       if (over) return
       over = true
       asking.destroy()
       if (response.destroyed || response.headersSent) return
-      if (left > 1 && !begun && refused.status !== 504) attempt(left - 1)
-      else asked.refuse(refused)
+      if (left > 1 && kind === "connect") attempt(left - 1)
+      else asked.refuse(Refusal.because({ kind, code }, patience))
     }
-    asking.on("error", (error) => end(explain(error, begun)))
+    asking.on("error", (error) => {
+      const code = codeOf(error)
+      end(code.startsWith("HPE_") ? "bad-answer" : begun ? "broken-off" : "connect", code)
+    })
     asking.once("socket", (socket: Net.Socket) => {
       asked.connected(socket)
       socket.once("connect", () => begun = true)
     })
-    asking.setTimeout(answerMs, () => end(refusal("timeout", 504, `the service said nothing for ${answerMs / 1000} s`)))
+    asking.setTimeout(patience.answerMs, () => end("answer-timeout"))
     asking.once("upgrade", (answer, socket, head) => {
       if (over) return void socket.destroy()
       over = true
@@ -116,6 +110,6 @@ export const run = (answerMs: number, asked: Asking, { agreed, protocol }: Wante
     })
     asking.end()
   }
-  attempt(mostTries)
+  attempt(Exchange.mostTries)
   return () => outgoing?.destroy()
 }

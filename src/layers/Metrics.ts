@@ -62,6 +62,8 @@ export type LossReason = "disk" | "rotated"
 
 const lossReasons: ReadonlyArray<LossReason> = ["disk", "rotated"]
 
+const mostUncounted = 256
+
 const codeClasses = ["1xx", "2xx", "3xx", "4xx", "5xx"]
 
 /**
@@ -234,6 +236,15 @@ export const layer: Layer.Layer<Metrics> = Layer.sync(Metrics, () => {
     labelNames: ["outcome"],
     registers
   })
+  /** Requests are counted many at a time, which costs less. */
+  const uncounted: Array<Answered> = []
+  const countAll = () => {
+    for (const { code, instance, seconds, service } of uncounted) {
+      requests.inc({ service, instance: instance ?? "", code: `${Math.floor(code / 100)}xx` })
+      latency.observe({ service }, seconds)
+    }
+    uncounted.length = 0
+  }
   const cpu = new Map<InstanceName, CpuTotal>()
   const oomKills = new Map<InstanceName, number>()
   const linesLost = new Map<InstanceName, Record<LossReason, number>>()
@@ -252,14 +263,14 @@ export const layer: Layer.Layer<Metrics> = Layer.sync(Metrics, () => {
     oomKilled: (instance) => add(oomKills, instance, 1),
     waking: (instance) => Effect.sync(() => wakes.inc(instanceLabels(instance))),
     woke: (service, seconds) => Effect.sync(() => wakeTimes.observe({ service }, seconds)),
-    answered: ({ code, instance, seconds, service }) => {
-      requests.inc({ service, instance: instance ?? "", code: `${Math.floor(code / 100)}xx` })
-      latency.observe({ service }, seconds)
+    answered: (request) => {
+      if (uncounted.push(request) === mostUncounted) countAll()
     },
     refused: (service, kind) => errors.inc({ service: service ?? "", kind }),
     logged: (outcome) => lines.inc({ outcome }),
     forget: (instance) =>
       Effect.sync(() => {
+        countAll()
         const labels = instanceLabels(instance)
         for (const reason of ExitReason.literals) restarts.remove({ ...labels, reason })
         for (const code of codeClasses) requests.remove({ ...labels, code })
@@ -270,6 +281,7 @@ export const layer: Layer.Layer<Metrics> = Layer.sync(Metrics, () => {
       for (const { name, startedAt } of instances) {
         cpu.set(name, advance(cpu.get(name), startedAt, cpuSeconds.get(name)))
       }
+      countAll()
       const own = yield* Effect.promise(() => registry.metrics())
       return {
         contentType: registry.contentType,
