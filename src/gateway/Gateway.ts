@@ -70,6 +70,8 @@ export const make = Effect.fn("Gateway.make")(function*(
   const addresses = new WeakMap<Endpoint.Endpoint, Endpoint.Address>()
   const tunnels = new Set<Net.Socket>()
   const lanes = new Set<Lane.Lane>()
+  /** The newest on each connection of Node's server. */
+  const answers = new WeakMap<Net.Socket, Http.ServerResponse>()
   /** Once the gateway closes. */
   let allGone: (() => void) | null = null
   /** Once connections are held. */
@@ -216,7 +218,12 @@ export const make = Effect.fn("Gateway.make")(function*(
       }
       lanes.add(new Lane.Lane(socket, { serve: servePlain, toNode, free, gone, slowMs }))
     },
-    request: (request, response) => guarded(request, response, () => serve(own, request, response, null)),
+    request: (request, response) => {
+      // After an answer that is the connection's last, what follows is no request.
+      if (answers.get(request.socket)?.shouldKeepAlive === false) return
+      answers.set(request.socket, response)
+      guarded(request, response, () => serve(own, request, response, null))
+    },
     upgrade: (request, socket, head) => {
       socket.on("error", () => socket.destroy())
       const response = responseOn(request, socket)

@@ -106,6 +106,7 @@ export const send = (request: Http.IncomingMessage, response: Http.ServerRespons
   }
   const { body, raw } = render(refusal)
   const mayFollow = refusal.kind !== null && (request.complete || !Headers.hasBody(request))
-  response.writeHead(refusal.status, mayFollow ? [...raw] : [...raw, "Connection", "close"])
+  if (!mayFollow) response.shouldKeepAlive = false
+  response.writeHead(refusal.status, [...raw])
   Linger.end(request, response, body)
 }
