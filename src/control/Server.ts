@@ -119,7 +119,7 @@ const trusting: Http.ServerOptions = { connectionsCheckingInterval: 2 ** 31 - 1,
  * Behind a front, no end is set to a request as a whole: an upload may take its time, and the front sees to those that
  * stand still.
  */
-const patient: Http.ServerOptions = { headersTimeout: 15_000, requestTimeout: 0, connectionsCheckingInterval: 5000 }
+const patient: Http.ServerOptions = { headersTimeout: 15_000, requestTimeout: 0, connectionsCheckingInterval: 1000 }
 
 const makeServer = (options: Http.ServerOptions, handler: Http.RequestListener) =>
   Effect.gen(function*() {
@@ -130,6 +130,8 @@ const makeServer = (options: Http.ServerOptions, handler: Http.RequestListener) 
         Http.createServer(options, (request, response) => {
           answering.add(response)
           response.once("close", () => answering.delete(response))
+          // One that waits for another on its connection is not told by Node that the connection is closed.
+          if (response.socket === null) request.once("close", () => void response.destroy().emit("close"))
           handler(request, response)
         })
           .on("clientError", onClientError(answering))

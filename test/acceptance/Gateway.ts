@@ -71,6 +71,7 @@ export const connection = (port: number) =>
       socket.once("end", () => ended = true)
       return {
         socket,
+        text: () => text,
         until: (what: string) => eventually(what, Effect.sync(() => text), (text) => text.includes(what)),
         ended: eventually("the other side has closed", Effect.sync(() => ended), (ended) => ended)
       }

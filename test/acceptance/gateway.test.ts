@@ -7,6 +7,10 @@ import { eventually } from "./Eventually.ts"
 import * as Fx from "./Fx.ts"
 import { connection, gateway, raw, upstream } from "./Gateway.ts"
 
+/** Resident, in kilobytes. */
+const memoryOf = (pid: number | undefined) =>
+  Number(/VmRSS:\s+(\d+)/.exec(fs.readFileSync(`/proc/${pid}/status`, "utf8"))?.[1])
+
 const left = (json: unknown) => (json as { readonly left: number }).left
 
 interface Head {
@@ -297,8 +301,7 @@ it.scopedLive("clients that leave, and tunnels that are closed, leave nothing be
     const { ask, machine, port } = yield* gateway({ service: { web: upstream() } })
     const count = Number(process.env["TENEMENT_LEAVERS"] ?? 500)
     const descriptors = () => fs.readdirSync(`/proc/${machine.supervisor.pid}/fd`).length
-    const memory = () =>
-      Number(/VmRSS:\s+(\d+)/.exec(fs.readFileSync(`/proc/${machine.supervisor.pid}/status`, "utf8"))?.[1])
+    const memory = () => memoryOf(machine.supervisor.pid)
     yield* ask("web.example.test", "/head")
     const before = descriptors()
     const host = "Host: web.example.test\r\n"
@@ -347,13 +350,109 @@ it.scopedLive("clients that leave, and tunnels that are closed, leave nothing be
     assert.notInclude(yield* machine.supervisor.stderr, "level=ERROR")
   }), { timeout: 120_000 })
 
+it.scopedLive("a client that leaves takes all that it has asked for with it", () =>
+  Effect.gen(function*() {
+    const { machine, port } = yield* gateway({ service: { web: upstream() } })
+    const client = yield* connection(port)
+    client.socket.write("GET /wait HTTP/1.1\r\nHost: web.example.test\r\nContent-Length: 0\r\n\r\n".repeat(2))
+    yield* client.until("data: 1")
+    client.socket.destroy()
+    yield* eventually(
+      "both are counted",
+      machine.api("/metrics"),
+      ({ text }) => text.includes("tenement_errors_total{service=\"web\",kind=\"client-left\"} 2")
+    )
+  }))
+
+it.scopedLive("a connection that nobody uses is closed", () =>
+  Effect.gen(function*() {
+    const { port } = yield* gateway({ service: { web: upstream() } })
+    for (const more of ["", "Content-Length: 0\r\n"]) {
+      const { ended, socket, until } = yield* connection(port)
+      socket.write(`GET /left HTTP/1.1\r\nHost: web.example.test\r\n${more}\r\n`)
+      yield* until("\r\n\r\n")
+      yield* ended
+    }
+  }))
+
+it.scopedLive(
+  "a body is as quick as the slower of the two, and is held by nobody between them",
+  () =>
+    Effect.gen(function*() {
+      const { ask, machine, port } = yield* gateway({ service: { web: upstream() } })
+      const size = Number(process.env["TENEMENT_BODY"] ?? 40_000_000)
+      const piece = Buffer.alloc(1_000_000)
+      yield* ask("web.example.test", "/head")
+      const before = memoryOf(machine.supervisor.pid)
+      let most = 0
+      const look = () => most = Math.max(most, memoryOf(machine.supervisor.pid) - before)
+
+      const client = yield* connection(port)
+      let sent = 0
+      const send = () => {
+        look()
+        while (sent < size) {
+          sent += piece.length
+          if (!client.socket.write(piece)) return
+        }
+      }
+      client.socket.on("drain", send)
+      client.socket.write(`POST /sip HTTP/1.1\r\nHost: web.example.test\r\nContent-Length: ${size}\r\n\r\n`)
+      send()
+      yield* eventually(
+        "the service has the first of it",
+        ask("web.example.test", "/left"),
+        ({ json }) => (json as { readonly bodies: number }).bodies > 0
+      )
+      assert.isBelow(sent, size)
+      yield* ask("web.example.test", "/drink")
+      yield* eventually(
+        "all of it has come",
+        Effect.sync(() => client.text()),
+        (text) => text.endsWith(`\r\n\r\n${size}`)
+      )
+
+      const reader = yield* connection(port)
+      reader.socket.pause()
+      reader.socket.write(`GET /big?${size} HTTP/1.1\r\nHost: web.example.test\r\nConnection: close\r\n\r\n`)
+      yield* ask("web.example.test", "/big?1000000")
+      look()
+      reader.socket.removeAllListeners("data").on("data", look).resume()
+      yield* reader.ended
+      assert.isAbove(reader.socket.bytesRead, size)
+      assert.isBelow(most, 64 * 1024, "kilobytes")
+      if (size > 1e9) console.log(`${size} bytes each way: ${most} kB more`)
+    }),
+  { timeout: 600_000 }
+)
+
 it.scopedLive("clients that never finish their request are in nobody's way", () =>
   Effect.gen(function*() {
     const { ask, port } = yield* gateway({ service: { web: upstream() } })
-    yield* Effect.forEach(
-      Array.from({ length: 300 }),
-      () => Effect.tap(connection(port), ({ socket }) => Effect.sync(() => socket.write("GET / HT"))),
-      { discard: true }
+    const slow = yield* Effect.forEach(
+      Array.from({ length: Number(process.env["TENEMENT_SLOW"] ?? 300) }),
+      () => Effect.tap(connection(port), ({ socket }) => Effect.sync(() => socket.write("GET / HT")))
     )
+    // Each says one more letter from time to time, until it is told that it is too slow.
+    const timer = setInterval(() => {
+      for (const { socket } of slow) socket.write("x")
+    }, 1000)
+    yield* Effect.addFinalizer(() => Effect.sync(() => clearInterval(timer)))
     for (let turn = 0; turn < 20; turn++) assert.strictEqual((yield* ask("web.example.test", "/head")).status, 200)
+    yield* eventually(
+      "all are told",
+      Effect.sync(() => slow.filter(({ text }) => text().startsWith("HTTP/1.1 408 ")).length),
+      (told) => told === slow.length,
+      "1 minute"
+    )
+  }), { timeout: 120_000 })
+
+it.scopedLive("a service that refuses a body early is heard by who is still sending it", () =>
+  Effect.gen(function*() {
+    const { port } = yield* gateway({ service: { web: upstream() } })
+    const client = yield* connection(port)
+    client.socket.write("POST /full HTTP/1.1\r\nHost: web.example.test\r\nContent-Length: 9000000\r\n\r\n")
+    client.socket.write(Buffer.alloc(3_000_000))
+    yield* client.until("HTTP/1.1 413 ")
+    yield* client.ended
   }))
