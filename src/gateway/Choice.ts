@@ -128,8 +128,8 @@ export class Choice implements Pick<Asking, "to" | "connected" | "isOverdue"> {
   }
 
   connected(socket: Net.Socket): void {
-    const run = this.#asked?.run
-    if (run != null) socket.once("close", OpenRequests.connected(run.requests))
+    const run = this.#asked?.run ?? null
+    if (run !== null) socket.once("close", OpenRequests.connected(run.requests))
   }
 
   isOverdue(): boolean {
@@ -138,8 +138,8 @@ export class Choice implements Pick<Asking, "to" | "connected" | "isOverdue"> {
 
   /** The request has become a tunnel. */
   tunnelled(): void {
-    const run = this.#asked?.run
-    if (run != null && this.#end !== null) this.#end = OpenRequests.tunnel(run.requests, this.#end)
+    const run = this.#asked?.run ?? null
+    if (run !== null && this.#end !== null) this.#end = OpenRequests.tunnel(run.requests, this.#end)
   }
 
   /** The request is over, also if it waits. */

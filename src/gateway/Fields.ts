@@ -5,7 +5,14 @@
  *
  * @since 0.1.0
  */
-import type * as Headers from "./Headers.ts"
+
+/**
+ * Names and values in turn, as Node's `rawHeaders`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Raw = ReadonlyArray<string>
 
 const all = /^(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t\x20-\x7e\x80-\xff]*\r\n)*$/
 const line = /([^:]+):[\t ]*([^\r]*)\r\n/y
@@ -40,7 +47,7 @@ export const read = (text: string): Array<string> => {
  * @since 0.1.0
  * @category combinators
  */
-export const write = (raw: Headers.Raw): string => {
+export const write = (raw: Raw): string => {
   let text = ""
   for (let index = 0; index + 1 < raw.length; index += 2) text += `${raw[index]}: ${raw[index + 1]}\r\n`
   return text

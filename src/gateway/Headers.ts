@@ -7,14 +7,6 @@ import type * as Http from "node:http"
 import * as Fields from "./Fields.ts"
 
 /**
- * Names and values in turn.
- *
- * @since 0.1.0
- * @category models
- */
-export type Raw = ReadonlyArray<string>
-
-/**
  * What of a request its head tells.
  *
  * @since 0.1.0
@@ -25,7 +17,7 @@ export interface RequestHead {
   readonly url?: string | undefined
   readonly httpVersion: string
   readonly headers: Readonly<Http.IncomingHttpHeaders>
-  readonly rawHeaders: Raw
+  readonly rawHeaders: Fields.Raw
   readonly socket: { readonly remoteAddress?: string | undefined }
 }
 
@@ -65,7 +57,7 @@ const inalienable = new Set([
 ])
 
 /** The fields that a message calls its own connection's. */
-const namedBy = (raw: Raw): ReadonlySet<string> => {
+const namedBy = (raw: Fields.Raw): ReadonlySet<string> => {
   let names: Set<string> | null = null
   for (let index = 0; index + 1 < raw.length; index += 2) {
     if (raw[index]?.length !== "connection".length || raw[index]?.toLowerCase() !== "connection") continue
@@ -81,7 +73,7 @@ const namedBy = (raw: Raw): ReadonlySet<string> => {
  * @since 0.1.0
  * @category combinators
  */
-export const endToEnd = (raw: Raw, without: ReadonlySet<string> = nothing): Array<string> => {
+export const endToEnd = (raw: Fields.Raw, without: ReadonlySet<string> = nothing): Array<string> => {
   const named = namedBy(raw)
   const kept: Array<string> = []
   for (let index = 0; index + 1 < raw.length; index += 2) {
@@ -142,7 +134,7 @@ const knownToHaveNone = new Set(["GET", "HEAD", "OPTIONS", "DELETE", "TRACE", "C
 export const hasBody = ({ headers }: RequestHead): boolean =>
   headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 0
 
-const framing = ({ headers, method = "GET" }: RequestHead): Raw =>
+const framing = ({ headers, method = "GET" }: RequestHead): Fields.Raw =>
   headers["transfer-encoding"] !== undefined
     ? ["Transfer-Encoding", "chunked"]
     : headers["content-length"] !== undefined
@@ -158,7 +150,7 @@ const framing = ({ headers, method = "GET" }: RequestHead): Raw =>
  * @since 0.1.0
  * @category combinators
  */
-export const told = (said: Origin, peer: string, host: string, httpVersion: string): Raw => {
+export const told = (said: Origin, peer: string, host: string, httpVersion: string): Fields.Raw => {
   const isProxy = isLoopback(peer)
   const before = (name: Exclude<keyof Origin, "via">) => isProxy ? one(said[name]) : undefined
   return [
@@ -203,7 +195,7 @@ export const peerOf = ({ remoteAddress }: RequestHead["socket"]): string => remo
  * @since 0.1.0
  * @category combinators
  */
-export const write = (method: string, path: string, raw: Raw): string =>
+export const write = (method: string, path: string, raw: Fields.Raw): string =>
   `${method} ${path} HTTP/1.1\r\n${Fields.write(raw)}\r\n`
 
 /**

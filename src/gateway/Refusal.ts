@@ -6,6 +6,7 @@
 import * as Http from "node:http"
 import type { RefusalKind } from "../layers/Metrics.ts"
 import type { Failure, Patience } from "./Connection.ts"
+import type * as Fields from "./Fields.ts"
 import * as Headers from "./Headers.ts"
 import * as Linger from "./Linger.ts"
 
@@ -78,7 +79,7 @@ export const defect: Refusal = of(null, 500, "this is a defect in tenement")
  */
 export const render = (
   { message, retryAfter, status }: Refusal
-): { readonly raw: Headers.Raw; readonly body: Buffer } => {
+): { readonly raw: Fields.Raw; readonly body: Buffer } => {
   const body = Buffer.from(`${status} ${Http.STATUS_CODES[status] ?? ""}: ${message}\n`)
   const raw = [
     "Content-Type",

@@ -431,7 +431,7 @@ it.scopedLive("clients that never finish their request are in nobody's way", () 
     const { ask, port } = yield* gateway({ service: { web: upstream() } })
     const slow = yield* Effect.forEach(
       Array.from({ length: Number(process.env["TENEMENT_SLOW"] ?? 300) }),
-      () => Effect.tap(connection(port), ({ socket }) => Effect.sync(() => socket.write("GET / HT")))
+      () => Effect.tap(connection(port), ({ socket }) => Effect.sync(() => socket.write("GET /")))
     )
     // Each says one more letter from time to time, until it is told that it is too slow.
     const timer = setInterval(() => {
