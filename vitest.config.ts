@@ -29,14 +29,13 @@ export default defineConfig({
         }
       },
       {
-        // Real daemons and real processes: one file at a time, after everything else.
+        // Real daemons and real processes, which mostly wait: after everything else, which mostly computes.
         extends: true,
         test: {
           name: "acceptance",
           include: ["test/acceptance/**/*.test.ts", "test/examples/**/*.test.ts"],
           testTimeout: 60_000,
           hookTimeout: 60_000,
-          poolOptions: { forks: { singleFork: true } },
           sequence: { groupOrder: 1 }
         }
       }
