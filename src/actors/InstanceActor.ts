@@ -104,8 +104,11 @@ export const start = (memory: InstanceMemory, context: Context.Context<InstanceC
         if (main === memory.state && beside === memory.beside && commands.length === 0) return Effect.void
         memory.state = main
         memory.beside = beside
-        note(memory, commands, event.at)
-        return InstanceRecord.write(store, memory, main).pipe(
+        // Timers begin now, and not when it was asked for: to keep the promise may have taken the disk long.
+        return Effect.flatMap(now, (at) => {
+          note(memory, commands, at)
+          return InstanceRecord.write(store, memory, main)
+        }).pipe(
           Effect.zipRight(registry.tell(name, main, wake)),
           Effect.zipRight(Effect.forEach(commands, perform, { discard: true })),
           Effect.zipRight(Effect.suspend(() => isSettled(main) ? sockets.release(name) : Effect.void))

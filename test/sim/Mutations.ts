@@ -80,8 +80,8 @@ export const all: ReadonlyArray<Mutant> = [
   {
     name: "a stop is not written down",
     file: actor,
-    find: "return InstanceRecord.write(store, memory, main).pipe(\n          Effect.zipRight(registry",
-    replace: "return Effect.void.pipe(\n          Effect.zipRight(registry"
+    find: "note(memory, commands, at)\n          return InstanceRecord.write(store, memory, main)",
+    replace: "note(memory, commands, at)\n          return Effect.void"
   },
   {
     name: "a promise is not brought to the disk",
@@ -261,9 +261,10 @@ export const all: ReadonlyArray<Mutant> = [
       "return phase._tag === \"Stopped\" || phase._tag === \"Failed\" ? beginAgain(policy, state, cause) : step(state)"
   },
   {
-    name: "an interrupted actor leaves who asked it without an answer",
+    name: "who asks what is being removed is left without an answer",
     file: actor,
-    find: ".pipe(Effect.onError(() => waiter === null ? Effect.void : Deferred.fail(waiter.reply, lost(memory))))",
-    replace: ""
+    find: "yield* turnAway(memory, yield* memory.mailbox.clear)\n        yield* Deferred.succeed(reply, true)",
+    replace: "yield* memory.mailbox.clear\n        yield* Deferred.succeed(reply, true)",
+    also: [{ file: "src/actors/InstanceMemory.ts", find: "yield* turnAway(memory, left)", replace: "" }]
   }
 ]

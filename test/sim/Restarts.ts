@@ -9,7 +9,7 @@ const well = new Set(["running", "healthy"])
 export class Restarts {
   private readonly witness: Witness
   private readonly waitingSince = new Map<InstanceName, number>()
-  private readonly times = new Map<InstanceName, Array<number>>()
+  private readonly times = new Map<InstanceName, Array<{ readonly at: number; readonly isCounted: boolean }>>()
   private readonly attempts = new Map<InstanceName, number>()
   private readonly wellSince = new Map<InstanceName, number>()
   private readonly stableFor = new Map<InstanceName, number>()
@@ -128,13 +128,20 @@ export class Restarts {
     if (cause._tag === "IntensityExceeded") this.isDue(instance)
     if (cause._tag !== "BackoffElapsed") return
     const at = this.witness.now()
-    const all = [...this.times.get(instance) ?? [], at]
+    const configs = this.witness.configsOf(instance)
+    // Where there is no limit nothing is counted, and beyond a window nothing is kept, also not for what a later file may say.
+    const isLimited = configs.every(({ maxRestarts }) => Number.isFinite(maxRestarts))
+    const since = at - Math.min(...configs.map(({ restartWindowMs }) => restartWindowMs))
+    const known = (this.times.get(instance) ?? []).map((one) => ({
+      at: one.at,
+      isCounted: one.isCounted && one.at >= since
+    }))
+    const all = [...known, { at, isCounted: isLimited }]
     this.times.set(instance, all)
     const isTooMany = ({ maxRestarts, restartWindowMs }: ServiceConfig) =>
-      all.filter((one) => one >= at - restartWindowMs).length > maxRestarts
-    const configs = this.witness.configsOf(instance)
+      all.filter((one) => one.isCounted && one.at >= at - restartWindowMs).length > maxRestarts
     if (configs.length > 0 && configs.every(isTooMany)) {
-      this.witness.fail(`${instance} was restarted once more than it may be: ${all.join(", ")}`)
+      this.witness.fail(`${instance} was restarted once more than it may be: ${all.map(({ at }) => at).join(", ")}`)
     }
   }
 
@@ -143,7 +150,8 @@ export class Restarts {
     const at = this.witness.now()
     const isEarly = ({ maxRestarts, restartWindowMs }: ServiceConfig) => {
       const isWithin = (one: number) => one >= at - restartWindowMs
-      return [...this.times.get(instance) ?? [], ...this.gone].filter(isWithin).length < maxRestarts
+      const restarted = (this.times.get(instance) ?? []).map(({ at }) => at)
+      return [...restarted, ...this.gone].filter(isWithin).length < maxRestarts
     }
     const configs = this.witness.configsOf(instance)
     if (configs.length > 0 && configs.every(isEarly)) {
