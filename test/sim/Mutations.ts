@@ -258,7 +258,12 @@ export const all: ReadonlyArray<Mutant> = [
     file: wishes,
     find: "return phase._tag === \"Stopped\" ? beginAgain(policy, state, cause) : step(state)",
     replace:
-      "return phase._tag === \"Stopped\" || phase._tag === \"Failed\" ? beginAgain(policy, state, cause) : step(state)"
+      "return phase._tag === \"Stopped\" || phase._tag === \"Failed\" ? beginAgain(policy, state, cause) : step(state)",
+    also: [{
+      file: "src/actors/Group.ts",
+      find: "if (phase._tag === \"Completed\" || phase._tag === \"Failed\") return\n",
+      replace: "if (phase._tag === \"Completed\") return\n"
+    }]
   },
   {
     name: "who asks what is being removed is left without an answer",
