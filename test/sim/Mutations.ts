@@ -264,12 +264,5 @@ export const all: ReadonlyArray<Mutant> = [
       find: "if (phase._tag === \"Completed\" || phase._tag === \"Failed\") return\n",
       replace: "if (phase._tag === \"Completed\") return\n"
     }]
-  },
-  {
-    name: "who asks what is being removed is left without an answer",
-    file: actor,
-    find: "yield* turnAway(memory, yield* memory.mailbox.clear)\n        yield* Deferred.succeed(reply, true)",
-    replace: "yield* memory.mailbox.clear\n        yield* Deferred.succeed(reply, true)",
-    also: [{ file: "src/actors/InstanceMemory.ts", find: "yield* turnAway(memory, left)", replace: "" }]
   }
 ]
