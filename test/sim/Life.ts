@@ -33,6 +33,8 @@ export class Life {
   hash = 0
   private isBegun = false
   private variant = 0
+  /** The variant that is in force; `null` from the wish for another one until it is answered. */
+  private applied: number | null = 0
   /** Two steps are one: nothing happens between them. */
   private isTogether = false
   private longestPauseMs = 0
@@ -44,7 +46,7 @@ export class Life {
       variants: plan.variants,
       now: () => this.isBegun ? this.tree.simulation.nowMs : 0,
       machine: () => this.tree.machine,
-      config: () => this.config,
+      config: () => this.applied === null ? null : this.plan.variants[this.applied] ?? null,
       slackMs: () => this.longestPauseMs + 100
     })
     this.invariants = new Invariants(this.witness)
@@ -108,6 +110,7 @@ export class Life {
     this.calls = this.calls.filter(({ fiber, isAlone, name, verb }) => {
       const exit = fiber.unsafePoll()
       if (exit === null) return true
+      if (verb === "reload" && isAlone && Exit.isSuccess(exit)) this.applied = this.variant
       if (Exit.isFailure(exit)) this.hearRefusal(exit, `${verb} ${name ?? ""}`)
       else if (name !== null && isAlone) {
         if (verb === "stop") forbidden.set(name, "stopped")
@@ -155,6 +158,7 @@ export class Life {
     this.hearAnswers()
     this.dropCalls()
     invariants.forgetShown()
+    this.applied = this.variant
     replacing()
     witness.reach(how)
   }
@@ -189,6 +193,7 @@ export class Life {
         return this.calls.at(-1)?.fiber.unsafeInterruptAsFork(FiberId.none)
       case "reload":
         this.variant = action.variant
+        this.applied = null
         // What a file brings along that was not there is started, whatever became of it before.
         this.invariants.forbidden.clear()
         return this.call(null, "reload", tenement.reload(this.config, { dryRun: false }))

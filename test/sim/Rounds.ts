@@ -1,5 +1,6 @@
 /** The order of a group's rounds: down from the last to the first, up from the first to the last, and not both at once. */
-import { type InstanceName, parts } from "../../src/domain/Names.ts"
+import type { GroupConfig } from "../../src/domain/Config.ts"
+import { type GroupName, type InstanceName, parts } from "../../src/domain/Names.ts"
 import type { Transition } from "./Heard.ts"
 import type { Witness } from "./Witness.ts"
 
@@ -30,7 +31,8 @@ export class Rounds {
   /** Who comes later was stopped before, unless it was started since. */
   private order(instance: InstanceName, failed: InstanceName, to: "starting" | "stopping"): void {
     const { service } = parts(instance)
-    const group = [...this.witness.config().groups.values()].find(({ services }) => services.includes(service))
+    const groups = this.witness.config()?.groups ?? new Map<GroupName, GroupConfig>()
+    const group = [...groups.values()].find(({ services }) => services.includes(service))
     const since = this.failedAt.get(failed)
     if (group === undefined || group.strategy === "one-for-one" || since === undefined) return
     const later = new Set(group.services.slice(group.services.indexOf(service) + 1))

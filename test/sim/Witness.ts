@@ -13,8 +13,8 @@ export class Witness {
   readonly variants: ReadonlyArray<TenementConfig>
   readonly now: () => number
   readonly machine: () => Machine
-  /** The configuration of the moment. */
-  readonly config: () => TenementConfig
+  /** The configuration of the moment; `null` while nobody can say which one it is. */
+  readonly config: () => TenementConfig | null
   /** How late a timer may go off. */
   readonly slackMs: () => number
 
