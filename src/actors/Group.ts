@@ -11,8 +11,10 @@ import type { GroupConfig } from "../domain/Config.ts"
 import { elapsed, type Instant, plus } from "../domain/Instant.ts"
 import * as Intensity from "../domain/Intensity.ts"
 import { type GroupName, InstanceName, parts, type ServiceName } from "../domain/Names.ts"
+import type { StoreFailed } from "../layers/Errors.ts"
 import { Events } from "../layers/Events.ts"
 import { Store } from "../layers/Store.ts"
+import type { ActorLost } from "./Errors.ts"
 import * as GroupRecord from "./GroupRecord.ts"
 import * as Instance from "./Instance.ts"
 import { now } from "./Now.ts"
@@ -98,7 +100,7 @@ export const make = Effect.fn("Group.make")(function*(options: Options) {
   const events = yield* Events
   const store = yield* Store
   const reset = yield* Effect.makeLatch(false)
-  const failures = new Map<ServiceName, Deferred.Deferred<never, MemberFailed>>()
+  const failures = new Map<ServiceName, Deferred.Deferred<never, MemberFailed | ActorLost | StoreFailed>>()
   const isOneForOne = config.strategy === "one-for-one"
   /** Members that are still to be started for the first time. */
   const unborn = new Set(options.startMembers ? options.services.map(({ name }) => name) : [])
@@ -153,7 +155,7 @@ export const make = Effect.fn("Group.make")(function*(options: Options) {
   const member = (service: Service): Supervisor.ChildSpec => ({
     id: service.name,
     start: Effect.gen(function*() {
-      const failure = yield* Deferred.make<never, MemberFailed>()
+      const failure = yield* Deferred.make<never, MemberFailed | ActorLost | StoreFailed>()
       failures.set(service.name, failure)
       const instances = yield* service.instances
       yield* Effect.addFinalizer(() =>
@@ -173,17 +175,14 @@ export const make = Effect.fn("Group.make")(function*(options: Options) {
         yield* Effect.forEach(instances, (instance) => startInstance(instance, cause), { discard: true })
         return failed
       }
-      // As many at once as there are: most of them only wait for their time.
-      return Effect.raceFirst(
-        failed,
-        Effect.zipRight(
-          Effect.forEach(instances, (instance) => startInstance(instance, cause), {
-            concurrency: "unbounded",
-            discard: true
-          }),
-          Effect.never
-        )
-      )
+      // As many at once as there are: most of them only wait for their time. By fibers of the scope's own, since a concurrent
+      // `Effect.forEach` of effect 3.22.4 that is interrupted before its fibers have begun may never end.
+      yield* Effect.forEach(instances, (instance) =>
+        startInstance(instance, cause).pipe(
+          Effect.catchAllCause((reason) => Deferred.failCause(failure, reason)),
+          Effect.forkScoped
+        ), { discard: true })
+      return failed
     })
   })
 
