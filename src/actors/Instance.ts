@@ -142,6 +142,17 @@ const request = (verb: Verb, cause: Cause) =>
 const outcome = ({ waiters }: InstanceMemory.InstanceMemory, waiter: Waiter) =>
   Deferred.await(waiter.reply).pipe(Effect.onInterrupt(() => Effect.sync(() => waiters.delete(waiter))))
 
+/** Tells the actor, which waits for room, and waits for its answer. */
+const answered = <A, E>(
+  memory: InstanceMemory.InstanceMemory,
+  message: (reply: Deferred.Deferred<A, E>) => InstanceMemory.Message
+): Effect.Effect<A, E | ActorLost> =>
+  Effect.gen(function*() {
+    const reply = yield* Deferred.make<A, E>()
+    const isTaken = yield* memory.mailbox.offer(message(reply))
+    return isTaken ? yield* Deferred.await(reply) : yield* InstanceMemory.lost(memory)
+  })
+
 const programOf = (memory: InstanceMemory.InstanceMemory): Effect.Effect<number | null> =>
   Effect.suspend(() => InstanceMemory.runOf(memory)?.process.programPid ?? Effect.succeed(null))
 
@@ -180,17 +191,9 @@ export const make = Effect.fnUntraced(
         }),
       giveUp: (cause) => InstanceMemory.tell(memory, { _tag: "GiveUp", cause }, null),
       reconfigure: (config, group) =>
-        Effect.gen(function*() {
-          const reply = yield* Deferred.make<void, ActorLost>()
-          const isTaken = yield* memory.mailbox.offer({ _tag: "Reconfigure", config, group, reply })
-          return isTaken ? yield* Deferred.await(reply) : yield* InstanceMemory.lost(memory)
-        }),
+        answered<void, ActorLost>(memory, (reply) => ({ _tag: "Reconfigure", config, group, reply })),
       override: (change) =>
-        Effect.gen(function*() {
-          const reply = yield* Deferred.make<void, ActorLost | StoreFailed>()
-          const isTaken = yield* memory.mailbox.offer({ _tag: "Override", change, reply })
-          return isTaken ? yield* Deferred.await(reply) : yield* InstanceMemory.lost(memory)
-        }),
+        answered<void, ActorLost | StoreFailed>(memory, (reply) => ({ _tag: "Override", change, reply })),
       drained: Effect.suspend(() => {
         const run = InstanceMemory.runOf(memory)
         return run === null
@@ -210,11 +213,7 @@ export const make = Effect.fnUntraced(
       arrival: Arrivals.wait(memory),
       look: InstanceCommands.lookAtMemory(memory, context),
       retire: (promise) =>
-        Effect.gen(function*() {
-          const reply = yield* Deferred.make<boolean, ActorLost | StoreFailed>()
-          const isTaken = yield* memory.mailbox.offer({ _tag: "Retire", promise, reply })
-          return isTaken ? yield* Deferred.await(reply) : yield* InstanceMemory.lost(memory)
-        }),
+        answered<boolean, ActorLost | StoreFailed>(memory, (reply) => ({ _tag: "Retire", promise, reply })),
       isOver: Effect.sync(() => memory.over),
       leave: Effect.gen(function*() {
         const reply = yield* Deferred.make<void>()

@@ -258,7 +258,7 @@ export const adopt = Effect.fnUntraced(function*(
   yield* Scope.addFinalizer(scope, Effect.suspend(() => sockets.retire(endpoint)))
   yield* Scope.addFinalizer(scope, Leftovers.ofRun(settings, name, incarnation))
   if (log !== null) yield* Scope.addFinalizer(scope, log.end)
-  // What was said while nobody listened is lost: a run that has said all it had to is not ready in time.
+  // Where it cannot be listened to, a run that waits to say that it is ready is not ready in time.
   const { ready } = yield* Scope.extend(readiness.prepare(endpoint), scope).pipe(
     Effect.catchAllCause((cause) =>
       Effect.as(Effect.logWarning(`${name}: it is not heard whether it gets ready`, cause), {

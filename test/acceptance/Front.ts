@@ -19,10 +19,23 @@ export const upstream = (keys: Fx.Table = {}, before = ""): Fx.Table => ({
   ...keys
 })
 
+/** A service that says which run of which version it is, and keeps what it was sent. It ends at once when it is asked to,
+ * whatever is open on it. */
+export const versioned = (keys: Fx.Table = {}): Fx.Table => ({
+  command: process.execPath,
+  args: [path.resolve(import.meta.dirname, "../fixtures/versioned.mjs"), "{data_dir}"],
+  isolation: "process",
+  readiness: "socket",
+  ...keys
+})
+
+/** The settings that it takes. */
+export const settings = { listen: "127.0.0.1:0", domain: "example.test" }
+
 /** The gateway answers once this is done; the instances may be on their way still. */
 export const front = (file: Exclude<Site.File, string>) =>
   Effect.gen(function*() {
-    const machine = yield* make({ ...file, settings: { listen: "127.0.0.1:0", domain: "example.test" } }, {
+    const machine = yield* make({ ...file, settings }, {
       extraDescriptors: 1
     })
     const doors = (of: typeof machine) =>
@@ -39,3 +52,11 @@ export const front = (file: Exclude<Site.File, string>) =>
       })
     return { ...(yield* doors(machine)), doors }
   })
+
+/** The same, once all instances are ready. */
+export const ready = (file: Exclude<Site.File, string>) =>
+  Effect.tap(
+    front(file),
+    ({ machine }) =>
+      eventually("all are ready", machine.list, (all) => all.length > 0 && all.every((v) => v.state === "running"))
+  )

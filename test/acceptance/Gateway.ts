@@ -4,9 +4,8 @@ import * as fs from "node:fs"
 import * as net from "node:net"
 import * as path from "node:path"
 import { eventually } from "./Eventually.ts"
+import { ready } from "./Front.ts"
 import type * as Fx from "./Fx.ts"
-import * as Http from "./Http.ts"
-import { make } from "./Machine.ts"
 import type * as Site from "./Site.ts"
 
 const fixture = (name: string) => path.resolve(import.meta.dirname, `../fixtures/${name}.mjs`)
@@ -28,18 +27,7 @@ export const wire: Fx.Table = service("wire", {})
 /** A machine with a gateway, whose instances are all ready. */
 export const gateway = (file: Exclude<Site.File, string>) =>
   Effect.gen(function*() {
-    const machine = yield* make({ ...file, settings: { listen: "127.0.0.1:0", domain: "example.test" } }, {
-      extraDescriptors: 1
-    })
-    const told = yield* eventually(
-      "the port is told",
-      machine.supervisor.stderr,
-      (text) => /127\.0\.0\.1:\d+/.test(text)
-    )
-    const port = Number(/127\.0\.0\.1:(\d+)/.exec(told)?.[1])
-    yield* eventually("all are ready", machine.list, (all) => all.length > 0 && all.every((v) => v.state === "running"))
-    const ask = (host: string, path: string, request: Http.Request = {}) =>
-      Effect.orDie(Http.request(port, path, { ...request, headers: { host, ...request.headers } }))
+    const { ask, machine, port } = yield* ready(file)
     /** All bytes that an instance of `wire` has got. */
     const wired = Effect.sync(() => fs.readFileSync(path.join(machine.dataDir, "web/default/wire"), "latin1"))
     return { machine, port, ask, wired }

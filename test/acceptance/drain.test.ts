@@ -3,26 +3,14 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as fs from "node:fs"
 import * as net from "node:net"
-import * as path from "node:path"
 import { eventually } from "./Eventually.ts"
-import { front, upstream } from "./Front.ts"
+import { front, upstream, versioned } from "./Front.ts"
 import type * as Fx from "./Fx.ts"
 import type * as Http from "./Http.ts"
 import type { Machine } from "./Machine.ts"
 import * as Proc from "./Proc.ts"
 
 const patient = { timeout: 120_000 }
-
-const script = path.resolve(import.meta.dirname, "../fixtures/versioned.mjs")
-
-/** It ends at once when it is asked to, whatever is open on it. */
-const service = (keys: Fx.Table = {}): Fx.Table => ({
-  command: process.execPath,
-  args: [script, "{data_dir}"],
-  isolation: "process",
-  readiness: "socket",
-  ...keys
-})
 
 /** The ids of all POSTs that an instance has got. */
 const posted = ({ dataDir }: Machine, name: string): ReadonlyArray<string> => {
@@ -51,7 +39,7 @@ describe("a planned end of an instance", () => {
     "comes after the requests that it has, and gives those that follow to the next run",
     () =>
       Effect.gen(function*() {
-        const { ask, machine, port, post } = yield* started({ web: service() })
+        const { ask, machine, port, post } = yield* started({ web: versioned() })
         const before = yield* machine.view("web")
         const slow = yield* Effect.fork(post("web", "/slow?1500"))
         yield* arrived(machine, "web:default", "1500")
@@ -99,7 +87,7 @@ describe("a planned end of an instance", () => {
     () =>
       Effect.gen(function*() {
         const { machine, port, post } = yield* started({
-          web: service({ drain_timeout: "300 millis" }),
+          web: versioned({ drain_timeout: "300 millis" }),
           tunnel: upstream({ drain_timeout: "100 seconds" })
         })
         const late = yield* Effect.fork(post("web", "/slow?60000"))
@@ -136,7 +124,7 @@ describe("a planned end of an instance", () => {
 describe("a crash", () => {
   it.scopedLive("fails no request but those that its instance had, and repeats no POST", () =>
     Effect.gen(function*() {
-      const { machine, post } = yield* started({ web: service({ instances: ["a", "b"], backoff_base_ms: 10 }) })
+      const { machine, post } = yield* started({ web: versioned({ instances: ["a", "b"], backoff_base_ms: 10 }) })
       const failures: Array<string> = []
       let next = 0
       let isOver = false

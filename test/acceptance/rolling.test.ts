@@ -4,41 +4,23 @@ import * as Fiber from "effect/Fiber"
 import * as Ref from "effect/Ref"
 import * as fs from "node:fs"
 import * as http from "node:http"
-import * as path from "node:path"
 import { eventually } from "./Eventually.ts"
+import { ready, settings, versioned } from "./Front.ts"
 import type * as Fx from "./Fx.ts"
 import * as Http from "./Http.ts"
-import { type Machine, make } from "./Machine.ts"
+import type { Machine } from "./Machine.ts"
 import * as Proc from "./Proc.ts"
 import type * as Site from "./Site.ts"
 
-const script = path.resolve(import.meta.dirname, "../fixtures/versioned.mjs")
-
-const service = (keys: Fx.Table = {}): Fx.Table => ({
-  command: process.execPath,
-  args: [script, "{data_dir}"],
-  isolation: "process",
-  readiness: "socket",
-  restart_mode: "rolling",
-  ...keys
-})
-
-const settings = { listen: "127.0.0.1:0", domain: "example.test" }
+const service = (keys: Fx.Table = {}): Fx.Table => versioned({ restart_mode: "rolling", ...keys })
 
 const started = (file: Exclude<Site.File, string>) =>
-  Effect.gen(function*() {
-    const machine = yield* make({ ...file, settings }, { extraDescriptors: 1 })
-    const told = yield* eventually(
-      "the port is told",
-      machine.supervisor.stderr,
-      (text) => /127\.0\.0\.1:\d+/.test(text)
-    )
-    const port = Number(/127\.0\.0\.1:(\d+)/.exec(told)?.[1])
-    yield* eventually("all are ready", machine.list, (all) => all.length > 0 && all.every((v) => v.state === "running"))
-    const ask = (path: string, request: Http.Request = {}) =>
+  Effect.map(ready(file), ({ machine, port }) => ({
+    machine,
+    port,
+    ask: (path: string, request: Http.Request = {}) =>
       Http.request(port, path, { ...request, headers: { host: "web.example.test" } })
-    return { machine, port, ask }
-  })
+  }))
 
 interface Version {
   readonly version: string
