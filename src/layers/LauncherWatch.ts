@@ -58,7 +58,7 @@ export const make: Effect.Effect<(identity: Identity) => Effect.Effect<void>, ne
     const watched = new Map<string, Deferred.Deferred<void>>()
     const helper = LauncherPipe.open({
       argv: ["perl", "-e", program],
-      onLine: (line) => {
+      output: (line) => {
         const ended = watched.get(line)
         if (ended !== undefined) Deferred.unsafeDone(ended, Effect.void)
       }

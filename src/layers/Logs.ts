@@ -18,17 +18,17 @@ import { InstanceName } from "../domain/Names.ts"
 import type { LogLine } from "../domain/Views.ts"
 import { acquire } from "../internal/acquire.ts"
 import { bounded } from "../internal/bounded.ts"
-import { unless } from "../internal/errno.ts"
+import { codeOf, unless } from "../internal/errno.ts"
 import { LogsFailed } from "./Errors.ts"
 import { folderName, nameOf } from "./internal/folderName.ts"
+import * as Direct from "./internal/logs/direct.ts"
 import * as Fifo from "./internal/logs/fifo.ts"
 import * as Filter from "./internal/logs/filter.ts"
-import { IntakeFile } from "./internal/logs/intake.ts"
 import * as Pump from "./internal/logs/pump.ts"
 import * as Query from "./internal/logs/query.ts"
 import * as Reader from "./internal/logs/reader.ts"
 import { attempt } from "./internal/logs/segments.ts"
-import * as LauncherKeeper from "./LauncherKeeper.ts"
+import * as LauncherRelay from "./LauncherRelay.ts"
 import type { LossReason } from "./Metrics.ts"
 
 /**
@@ -118,6 +118,13 @@ const latestTime = Date.parse("9999-12-31T23:59:59.999Z")
 const timestamp = (ms: number | null): string =>
   ms === null || !(ms > 0) ? "" : new Date(Math.min(ms, latestTime)).toISOString()
 
+/** How much of what an earlier supervisor had heard is in the log already. */
+const loggedOf = (pump: Pump.Pump, left: LauncherRelay.Left | null) => {
+  const bytesOf = (stream: LogLine["stream"]) =>
+    left?.streams.includes(stream) ? pump.bytesSince(left.progress, stream) : Effect.succeed(0)
+  return Effect.all({ stdout: bytesOf("stdout"), stderr: bytesOf("stderr") })
+}
+
 /**
  * Logs in files: `{dataDir}/.logs/SERVICE.ID/00000001.log` and so on, readable by the supervisor's user alone.
  *
@@ -130,24 +137,28 @@ export const layer = (options: LogsOptions): Layer.Layer<Logs> =>
     Effect.gen(function*() {
       const root = Path.join(options.dataDir, folder)
       const pumps = new Map<InstanceName, Pump.Pump>()
-      const keeper = yield* LauncherKeeper.make(root, (directory) => Object.values(Fifo.pathsOf(directory)))
+      const folders = () => unless(["ENOENT"], () => Fs.readdirSync(root)) ?? []
+      const makeFifos = Fifo.makeMaker()
+      const relay = yield* LauncherRelay.make({
+        root,
+        folders: () => folders().filter((name) => isInstanceName(nameOf(name))).map((name) => Path.join(root, name)),
+        makeFifos
+      })
       const followers = new Set<(instance: InstanceName) => void>()
       const shared: Pump.Shared = {
         clock: yield* Effect.clock,
         maxBytes: options.maxBytes,
         keep: options.keep,
         run: yield* FiberSet.makeRuntime<never, void, never>(),
-        makeFifos: Fifo.makeMaker(),
-        intake: yield* Effect.acquireRelease(
-          Effect.sync(() => new IntakeFile(root)),
-          (intake) => Effect.sync(() => intake.close())
-        ),
+        makeFifos,
         lost: options.onLost ?? (() => Effect.void),
         written: (instance) => {
           for (const tell of followers) tell(instance)
-        },
-        buffer: Buffer.allocUnsafeSlow(64 * 1024),
-        pendingBytes: 0
+        }
+      }
+      const direct: Direct.DirectOptions = {
+        failed: (path, error) => void shared.run(Effect.logError(`${path} cannot be read`, error)),
+        buffer: Buffer.allocUnsafeSlow(64 * 1024)
       }
 
       const directoryOf = (instance: InstanceName): string => Path.join(root, folderName(instance))
@@ -157,38 +168,49 @@ export const layer = (options: LogsOptions): Layer.Layer<Logs> =>
       })
 
       const open = Effect.fn("Logs.open")(function*(instance: InstanceName) {
+        const directory = directoryOf(instance)
+        const relaying = yield* relay
+        const connect = (pump: Pump.Pump) =>
+          relaying === null
+            ? Effect.try({
+              try: () => Direct.open(Fifo.pathsOf(directory), pump, direct),
+              catch: (cause) =>
+                new LogsFailed({
+                  instance,
+                  path: directory,
+                  code: codeOf(cause),
+                  problem: "its FIFOs cannot be opened"
+                })
+            })
+            : Effect.map(
+              loggedOf(pump, relaying.left(instance)),
+              (logged) => relaying.attach({ instance, directory, sink: pump, progress: pump.progress, logged })
+            )
         const pump = yield* acquire(
-          Pump.make(instance, directoryOf(instance), shared),
+          Pump.make(instance, directory, shared, connect),
           (pump) => {
             if (pumps.get(instance) === pump) pumps.delete(instance)
-            return pump.close()
+            return pump.close
           }
         )
         pumps.set(instance, pump)
-        yield* keeper.keep(Object.values(Fifo.pathsOf(directoryOf(instance))))
         const log: InstanceLog = {
-          begin: (incarnation) =>
-            Effect.suspend(() => {
-              pump.begin(incarnation)
-              return pump.descriptors()
-            }),
-          resume: (incarnation) => Effect.sync(() => pump.takeOver(incarnation)),
-          end: Effect.sync(() => pump.end()),
-          leave: Effect.suspend(() => pump.leave())
+          begin: (incarnation) => Effect.zipRight(pump.begin(incarnation), pump.descriptors),
+          resume: (incarnation) => pump.begin(incarnation),
+          end: pump.end,
+          leave: pump.leave
         }
         return log
       }, Effect.uninterruptible)
 
-      const all = Effect.sync(() =>
-        (unless(["ENOENT"], () => Fs.readdirSync(root)) ?? []).map(nameOf).filter(isInstanceName)
-      )
+      const all = Effect.sync(() => folders().map(nameOf).filter(isInstanceName))
 
       /** The logs as they are now, with all in them that was said until now. */
       const extentsOf = Effect.fnUntraced(function*(
         instances: ReadonlyArray<InstanceName>,
         after?: LogQuery["after"]
       ) {
-        const settled = Effect.forEach(instances, (instance) => pumps.get(instance)?.settled() ?? Effect.void, {
+        const settled = Effect.forEach(instances, (instance) => pumps.get(instance)?.settled ?? Effect.void, {
           concurrency: "unbounded",
           discard: true
         })

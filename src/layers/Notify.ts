@@ -154,7 +154,7 @@ const helper = (subscriptions: ReadonlyMap<number, Subscription>) =>
       }
     }
     yield* Effect.scoped(Effect.gen(function*() {
-      pipe = yield* LauncherPipe.open({ argv: ["perl", "-e", program], onLine })
+      pipe = yield* LauncherPipe.open({ argv: ["perl", "-e", program], output: onLine })
       for (const [id, { socket }] of subscriptions) pipe.send(bind(id, socket))
       yield* Deferred.succeed(started, undefined)
       yield* pipe.exited

@@ -157,9 +157,9 @@ describe("logs", () => {
         })
         yield* machine.until("brief", "running")
         yield* machine.until("lives", "running")
-        const keeper = () => Number(fs.readFileSync(`${machine.dataDir}/.logs/keeper`, "utf8").split(" ")[0])
+        const relay = () => Number(fs.readFileSync(`${machine.dataDir}/.logs/relay`, "utf8").split(" ")[0])
         const { pid } = yield* machine.view("brief")
-        const first = yield* eventually("there is a keeper", Effect.sync(keeper), (pid) => pid > 0)
+        const first = yield* eventually("there is a relay", Effect.sync(relay), (pid) => pid > 0)
         const next = yield* machine.kill(Effect.gen(function*() {
           yield* machine.touch("end")
           yield* eventually("it has ended", Effect.sync(() => Proc.isAlive(pid!)), (alive) => !alive)
@@ -171,10 +171,10 @@ describe("logs", () => {
         assert.strictEqual(textOf(lines, "stderr"), spewed("e", 300).join("\n"))
         assert.isTrue(lines.every(({ incarnation }) => incarnation === 1))
         assert.deepStrictEqual((yield* read(next, "lives")).map(({ text }) => text), ["alive"])
-        assert.isFalse(Proc.isAlive(first), "the keeper of before is gone")
-        const second = keeper()
+        assert.isFalse(Proc.isAlive(first), "the relay of before is gone")
+        const second = relay()
         yield* next.terminate
-        yield* eventually("no keeper is left", Effect.sync(() => Proc.isAlive(second)), (alive) => !alive)
+        yield* eventually("no relay is left", Effect.sync(() => Proc.isAlive(second)), (alive) => !alive)
       }),
     60_000
   )

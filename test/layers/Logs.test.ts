@@ -67,7 +67,15 @@ const numbered = (from: number, to: number) => Array.from({ length: to - from + 
 const layers = (dataDir: string, options: Partial<Logs.LogsOptions> = {}) =>
   Layer.merge(Logs.layer({ dataDir, maxBytes: 64 * 1024 * 1024, keep: 1, ...options }), Launcher.layer)
 
-const withLogs = <A, E>(
+/** Where the numbers of system calls are not known there is no relay. */
+const unknownProcessor = Effect.acquireRelease(
+  Effect.sync(() => Object.getOwnPropertyDescriptor(process, "arch")!).pipe(
+    Effect.tap(() => Effect.sync(() => Object.defineProperty(process, "arch", { value: "other", configurable: true })))
+  ),
+  (arch) => Effect.sync(() => Object.defineProperty(process, "arch", arch))
+)
+
+const withLogsOf = <A, E>(
   body: (dataDir: string) => Effect.Effect<A, E, Logs.Logs | Launcher.Launcher | Scope.Scope>,
   options: Partial<Logs.LogsOptions> = {}
 ) => Effect.flatMap(folder, (dataDir) => Effect.provide(Effect.scoped(body(dataDir)), layers(dataDir, options)))
@@ -75,7 +83,12 @@ const withLogs = <A, E>(
 /** The folders of logs; what else is there is not an instance's. */
 const logsIn = (dataDir: string) => Fs.readdirSync(`${dataDir}/.logs`).filter((name) => name.includes("."))
 
-describe("Logs", () => {
+describe.each([["a relay", Effect.void], ["no relay", unknownProcessor]])("Logs with %s", (_, machine) => {
+  const withLogs = <A, E>(
+    body: (dataDir: string) => Effect.Effect<A, E, Logs.Logs | Launcher.Launcher | Scope.Scope>,
+    options: Partial<Logs.LogsOptions> = {}
+  ) => Effect.zipRight(machine, withLogsOf(body, options))
+
   it.scopedLive("has the last words of a run that kills itself, every byte of both streams", () =>
     withLogs(() =>
       Effect.gen(function*() {
@@ -187,6 +200,29 @@ describe("Logs", () => {
         })
     })
   })
+})
+
+describe("Logs", () => {
+  const withLogs = withLogsOf
+
+  it.scopedLive("loses nothing when the relay is killed, and goes on with another", () =>
+    withLogs((dataDir) =>
+      Effect.gen(function*() {
+        const log = yield* (yield* Logs.Logs).open(api)
+        const claim = `${dataDir}/.logs/relay`
+        const relay = () => Fs.existsSync(claim) ? Number(Fs.readFileSync(claim, "latin1").split(" ")[0]) : 0
+        const program = "$| = 1; for $i (1..1500) { print \"line $i\\n\"; select(undef, undef, undef, 0.001) }"
+        const printing = yield* start(log, ["perl", "-e", program])
+        for (let kills = 0; kills < 3; kills++) {
+          const pid = relay()
+          process.kill(pid, "SIGKILL")
+          yield* eventually(() => ![0, pid].includes(relay()))
+        }
+        yield* printing.exited
+        yield* log.end
+        assert.deepStrictEqual([...new Set(texts(yield* read()))], numbered(1, 1500))
+      })
+    ))
 
   it.scopedLive("is left in the midst of lines, and gone on with by who comes next", () =>
     Effect.gen(function*() {

@@ -57,9 +57,16 @@ export const openForReading = (path: string): number => open(path, O_RDWR | O_NO
 /** The process holds its own reading end: without a supervisor it has no broken pipe, and loses nothing. */
 export const openForProcess = (path: string): number => open(path, O_RDWR)
 
+/** Nothing else may be in their place. */
+export const check = (paths: ReadonlyArray<string>): void => {
+  for (const path of paths) if (!Fs.lstatSync(path).isFIFO()) throw noFifo(path)
+}
+
+const noFifo = (path: string) => Object.assign(new Error(`${path} is no FIFO`), { code: "EEXIST" })
+
 const open = (path: string, flags: number): number => {
   const fd = Fs.openSync(path, flags | O_NOFOLLOW)
   if (Fs.fstatSync(fd).isFIFO()) return fd
   Fs.closeSync(fd)
-  throw Object.assign(new Error(`${path} is no FIFO`), { code: "EEXIST" })
+  throw noFifo(path)
 }

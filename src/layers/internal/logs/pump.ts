@@ -10,15 +10,14 @@ import { LogsFailed, type ToolFailed } from "../../Errors.ts"
 import type { LossReason } from "../../Metrics.ts"
 import { Appender } from "./appender.ts"
 import { Backlog, type BacklogShared } from "./backlog.ts"
-import { Channel, type Listener } from "./channel.ts"
 import * as Fifo from "./fifo.ts"
-import * as Intake from "./intake.ts"
+import * as Progress from "./progress.ts"
 import * as Reader from "./reader.ts"
 import * as Record from "./record.ts"
 import * as Recovery from "./recovery.ts"
-
-/** A clock that is set back by no more does not set the log back. Milliseconds. */
-const clockSlack = 5000
+import type { IoError } from "./segments.ts"
+import type { Sink, Source } from "./source.ts"
+import { Tape } from "./tape.ts"
 
 /** What all pumps share. */
 export interface Shared extends BacklogShared {
@@ -29,74 +28,63 @@ export interface Shared extends BacklogShared {
   readonly makeFifos: (paths: ReadonlyArray<string>) => Effect.Effect<void, ToolFailed>
   /** Something new can be read. */
   readonly written: (instance: InstanceName) => void
-  readonly intake: Intake.IntakeFile
-  /** One for all: libuv fills it and hands it over in one go. */
-  readonly buffer: Buffer
 }
 
-/** Moves what one instance prints from its FIFOs to its files. */
-export class Pump implements Listener {
+/** How long what was said before may take to be heard, and to be written. */
+const patience = "5 seconds"
+
+/** Moves what one instance prints to its files. */
+export class Pump implements Sink {
   readonly instance: InstanceName
-  readonly shared: Shared
+  readonly directory: string
+  private readonly shared: Shared
   private readonly appender: Appender
   private readonly backlog: Backlog
-  private readonly channels: Array<Channel> = []
-  private incarnation = 0
-  /** The number of the last line, and its time. */
-  private seq = 0
-  private latest = 0
-  private closed = false
+  private readonly tape = new Tape()
+  private source: Source | null = null
 
   constructor(instance: InstanceName, directory: string, shared: Shared) {
     this.instance = instance
+    this.directory = directory
     this.shared = shared
     this.appender = new Appender(directory, shared, this)
     this.backlog = new Backlog(this.appender, shared, this)
   }
 
-  /** Opens the FIFOs. Nothing is read before it is known which run it comes from. */
-  connect(paths: { readonly [S in Record.StreamName]: string }): void {
-    try {
-      this.channels.push(new Channel("stdout", paths.stdout, this))
-      this.channels.push(new Channel("stderr", paths.stderr, this))
-    } catch (error) {
-      this.disconnect()
-      throw error
-    }
+  connect(source: Source): void {
+    this.source = source
   }
 
-  /** Their descriptors may be another file's from now on: nobody must find them here. */
-  private disconnect(): void {
-    for (const channel of this.channels.splice(0)) channel.close()
+  /** Goes on with a log that another supervisor wrote. A log that cannot be read is written all the same, from 1. */
+  get goOn(): Effect.Effect<void> {
+    return Effect.gen(this, function*() {
+      // What a torn write left at its end is taken away by that. If it cannot be opened now, the first write tells.
+      if ((yield* Reader.end(this.reading)).segment > 0) yield* Effect.ignore(this.appender.reopen)
+      this.tape.goOn(yield* Recovery.read(this.directory, yield* Reader.end(this.reading)))
+    }).pipe(this.orWarn(undefined))
   }
 
-  unreadable(stream: Record.StreamName, error: Error): void {
-    this.shared.run(Effect.logError(`${this.instance}: its ${stream} cannot be read`, error))
+  /** How many bytes of a stream have come to the log since that had come as far as this. */
+  bytesSince(before: Progress.Progress, stream: Record.StreamName): Effect.Effect<number> {
+    return Reader.end(this.reading).pipe(
+      Effect.flatMap((end) => Recovery.since(this.directory, end, before.seq)),
+      Effect.map((records) => Progress.bytesSince(before, this.progress, records, stream)),
+      this.orWarn(0)
+    )
   }
 
-  /** Goes on with a log that another supervisor wrote. */
-  goOn(past: Recovery.Past): void {
-    this.seq = past.seq
-    this.latest = past.at === "" ? 0 : Date.parse(past.at)
-    for (const [stream, text] of past.open) {
-      this.incarnation = past.incarnation
-      this.channels.find((channel) => channel.stream === stream)?.splitter.restore(text)
-    }
+  private orWarn<B>(otherwise: B) {
+    return Effect.catchAll(({ code, path }: IoError) =>
+      Effect.as(Effect.logWarning(`${this.instance}: ${path} cannot be read: ${code}`), otherwise)
+    )
   }
 
-  /** Writes what another supervisor had read, and was killed before it had written it. */
-  replay(intake: Intake.Intake, past: Recovery.Past): void {
-    const found = Intake.missing(intake, past)
-    if (found === null) return
-    this.incarnation = intake.incarnation
-    this.seq = found.seq
-    this.channels.find(({ stream }) => stream === intake.stream)?.splitter.restore(found.open)
-    this.write(found.records)
+  private get reading(): Reader.Source {
+    return { directory: this.directory, written: () => this.written }
   }
 
-  /** Opens the file that was written last. If that cannot be done now, the first write tells. */
-  get reopen(): Effect.Effect<void> {
-    return Effect.ignore(this.appender.reopen)
+  get progress(): Progress.Progress {
+    return this.tape.progress
   }
 
   /** How far the log may be read; `null` before the first write. */
@@ -105,37 +93,19 @@ export class Pump implements Listener {
     return segment === 0 ? null : { segment, offset: size }
   }
 
-  private stamp(stream: Record.StreamName): Record.Stamp {
-    const now = this.shared.clock.unsafeCurrentTimeMillis()
-    // Times of a log grow, that they can be looked for. A clock that was wrong is believed when it is put right.
-    if (now > this.latest || now < this.latest - clockSlack) this.latest = now
-    return { at: new Date(this.latest).toISOString(), stream, incarnation: this.incarnation }
+  private get now(): number {
+    return this.shared.clock.unsafeCurrentTimeMillis()
   }
 
-  accept({ splitter, stream }: Channel, chunk: Buffer): boolean {
-    const stamp = this.stamp(stream)
-    const seq = this.seq + 1
-    this.shared.intake.write({ ...stamp, instance: this.instance, seq }, splitter.partial, chunk)
-    const { lines, records } = splitter.push(chunk, stamp, seq)
-    this.seq += lines
-    this.write(records)
-    return !this.backlog.isLong
+  accept(stream: Record.StreamName, incarnation: number, chunk: Buffer): void {
+    // What comes after another supervisor was promised the rest is for that one: it is in the FIFO still.
+    if (this.source === null) return
+    this.turnTo(incarnation)
+    this.backlog.add(this.tape.withOpen(this.tape.push(stream, this.now, chunk)))
   }
 
-  /** Records, and behind them what is open. */
-  private write(records: Buffer): void {
-    const batch = [records]
-    for (const { splitter, stream } of this.channels) {
-      splitter.wrote(records.length)
-      if (splitter.partial === null) continue
-      const open = splitter.save(this.stamp(stream), this.seq + 1)
-      if (open !== null) batch.push(open)
-    }
-    this.backlog.add(batch.length === 1 ? records : Buffer.concat(batch))
-  }
-
-  /** Something new can be read. */
-  wrote(): void {
+  wrote(isAll: boolean): void {
+    if (isAll) this.source?.logged(this.progress)
     this.shared.written(this.instance)
   }
 
@@ -149,108 +119,99 @@ export class Pump implements Listener {
 
   /** The record that stands for lines that could not be written. */
   remark(lost: number, problem: string, seq: number): Buffer {
-    return Record.encode(this.stamp("stderr"), "L", seq, Record.remark(lost, `were lost here: ${problem}`))
+    return Record.encode(
+      this.tape.stamp("stderr", this.now),
+      "L",
+      seq,
+      Record.remark(lost, `were lost here: ${problem}`)
+    )
   }
 
-  /** What waits is little again. */
-  relieved(): void {
-    this.resume()
+  /** Nothing more comes of the run that was heard: a last line without newline is a line. */
+  private endLines(): void {
+    const rest = this.tape.end(this.now)
+    if (rest.length > 0) this.backlog.add(rest)
   }
 
-  private resume(): void {
-    if (this.closed) return
-    for (const channel of this.channels) channel.resume()
+  private turnTo(incarnation: number): void {
+    if (incarnation === this.tape.incarnation) return
+    this.endLines()
+    this.tape.incarnation = incarnation
   }
 
-  /** Reads what is in the FIFOs right now. */
-  private drain(): void {
-    for (const channel of this.channels) channel.drain()
+  /** All that was said until now is heard. */
+  private get drained(): Effect.Effect<void> {
+    return Effect.suspend(() =>
+      this.source === null || this.tape.incarnation === 0 ? Effect.void : bounded(this.source.drain, patience)
+    )
   }
 
-  /** The run is over: what it said is read to its end, and a last line without newline is a line. */
-  end(): void {
-    if (this.incarnation === 0) return
-    this.drain()
-    for (const { splitter, stream } of this.channels) {
-      const rest = splitter.end(this.stamp(stream), this.seq + 1)
-      if (rest === null) continue
-      this.seq++
-      this.backlog.add(rest)
-    }
+  /** The run is over: what it said is read to its end. */
+  get end(): Effect.Effect<void> {
+    return Effect.zipRight(this.drained, Effect.sync(() => this.endLines()))
   }
 
-  /** What is read from now on was said by this run. What an earlier one had begun to say is ended. */
-  begin(incarnation: number): void {
-    this.end()
-    this.takeOver(incarnation)
-  }
-
-  /** The same of a run that another supervisor began: in the midst of a line, if that left one. */
-  takeOver(incarnation: number): void {
-    if (incarnation !== this.incarnation) this.end()
-    this.incarnation = incarnation
-    this.resume()
+  /** What is read from now on was said by this run. It goes on with a line that it has begun; any other is ended. */
+  begin(incarnation: number): Effect.Effect<void> {
+    return Effect.suspend(() =>
+      this.source === null ? Effect.void : Effect.zipRight(
+        bounded(this.source.begin(incarnation), patience),
+        Effect.sync(() => this.turnTo(incarnation))
+      )
+    )
   }
 
   /** Descriptors for a process. */
-  descriptors(): Effect.Effect<{ readonly stdout: number; readonly stderr: number }, LogsFailed, Scope.Scope> {
-    return Effect.map(
-      Effect.forEach(this.channels, ({ path }) =>
-        Effect.acquireRelease(
-          Effect.try({
-            try: () => Fifo.openForProcess(path),
-            catch: (cause) => failed(this.instance, path, codeOf(cause), "its FIFO cannot be opened")
-          }),
-          (fd) => Effect.sync(() => Fs.closeSync(fd))
-        )),
-      ([stdout = -1, stderr = -1]) => ({ stdout, stderr })
+  get descriptors(): Effect.Effect<{ readonly stdout: number; readonly stderr: number }, LogsFailed, Scope.Scope> {
+    const { stderr, stdout } = Fifo.pathsOf(this.directory)
+    return Effect.all({ stdout: this.descriptor(stdout), stderr: this.descriptor(stderr) })
+  }
+
+  private descriptor(path: string) {
+    return Effect.acquireRelease(
+      Effect.try({
+        try: () => Fifo.openForProcess(path),
+        catch: (cause) => failed(this.instance, path, codeOf(cause), "its FIFO cannot be opened")
+      }),
+      (fd) => Effect.sync(() => Fs.closeSync(fd))
     )
   }
 
   /** Waits until all that was said before can be read. */
-  settled(): Effect.Effect<void> {
-    if (this.incarnation > 0) this.drain()
-    return this.backlog.settled
+  get settled(): Effect.Effect<void> {
+    return Effect.zipRight(this.drained, this.backlog.settled)
   }
 
   /** Lines whose end has not come yet. */
   get partial(): ReadonlyArray<Record.LogRecord> {
-    return this.channels.flatMap(({ splitter, stream }) =>
-      splitter.partial === null
-        ? []
-        // It has no number yet: whoever goes on after this one gets it.
-        : [{ ...this.stamp(stream), mark: "E" as const, seq: this.seq, text: splitter.partial }]
-    )
+    const { partial, seq } = this.tape
+    // It has no number yet: whoever goes on after this one gets it.
+    return partial.map(([stream, text]) => ({ ...this.tape.stamp(stream, this.now), mark: "E" as const, seq, text }))
   }
 
-  close() {
+  get close(): Effect.Effect<void> {
     return Effect.gen(this, function*() {
-      this.still()
-      this.end()
-      yield* bounded(this.settled(), "5 seconds")
-      yield* this.finish()
+      yield* this.end
+      yield* this.finish
+      this.source?.close()
+      this.source = null
     })
   }
 
-  /** For somebody else to read on: what is in no file is still in the FIFOs. */
-  leave() {
+  /** For another supervisor to read on: what is in no file is still in the FIFOs. */
+  get leave(): Effect.Effect<void> {
     return Effect.gen(this, function*() {
-      this.still()
-      yield* bounded(this.settled(), "5 seconds")
-      yield* this.finish()
+      yield* this.finish
+      this.source?.leave()
+      this.source = null
     })
   }
 
-  private still(): void {
-    this.closed = true
-    for (const channel of this.channels) channel.pause()
-  }
-
-  private finish(): Effect.Effect<void> {
-    return Effect.suspend(() => {
+  private get finish(): Effect.Effect<void> {
+    return Effect.gen(this, function*() {
+      yield* bounded(this.backlog.settled, patience)
       this.backlog.clear()
-      this.disconnect()
-      return this.appender.release()
+      yield* this.appender.release()
     })
   }
 }
@@ -259,42 +220,31 @@ const failed = (instance: InstanceName, path: string, code: string, problem: str
   new LogsFailed({ instance, path, code, problem })
 
 /** A pump over the FIFOs in `directory`, which are made if they are not there. It is the caller's to close. */
-export const make = Effect.fnUntraced(function*(instance: InstanceName, directory: string, shared: Shared) {
-  const paths = Fifo.pathsOf(directory)
+export const make = Effect.fnUntraced(function*(
+  instance: InstanceName,
+  directory: string,
+  shared: Shared,
+  connect: (pump: Pump) => Effect.Effect<Source, LogsFailed>
+) {
+  const paths = Object.values(Fifo.pathsOf(directory))
   const made = yield* Effect.try({
     try: () => Fs.mkdirSync(directory, { recursive: true, mode: 0o700 }),
     catch: (cause) => failed(instance, directory, codeOf(cause), "its folder cannot be made")
   })
   // In a folder that was just made there is nothing.
-  const missing = Object.values(paths).filter((path) => made !== undefined || !Fs.existsSync(path))
+  const missing = paths.filter((path) => made !== undefined || !Fs.existsSync(path))
   if (missing.length > 0) {
     yield* Effect.mapError(
       shared.makeFifos(missing),
       ({ code, message }) => failed(instance, directory, code, message)
     )
   }
-  const pump = yield* Effect.try({
-    try: () => {
-      const pump = new Pump(instance, directory, shared)
-      pump.connect(paths)
-      return pump
-    },
+  yield* Effect.try({
+    try: () => Fifo.check(paths),
     catch: (cause) => failed(instance, directory, codeOf(cause), "its FIFOs cannot be opened")
   })
-  if (made === undefined) yield* goOn(pump, directory, shared)
+  const pump = new Pump(instance, directory, shared)
+  if (made === undefined) yield* pump.goOn
+  pump.connect(yield* connect(pump))
   return pump
 })
-
-/** A log that cannot be read is written all the same: it is numbered from 1 then. */
-const goOn = (pump: Pump, directory: string, shared: Shared) =>
-  Effect.gen(function*() {
-    const source: Reader.Source = { directory, written: () => pump.written }
-    // What a torn write left at its end is taken away by that.
-    if ((yield* Reader.end(source)).segment > 0) yield* pump.reopen
-    const past = yield* Recovery.read(directory, yield* Reader.end(source))
-    pump.goOn(past)
-    const intake = shared.intake.take(pump.instance)
-    if (intake !== null) pump.replay(intake, past)
-  }).pipe(
-    Effect.catchAll(({ code, path }) => Effect.logWarning(`${pump.instance}: ${path} cannot be read: ${code}`))
-  )

@@ -36,6 +36,19 @@ const tail = Effect.fnUntraced(function*(directory: string, until: Position, len
 /** Reads the end of a log that nobody writes. */
 export const read = (directory: string, until: Position) => Effect.map(tail(directory, until, reach), parse)
 
+/** The records before `until` that came after the line with this number, newest first. */
+export const since = Effect.fnUntraced(function*(directory: string, until: Position, seq: number) {
+  for (let length = reach;; length *= 8) {
+    const bytes = yield* tail(directory, until, length)
+    const found: Array<Record.LogRecord> = []
+    for (const record of Records.backwards(bytes, true)) {
+      if (Record.isTold(record) && record.seq <= seq) return found
+      found.push(record)
+    }
+    if (bytes.length < length) return found
+  }
+})
+
 /** The last line before `until`. */
 export const last = (directory: string, until: Position) =>
   Effect.map(tail(directory, until, 2 * Record.maxRecord), parse)
