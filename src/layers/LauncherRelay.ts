@@ -12,20 +12,17 @@ import * as RcRef from "effect/RcRef"
 import type * as Scope from "effect/Scope"
 import * as Fs from "node:fs"
 import * as Net from "node:net"
-import type { InstanceName } from "../domain/Names.ts"
 import { bounded } from "../internal/bounded.ts"
 import { unless } from "../internal/errno.ts"
 import type { ToolFailed } from "./Errors.ts"
-import { Frames, maxFrame } from "./internal/logs/frames.ts"
-import * as Progress from "./internal/logs/progress.ts"
-import type { StreamName } from "./internal/logs/record.ts"
-import type { Sink, Source } from "./internal/logs/source.ts"
+import { maxFrame } from "./internal/logs/frames.ts"
+import { type Relay, Relaying } from "./internal/logs/relaying.ts"
 import * as Procfs from "./internal/procfs.ts"
 import { numbers } from "./internal/seccomp/numbers.ts"
 import * as LauncherPipe from "./LauncherPipe.ts"
 
 /*
- * One process for all instances. `tee` gives the supervisor a copy of what is in a FIFO, and no byte is copied for it. When that is
+ * One process for all instances, spoken to by relaying.ts. `tee` gives the supervisor a copy of what is in a FIFO, and no byte is copied for it. When that is
  * in the log, it is taken out, and how far the log has come is remembered. So whoever is killed, and when: what
  * is not in the log is in the FIFO, and how much of it is in both can be counted. Of each stream, one chunk is under way at most.
  * It is told
@@ -157,184 +154,6 @@ const patience = "5 seconds"
 
 /** How long to wait before one that died is started again. */
 const pause = "100 millis"
-
-const streams: ReadonlyArray<StreamName> = ["stdout", "stderr"]
-
-/** What a supervisor that was ended had heard, and perhaps put into the log, which had come so far before. */
-export interface Left {
-  readonly streams: ReadonlyArray<StreamName>
-  readonly progress: Progress.Progress
-}
-
-/** An instance, and how many bytes of its FIFOs are in the log already. */
-export interface Attached {
-  readonly instance: InstanceName
-  readonly directory: string
-  readonly sink: Sink
-  readonly progress: Progress.Progress
-  readonly logged: { readonly [S in StreamName]: number }
-}
-
-/**
- * A relay that runs.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Relay {
-  readonly left: (instance: InstanceName) => Left | null
-  readonly attach: (attached: Attached) => Source
-}
-
-/** What the process has to know, also if it is started again. */
-class Relaying implements Relay {
-  private pipe: LauncherPipe.Pipe | null = null
-  private readonly attached = new Map<number, Attachment>()
-  private readonly waiting = new Map<number, { readonly line: string; readonly resume: () => void }>()
-  private known: ReadonlyMap<string, Left> = new Map()
-  private lastId = 0
-  private lastToken = 0
-  private outgoing = ""
-  private isHearing = false
-  private frames: Frames = new Frames(() => {})
-
-  /** Tells a new process what the one before it knew. */
-  start(pipe: LauncherPipe.Pipe, held: ReadonlyArray<string>, begun: () => void): void {
-    this.pipe = pipe
-    this.frames = new Frames((kind, a, b, data) => {
-      if (kind === "d") this.attached.get(a >> 1)?.accept(a & 1, b, data)
-      else if (kind === "t") this.answer(a)
-      else {
-        this.known = leftIn(data.toString("latin1"))
-        begun()
-      }
-    })
-    for (const directory of held) this.send(`h${directory}`)
-    this.send("s")
-    for (const one of this.attached.values()) one.introduce()
-    for (const { line } of this.waiting.values()) this.send(line)
-  }
-
-  hear(bytes: Buffer): void {
-    this.isHearing = true
-    this.frames.push(bytes)
-    this.isHearing = false
-    this.flush()
-  }
-
-  send(line: string): void {
-    this.outgoing += this.outgoing === "" ? line : `\n${line}`
-    // What comes of one read goes in one write.
-    if (!this.isHearing) this.flush()
-  }
-
-  private flush(): void {
-    if (this.outgoing !== "") this.pipe?.send(this.outgoing)
-    this.outgoing = ""
-  }
-
-  private answer(token: number): void {
-    const resume = this.waiting.get(token)?.resume
-    this.waiting.delete(token)
-    resume?.()
-  }
-
-  left(instance: InstanceName): Left | null {
-    return this.known.get(instance) ?? null
-  }
-
-  attach(attached: Attached): Source {
-    const one = new Attachment(++this.lastId, attached, this)
-    this.attached.set(one.id, one)
-    one.introduce()
-    return one
-  }
-
-  detach(id: number): void {
-    this.attached.delete(id)
-  }
-
-  /** Done when all is handed on that is in the FIFOs now; what follows is of this run. */
-  turn(id: number, incarnation: number): Effect.Effect<void> {
-    return Effect.async<void>((resume) => {
-      const token = ++this.lastToken
-      const line = `=${id} ${incarnation} ${token}`
-      this.waiting.set(token, { line, resume: () => resume(Effect.void) })
-      this.send(line)
-      return Effect.sync(() => this.waiting.delete(token))
-    })
-  }
-}
-
-const leftIn = (text: string): ReadonlyMap<string, Left> =>
-  new Map(
-    text.split("\n").flatMap((line) => {
-      const [instance = "", mask = "", encoded = ""] = line.split(" ")
-      const progress = Progress.decode(encoded)
-      return progress === null
-        ? []
-        : [[instance, { streams: streams.filter((_, i) => Number(mask) & 1 << i), progress }] as const]
-    })
-  )
-
-class Attachment implements Source {
-  readonly id: number
-  private readonly attached: Attached
-  private readonly relaying: Relaying
-  private incarnation = 0
-  private progress: Progress.Progress
-  /** Bytes that are in the log, or on their way to it, and in the FIFO still. */
-  private readonly taken: [stdout: number, stderr: number]
-
-  constructor(id: number, attached: Attached, relaying: Relaying) {
-    this.id = id
-    this.attached = attached
-    this.relaying = relaying
-    this.progress = attached.progress
-    this.taken = [attached.logged.stdout, attached.logged.stderr]
-  }
-
-  introduce(): void {
-    const { id, incarnation, progress, relaying, taken } = this
-    const { directory, instance } = this.attached
-    relaying.send(`+${id} ${Progress.encode(progress)} ${taken.join(" ")} ${instance} ${directory}`)
-    taken.fill(0)
-    if (incarnation > 0) relaying.send(`=${id} ${incarnation} 0`)
-  }
-
-  accept(stream: number, incarnation: number, chunk: Buffer): void {
-    this.taken[stream] = chunk.length
-    this.attached.sink.accept(streams[stream] ?? "stdout", incarnation, chunk)
-  }
-
-  begin(incarnation: number): Effect.Effect<void> {
-    return Effect.suspend(() => {
-      this.incarnation = incarnation
-      return this.relaying.turn(this.id, incarnation)
-    })
-  }
-
-  get drain(): Effect.Effect<void> {
-    return Effect.suspend(() => this.incarnation === 0 ? Effect.void : this.relaying.turn(this.id, this.incarnation))
-  }
-
-  logged(progress: Progress.Progress): void {
-    const { id, relaying, taken: [stdout, stderr] } = this
-    this.progress = progress
-    if (stdout + stderr === 0) return
-    relaying.send(`a${id} ${(stdout > 0 ? 1 : 0) + (stderr > 0 ? 2 : 0)} ${Progress.encode(progress)}`)
-    this.taken.fill(0)
-  }
-
-  close(): void {
-    this.relaying.detach(this.id)
-    this.relaying.send(`-${this.id}`)
-  }
-
-  leave(): void {
-    this.relaying.detach(this.id)
-  }
-}
 
 /**
  * A relay of the FIFOs in the folders of `root`; `null` where there can be none. It runs only while there is somebody to read

@@ -27,6 +27,7 @@ import * as Filter from "./internal/logs/filter.ts"
 import * as Pump from "./internal/logs/pump.ts"
 import * as Query from "./internal/logs/query.ts"
 import * as Reader from "./internal/logs/reader.ts"
+import type { Left } from "./internal/logs/relaying.ts"
 import { attempt } from "./internal/logs/segments.ts"
 import * as LauncherRelay from "./LauncherRelay.ts"
 import type { LossReason } from "./Metrics.ts"
@@ -119,7 +120,7 @@ const timestamp = (ms: number | null): string =>
   ms === null || !(ms > 0) ? "" : new Date(Math.min(ms, latestTime)).toISOString()
 
 /** How much of what an earlier supervisor had heard is in the log already. */
-const loggedOf = (pump: Pump.Pump, left: LauncherRelay.Left | null) => {
+const loggedOf = (pump: Pump.Pump, left: Left | null) => {
   const bytesOf = (stream: LogLine["stream"]) =>
     left?.streams.includes(stream) ? pump.bytesSince(left.progress, stream) : Effect.succeed(0)
   return Effect.all({ stdout: bytesOf("stdout"), stderr: bytesOf("stderr") })

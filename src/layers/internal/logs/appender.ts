@@ -81,8 +81,7 @@ export class Appender {
   }
 
   /**
-   * Appends at once, so that hardly a moment passes in which it has left the FIFO and is in no file: a supervisor
-   * that is killed in it would take it along. False where this cannot be done, and nothing was.
+   * Appends at once, in this very turn, which takes the least. False where this cannot be done, and nothing was.
    */
   appendNow(records: Buffer): boolean {
     const { handle, missing, size } = this

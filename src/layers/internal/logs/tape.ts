@@ -1,5 +1,5 @@
 import type { Progress } from "./progress.ts"
-import * as Record from "./record.ts"
+import type * as Record from "./record.ts"
 import type { Past } from "./recovery.ts"
 import { Splitter } from "./splitter.ts"
 
