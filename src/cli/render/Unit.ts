@@ -93,6 +93,9 @@ RestartPreventExitStatus=2
 # systemd ends the supervisor alone. Told by SIGTERM it stops the services in order; told by SIGUSR2, or killed, it leaves
 # them as they are, and the next one takes them over.
 KillMode=process
+# A start that takes so long is ended by SIGKILL, not by SIGTERM, which would stop the services.
+TimeoutStartSec=300
+TimeoutStartFailureMode=kill
 # A supervisor that says nothing for so long is killed, and another one takes over.
 WatchdogSec=60
 # Enough for services that are stopped one after the other. Raise it if yours have a long stop_timeout.
