@@ -6,8 +6,9 @@
 // The service is nginx with an answer that it has in its configuration: nothing answers more cheaply, so what is left is
 // the proxies' own. `--upstream node` takes a small Node server, which is closer to what people have behind a proxy. A
 // round asks every candidate once, in turn, so that what else the machine does falls on all of them alike; the medians are
-// told. All keep their connections to the service open, and use as many threads as they like. `wrk` asks (`apt-get
-// install wrk`); a peer that is not installed is named and left out.
+// told. All use as many threads as they like, and keep their connections to the service open, but for nginx as it is written in
+// most files: `proxy_pass` alone, with a new connection for each request. `wrk` asks (`apt-get install wrk`); a peer that is
+// not installed is named and left out.
 import { spawn, spawnSync } from "node:child_process"
 import * as fs from "node:fs"
 import * as net from "node:net"
@@ -78,13 +79,18 @@ server().listen(${direct}, "127.0.0.1")\n`
   }
 }
 
+const nginxAsPeer = (name, upstream, location) => (port) => {
+  const server = `server { listen 127.0.0.1:${port}; location / { ${location} } }`
+  return ["nginx", "-p", folder, "-c", nginx(name, `${upstream} ${server}`, "auto")]
+}
+
 const peers = {
-  nginx: (port) => {
-    const upstream = `upstream service { server unix:${socket}; keepalive 128; keepalive_requests 1000000000; }`
-    const location = `proxy_pass http://service; proxy_http_version 1.1; proxy_set_header Connection "";`
-    const server = `server { listen 127.0.0.1:${port}; location / { ${location} } }`
-    return ["nginx", "-p", folder, "-c", nginx("peer", `${upstream} ${server}`, "auto")]
-  },
+  "nginx, plain proxy_pass": nginxAsPeer("plain", "", `proxy_pass http://unix:${socket}:;`),
+  "nginx, tuned": nginxAsPeer(
+    "tuned",
+    `upstream service { server unix:${socket}; keepalive 128; keepalive_requests 1000000000; }`,
+    `proxy_pass http://service; proxy_http_version 1.1; proxy_set_header Connection "";`
+  ),
   haproxy: (port) => [
     "haproxy",
     "-db",
@@ -214,14 +220,15 @@ const throughput = async (candidates) => {
   const rows = figures.map((one, index) => [
     one.name,
     one.rate.toFixed(0),
-    of("nginx", one),
+    of("nginx, tuned", one),
+    of("nginx, plain proxy_pass", one),
     of("caddy", one),
     ms(one.p50),
     ms(one.p99),
     index === 0 ? ms(one.single) : `${ms(one.single)} (+${ms(one.single - figures[0].single)})`,
     index === 0 ? "" : `${candidates[index].memory().toFixed(0)} MiB`
   ])
-  const head = ["", "requests/s", "of nginx", "of Caddy", "p50", "p99", "p50 at one connection", "memory (PSS)"]
+  const head = ["", "requests/s", "of nginx, tuned", "of nginx, plain", "of Caddy", "p50", "p99", "p50 at one connection", "memory (PSS)"]
   for (const cells of [head, head.map(() => "---"), ...rows]) console.log(`| ${cells.join(" | ")} |`)
 }
 
@@ -250,12 +257,13 @@ default = "web"\n`
     { name: "tenement", port: listen, memory: () => memoryOfSupervisor(tenement.pid) }
   ]
   for (const [name, words] of Object.entries(peers)) {
-    if (!isInstalled(name)) {
-      console.log(`skipped: ${name} is not installed (apt-get install ${name})`)
+    const port = await freePort()
+    const [program, ...rest] = words(port)
+    if (!isInstalled(program)) {
+      console.log(`skipped: ${program} is not installed (apt-get install ${program})`)
       continue
     }
-    const port = await freePort()
-    const child = await start(name, port, words(port))
+    const child = await start(name, port, [program, ...rest])
     candidates.push({ name, port, memory: () => memoryOf(child.pid) })
   }
   console.log(
