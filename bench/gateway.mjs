@@ -228,7 +228,17 @@ const throughput = async (candidates) => {
     index === 0 ? ms(one.single) : `${ms(one.single)} (+${ms(one.single - figures[0].single)})`,
     index === 0 ? "" : `${candidates[index].memory().toFixed(0)} MiB`
   ])
-  const head = ["", "requests/s", "of nginx, tuned", "of nginx, plain", "of Caddy", "p50", "p99", "p50 at one connection", "memory (PSS)"]
+  const head = [
+    "",
+    "requests/s",
+    "of nginx, tuned",
+    "of nginx, plain",
+    "of Caddy",
+    "p50",
+    "p99",
+    "p50 at one connection",
+    "memory (PSS)"
+  ]
   for (const cells of [head, head.map(() => "---"), ...rows]) console.log(`| ${cells.join(" | ")} |`)
 }
 

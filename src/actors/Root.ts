@@ -300,8 +300,7 @@ export const layerStopped = (
 
       const mono = Now.mono(yield* Effect.clock)
       /** It is not idle. */
-      const seen = (name: InstanceName | null) => {
-        if (name === null) return
+      const seen = (name: InstanceName) => {
         const { id, service } = parts(name)
         for (const { run } of tree.traffic.backends(service, id)) {
           if (run !== null) OpenRequests.touch(run.requests, mono())
@@ -361,10 +360,8 @@ export const layerStopped = (
         reload,
         traffic: {
           ...tree.traffic,
-          answered: (request) => {
-            metrics.answered(request)
-            seen(request.instance)
-          },
+          answered: metrics.answered,
+          seen,
           arrive: (name) =>
             Effect.flatMap(
               Effect.orElseSucceed(Effect.zipRight(open, Effect.map(find(name), ({ arrival }) => arrival)), () => gone),

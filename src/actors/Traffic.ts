@@ -21,8 +21,9 @@ export interface Traffic {
   readonly config: () => TenementConfig
   /** The instances of a service, or the one of that id; none if there is no such service. */
   readonly backends: (service: ServiceName, id: InstanceId | null) => ReadonlyArray<Backend>
-  /** Counts it, and takes it as a sign that its instance is in use. */
   readonly answered: Metrics["Type"]["answered"]
+  /** An instance is in use, by another way than the gateway's. */
+  readonly seen: (instance: InstanceName) => void
   /** Waits until the instance serves, within bounds; if it sleeps, it wakes. */
   readonly arrive: (instance: InstanceName) => Effect.Effect<Arrival>
   readonly refused: Metrics["Type"]["refused"]

@@ -127,11 +127,18 @@ export const make = (
     return owner !== undefined && isId(id) ? { _tag: "Instance", service: owner, id } : undefined
   }
 
-  return (asked, path) => {
+  const look = (asked: string) => {
     const host = hostname(asked)
     const named = host.endsWith(`.${root}`) ? below(host.slice(0, -root.length - 1)) : undefined
+    return { asked, named, isOwn: names.has(host) || address.test(host) }
+  }
+  /** The host that was asked for last: many requests in a row ask for the same. */
+  let last = look("")
+
+  return (asked, path) => {
+    if (last.asked !== asked) last = look(asked)
+    const { isOwn, named } = last
     if (named !== undefined) return named
-    const isOwn = names.has(host) || address.test(host)
     if (isOwn && reserved.some((prefix) => isBelow(path, prefix))) return supervisor
     const service = byPath.find(([prefix]) => isBelow(path, prefix))?.[1] ?? routing.default
     return service !== null ? { _tag: "Service", service } : isOwn ? supervisor : nobody

@@ -4,20 +4,16 @@
  *
  * @since 0.1.0
  */
+import * as AnswerHead from "./AnswerHead.ts"
 import * as Fields from "./Fields.ts"
 
 /**
- * The head of an answer. `fields` are valid lines; `length` is the body's, `null` where only its end tells.
+ * What goes on of an answer's head. `fields` are valid lines; `length` is the body's, `null` where only its end tells.
  *
  * @since 0.1.0
  * @category models
  */
-export interface Head {
-  readonly status: number
-  readonly reason: string
-  readonly fields: string
-  readonly length: number | null
-}
+export type Head = Pick<AnswerHead.AnswerHead, "status" | "reason" | "fields" | "hasDate" | "length">
 
 /**
  * Who is told what comes. What `data` and `end` get is lent until `read` returns; the last piece comes with `end`, where
@@ -38,13 +34,10 @@ const maxSizeLineBytes = 1024
 /** Notices before the answer, such as 103. */
 const maxNotices = 32
 
-const statusLine = /^HTTP\/1\.([01]) ([1-9]\d\d)(?: ([\t\x20-\x7e\x80-\xff]*))?\r\n/
-const framing = Fields.named("connection|content-length|transfer-encoding")
-const close = /(?:^|,)[\t ]*close[\t ]*(?:,|$)/
 const sizeLine = /^([0-9A-Fa-f]{1,12})[\t ]*(?:;[\t\x20-\x7e\x80-\xff]*)?$/
 
-const separator = "\r\n\r\n"
-const lineEnd = "\r\n"
+const { lineEnd } = Fields
+const separator = `${lineEnd}${lineEnd}`
 
 type State = "head" | "length" | "size" | "chunk" | "chunk-end" | "trailer" | "until-close" | "done"
 
@@ -139,30 +132,30 @@ export class AnswerReader {
   #upTo(mark: string, most: number, chunk: Buffer, at: number): number {
     const kept = this.#kept
     if (kept === null) {
-      const found = chunk.indexOf(mark, at, "latin1")
+      const found = find(chunk, mark, at)
       if (found >= 0) {
         const end = found + mark.length
-        return end - at <= most && this.#take(chunk.toString("latin1", at, end)) ? end : -1
+        return end - at <= most && this.#take(chunk, at, end) ? end : -1
       }
       this.#kept = Buffer.from(chunk.subarray(at))
       return this.#kept.length < most ? chunk.length : -1
     }
     // The mark may lie across the seam.
     const whole = Buffer.concat([kept, chunk.subarray(at)])
-    const found = whole.indexOf(mark, Math.max(0, kept.length - mark.length), "latin1")
+    const found = find(whole, mark, Math.max(0, kept.length - mark.length))
     if (found < 0) {
       this.#kept = whole
       return whole.length < most ? chunk.length : -1
     }
     this.#kept = null
     const end = found + mark.length
-    return end <= most && this.#take(whole.toString("latin1", 0, end)) ? at + end - kept.length : -1
+    return end <= most && this.#take(whole, 0, end) ? at + end - kept.length : -1
   }
 
-  #take(text: string): boolean {
+  #take(bytes: Buffer, start: number, end: number): boolean {
+    if (this.#state === "head") return this.#onHead(AnswerHead.of(bytes, start, end))
+    const text = bytes.toString("latin1", start, end)
     switch (this.#state) {
-      case "head":
-        return this.#onHead(text)
       case "size":
         return this.#onSize(text)
       case "chunk-end":
@@ -177,40 +170,16 @@ export class AnswerReader {
     this.#to.end(last)
   }
 
-  #onHead(text: string): boolean {
-    const line = statusLine.exec(text)
-    if (line === null) return false
-    const [{ length: first }, minor, code, reason = ""] = line
-    const fields = text.slice(first, -lineEnd.length)
-    if (!Fields.areValid(fields)) return false
-    let length: number | null = null
-    let isChunked = false
-    let connection = ""
-    framing.lastIndex = 0
-    for (let found = framing.exec(fields); found !== null; found = framing.exec(fields)) {
-      const [, { length: nameLength } = "", value = ""] = found
-      switch (nameLength) {
-        case "connection".length:
-          connection += `,${value.toLowerCase()}`
-          break
-        case "content-length".length:
-          if (length !== null || !/^\d{1,15}$/.test(value)) return false
-          length = Number(value)
-          break
-        default:
-          if (isChunked || value.toLowerCase() !== "chunked") return false
-          isChunked = true
-      }
-    }
-    const status = Number(code)
+  #onHead(head: AnswerHead.AnswerHead | null): boolean {
+    if (head === null) return false
+    const { fields, hasDate, isChunked, length, reason, status } = head
     if (status < 200) {
       // 101 changes what the next bytes mean, which only who asked for it can know.
       return status !== 101 && ++this.#notices <= maxNotices
     }
-    if (isChunked && (length !== null || minor === "0")) return false
-    this.staysOpen = minor === "1" && !close.test(connection)
+    this.staysOpen = head.staysOpen
     const isBodiless = this.#isHead || status === 204 || status === 304
-    this.#to.head({ status, reason, fields, length: isBodiless ? 0 : length })
+    this.#to.head({ status, reason, fields, hasDate, length: isBodiless ? 0 : length })
     if (isBodiless || length === 0) this.#finish(null)
     else if (length !== null) {
       this.#rest = length
@@ -248,3 +217,17 @@ export class AnswerReader {
 
 const slice = (chunk: Buffer, start: number, end: number): Buffer =>
   start === 0 && end === chunk.length ? chunk : chunk.subarray(start, end)
+
+const lineFeed = 10
+
+/** `bytes.indexOf(mark, from)`, for what ends a line and is near: the call would cost more than to look. */
+const find = (bytes: Buffer, mark: string, from: number): number => {
+  for (let end = from + mark.length - 1; end < bytes.length; end++) {
+    if (bytes[end] !== lineFeed) continue
+    const start = end - mark.length + 1
+    let at = start
+    while (at < end && bytes[at] === mark.charCodeAt(at - start)) at++
+    if (at === end) return start
+  }
+  return -1
+}

@@ -66,6 +66,8 @@ const statesOf = (all: ReadonlyArray<Backend>): string => {
     : `its instances are ${states.join(", ")}`
 }
 
+const nobody: ReadonlyArray<InstanceName> = []
+
 const isReady = ({ run }: Backend): boolean => run !== null
 
 /**
@@ -79,7 +81,7 @@ export class Choice implements Pick<Asking, "to" | "connected" | "isOverdue"> {
   readonly #service: ServiceName
   readonly #id: InstanceId | null
   readonly #guard: Guard
-  #tried: ReadonlyArray<InstanceName> = []
+  #tried = nobody
   #waits = 0
   #asked: Backend | null = null
   #end: (() => void) | null = null
@@ -162,9 +164,9 @@ export class Choice implements Pick<Asking, "to" | "connected" | "isOverdue"> {
   }
 
   #among(all: ReadonlyArray<Backend>): Endpoint.Address | Refusal | null {
-    const ready = all.filter(isReady)
-    const untried = ready.filter(({ instance }) => !this.#tried.includes(instance))
+    const ready = all.every(isReady) ? all : all.filter(isReady)
     // One that has failed is asked again only where there is no other.
+    const untried = this.#tried === nobody ? ready : ready.filter(({ instance }) => !this.#tried.includes(instance))
     const backend = this.#pick(untried.length > 0 ? untried : ready)
     return backend === undefined || backend.run === null ? null : this.#go(backend, backend.run)
   }
@@ -172,7 +174,7 @@ export class Choice implements Pick<Asking, "to" | "connected" | "isOverdue"> {
   #go(backend: Backend, { endpoint, requests }: Serving): Endpoint.Address | Refusal {
     this.#end?.()
     // A program may have bound its public path since it was looked at.
-    const address = this.#ways.addressOf(endpoint, this.#tried.length > 0)
+    const address = this.#ways.addressOf(endpoint, this.#tried !== nobody)
     this.#tried = [...this.#tried, backend.instance]
     this.#asked = backend
     this.#end = OpenRequests.enter(requests, this.#ways.mono)

@@ -7,7 +7,6 @@ import type * as Net from "node:net"
 import type { Address } from "../layers/Endpoint.ts"
 import type { Head } from "./AnswerReader.ts"
 import type { Call, Failure, Running } from "./Connection.ts"
-import * as Headers from "./Headers.ts"
 import * as Refusal from "./Refusal.ts"
 import type { Body } from "./Upload.ts"
 import type { Upstream } from "./Upstream.ts"
@@ -23,8 +22,8 @@ export interface Sink {
   readonly isGone: boolean
   /** Something of an answer may be on its way. */
   readonly hasBegun: boolean
-  /** The head; `length` is the body's, `null` where only its end tells. Throws for what cannot be passed on. */
-  readonly begin: (status: number, reason: string, fields: string, length: number | null) => void
+  /** Throws for what cannot be passed on. */
+  readonly begin: (head: Head) => void
   /** A piece of the body, lent until it returns. `false`: no more, until `drained` is called. */
   readonly write: (chunk: Buffer, drained: () => void) => boolean
   /** What was written so far is all for now. */
@@ -121,9 +120,9 @@ export class Exchange implements Call {
     this.#asking.connected(socket)
   }
 
-  onHead({ fields, length, reason, status }: Head): void {
+  onHead(head: Head): void {
     try {
-      this.#sink.begin(status, reason, Headers.crossing(fields), length)
+      this.#sink.begin(head)
     } catch {
       this.abort()
       this.#asking.refuse(Refusal.unfit)

@@ -14,6 +14,67 @@
  */
 export type Raw = ReadonlyArray<string>
 
+/**
+ * @since 0.1.0
+ * @category constants
+ */
+export const lineEnd = "\r\n"
+
+const carriageReturn = 13
+const lineFeed = 10
+const colon = 58
+
+const inName = 1
+const inValue = 2
+
+/** What each byte may be part of. */
+const parts = Uint8Array.from({ length: 256 }, (_, code) => {
+  const name = /[!#$%&'*+\-.^_`|~0-9A-Za-z]/.test(String.fromCharCode(code)) ? inName : 0
+  return code === 9 || (code >= 0x20 && code !== 0x7f) ? name | inValue : name
+})
+
+const isPart = (bytes: Buffer, at: number, of: number): boolean => ((parts[bytes[at] ?? 0] ?? 0) & of) !== 0
+
+/**
+ * Where the colon behind a name is that begins at `at`; -1 where there is none.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const colonOf = (bytes: Buffer, start: number): number => {
+  let at = start
+  while (isPart(bytes, at, inName)) at++
+  return at > start && bytes[at] === colon ? at : -1
+}
+
+/**
+ * Where the next line begins, behind a value that begins at `at`; -1 where it does not end as a line does.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const nextOf = (bytes: Buffer, start: number): number => {
+  let at = start
+  while (isPart(bytes, at, inValue)) at++
+  return bytes[at] === carriageReturn && bytes[at + 1] === lineFeed ? at + lineEnd.length : -1
+}
+
+const isBlank = (code: number): boolean => code === 0x20 || code === 9
+
+/**
+ * The value between a colon and the next line, without the blanks around it.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const valueOf = (text: string, colon: number, next: number): string => {
+  let start = colon + 1
+  let end = next - lineEnd.length
+  while (start < end && isBlank(text.charCodeAt(start))) start++
+  while (start < end && isBlank(text.charCodeAt(end - 1))) end--
+  return text.slice(start, end)
+}
+
 const all = /^(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t\x20-\x7e\x80-\xff]*\r\n)*$/
 const line = /([^:]+):[\t ]*([^\r]*)\r\n/y
 const blanks = /[\t ]+$/

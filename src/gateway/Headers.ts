@@ -45,6 +45,23 @@ export const hopByHop = "connection|keep-alive|te|trailer|transfer-encoding|upgr
 
 const isHopByHop = new RegExp(`^(?:${hopByHop})$`, "i")
 
+const special = new Set(["date", "content-length", ...hopByHop.split("|")])
+const specialLengths = new Set([...special].map(({ length }) => length))
+
+/**
+ * The name at this place of a text, in lower case, if it belongs to one connection or is `content-length` or `date`.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const specialName = (text: string, start: number, end: number): string | null => {
+  const first = text[start]
+  const mayBeProxy = first === "p" || first === "P"
+  if (!specialLengths.has(end - start) && !mayBeProxy) return null
+  const name = text.slice(start, end).toLowerCase()
+  return special.has(name) || (mayBeProxy && name.startsWith("proxy-")) ? name : null
+}
+
 /** What `Connection` cannot take from a message: without it, it would say something else, or be cut elsewhere. */
 const inalienable = new Set([
   "host",
@@ -85,18 +102,6 @@ export const endToEnd = (raw: Fields.Raw, without: ReadonlySet<string> = nothing
   }
   return kept
 }
-
-const hopByHopLines = Fields.lines(hopByHop)
-const namesFields = /^connection:(?![\t ]*(?:keep-alive|close)[\t ]*\r)/im
-
-/**
- * The same of lines that are valid.
- *
- * @since 0.1.0
- * @category combinators
- */
-export const crossing = (fields: string): string =>
-  namesFields.test(fields) ? Fields.write(endToEnd(Fields.read(fields))) : fields.replace(hopByHopLines, "")
 
 const rewritten = new Set([
   "host",

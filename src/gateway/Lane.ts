@@ -7,6 +7,7 @@
  */
 import * as Http from "node:http"
 import type * as Net from "node:net"
+import type { Head } from "./AnswerReader.ts"
 import type { Sink } from "./Exchange.ts"
 import * as Fields from "./Fields.ts"
 import * as Headers from "./Headers.ts"
@@ -70,6 +71,7 @@ const dateNow = (): string => {
 export class Lane implements Sink {
   readonly #socket: Net.Socket
   readonly #owner: Owner
+  readonly #requests: PlainRequest.Reader
   #served: Served | null = null
   #isFirst = true
   /** The next request, which came before the answer to this one. */
@@ -82,6 +84,7 @@ export class Lane implements Sink {
   constructor(socket: Net.Socket, owner: Owner) {
     this.#socket = socket
     this.#owner = owner
+    this.#requests = new PlainRequest.Reader(Headers.peerOf(socket))
     socket.setTimeout(firstMs)
     socket.on("data", this.#onData).on("end", this.#onEnd).on("timeout", this.#onTimeout)
     socket.on("error", this.#onEnd).on("close", this.#onClose)
@@ -99,10 +102,10 @@ export class Lane implements Sink {
     return this.#status !== 0
   }
 
-  begin(status: number, reason: string, fields: string, length: number | null): void {
+  begin({ fields, hasDate, length, reason, status }: Head): void {
     this.#status = status
     this.#isChunked = length === null
-    const date = /^date:/im.test(fields) ? "" : `Date: ${dateNow()}\r\n`
+    const date = hasDate ? "" : `Date: ${dateNow()}\r\n`
     const framing = this.#isChunked ? "Transfer-Encoding: chunked\r\n" : ""
     this.#head = `HTTP/1.1 ${status} ${reason}\r\n${fields}${date}${framing}${staysOpen}`
   }
@@ -153,7 +156,9 @@ export class Lane implements Sink {
 
   refuse(refusal: Refusal.Refusal): void {
     const { body, raw } = Refusal.render(refusal)
-    this.begin(refusal.status, Http.STATUS_CODES[refusal.status] ?? "", Fields.write(raw), body.length)
+    const { status } = refusal
+    const reason = Http.STATUS_CODES[status] ?? ""
+    this.begin({ status, reason, fields: Fields.write(raw), hasDate: false, length: body.length })
     this.end(body)
   }
 
@@ -200,7 +205,7 @@ export class Lane implements Sink {
   }
 
   #take(bytes: Buffer): void {
-    const request = PlainRequest.of(bytes, Headers.peerOf(this.#socket))
+    const request = this.#requests.read(bytes)
     this.#served = request === null ? null : this.#owner.serve(request, this)
     if (this.#served === null) this.#toNode(bytes)
   }

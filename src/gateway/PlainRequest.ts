@@ -43,23 +43,14 @@ class Origin implements Headers.Origin {
 const end = "\r\n"
 const separator = "\r\n\r\n"
 
-/**
- * The request that these bytes are, all of them: `GET` or `HEAD` of a path, one `Host`, no body, and a connection that
- * stays open. `null` for anything else.
- *
- * @since 0.1.0
- * @category constructors
- */
-export const of = (bytes: Buffer, peer: string): PlainRequest | null => {
-  if (bytes.length > mostBytes) return null
-  const text = bytes.toString("latin1")
-  const last = text.length - end.length
-  // Another head may follow: that is not for here.
-  if (text.indexOf(separator) !== last - end.length) return null
-  const line = requestLine.exec(text)
-  if (line === null) return null
-  const [{ length }, method = "", path = ""] = line
-  const fields = text.slice(length, last)
+/** What is the same in all requests with these fields from one peer: the host, and the head behind its first line. */
+interface Rest {
+  readonly fields: string
+  readonly host: string
+  readonly head: string
+}
+
+const restOf = (fields: string, peer: string): Rest | null => {
   if (!Fields.areValid(fields)) return null
   const origin = new Origin()
   let host = ""
@@ -87,6 +78,38 @@ export const of = (bytes: Buffer, peer: string): PlainRequest | null => {
   }
   if (host === "") return null
   const told = Fields.write(Headers.told(origin, peer, host, "1.1"))
-  const head = `${method} ${path} HTTP/1.1\r\nHost: ${host}\r\n${fields.replace(rewritten, "")}${told}\r\n`
-  return { method, path, host, head, body: null }
+  return { fields, host, head: `Host: ${host}\r\n${fields.replace(rewritten, "")}${told}\r\n` }
+}
+
+/**
+ * Reads the requests of one connection.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export class Reader {
+  readonly #peer: string
+  /** Who asks again mostly says the same of itself as before. */
+  #last: Rest | null = null
+
+  constructor(peer: string) {
+    this.#peer = peer
+  }
+
+  /**
+   * The request that these bytes are, all of them: `GET` or `HEAD` of a path, one `Host`, no body, and a connection that
+   * stays open. `null` for anything else.
+   */
+  read(bytes: Buffer): PlainRequest | null {
+    if (bytes.length > mostBytes) return null
+    const text = bytes.toString("latin1")
+    const line = requestLine.exec(text)
+    if (line === null || !text.endsWith(separator)) return null
+    const [{ length }, method = "", path = ""] = line
+    // More than one head has an empty line in the midst, which is no valid field.
+    const fields = text.slice(length, -end.length)
+    const rest = this.#last?.fields === fields ? this.#last : this.#last = restOf(fields, this.#peer)
+    if (rest === null) return null
+    return { method, path, host: rest.host, head: `${method} ${path} HTTP/1.1\r\n${rest.head}`, body: null }
+  }
 }

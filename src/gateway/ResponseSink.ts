@@ -21,7 +21,7 @@ export const make = (request: Http.IncomingMessage, response: Http.ServerRespons
   get hasBegun() {
     return response.headersSent
   },
-  begin: (status, reason, fields) => {
+  begin: ({ fields, reason, status }) => {
     // The rest of a request that was answered early is nobody's.
     if (!request.complete) response.shouldKeepAlive = false
     response.writeHead(status, reason, Fields.read(fields))

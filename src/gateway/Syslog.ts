@@ -118,6 +118,7 @@ export const listen = Effect.fn("Syslog.listen")(
       instance: InstanceName | null
     ) => {
       traffic.answered({ service, instance, code, seconds })
+      if (instance !== null) traffic.seen(instance)
       if (kind !== null) traffic.refused(service, kind)
       traffic.logged("counted")
     }

@@ -239,9 +239,17 @@ export const layer: Layer.Layer<Metrics> = Layer.sync(Metrics, () => {
   /** Requests are counted many at a time, which costs less. */
   const uncounted: Array<Answered> = []
   const countAll = () => {
-    for (const { code, instance, seconds, service } of uncounted) {
-      requests.inc({ service, instance: instance ?? "", code: `${Math.floor(code / 100)}xx` })
+    const alike = new Map<string, { readonly one: Answered; count: number }>()
+    for (const one of uncounted) {
+      const { code, instance, seconds, service } = one
+      const key = `${instance ?? service} ${Math.floor(code / 100)}`
+      const known = alike.get(key)
+      if (known === undefined) alike.set(key, { one, count: 1 })
+      else known.count++
       latency.observe({ service }, seconds)
+    }
+    for (const { count, one: { code, instance, service } } of alike.values()) {
+      requests.inc({ service, instance: instance ?? "", code: `${Math.floor(code / 100)}xx` }, count)
     }
     uncounted.length = 0
   }

@@ -180,6 +180,7 @@ export const make = Effect.gen(function*() {
       backends: () => [],
       arrive: () => Effect.never,
       answered: () => undefined,
+      seen: () => undefined,
       refused: () => undefined,
       logged: () => undefined
     },

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as FC from "effect/FastCheck"
+import * as AnswerHead from "../../src/gateway/AnswerHead.ts"
 import * as Fields from "../../src/gateway/Fields.ts"
 import * as Headers from "../../src/gateway/Headers.ts"
 
@@ -59,9 +60,22 @@ describe("what crosses", () => {
   })
 
   const printable = FC.array(FC.tuple(name, FC.stringMatching(/^([!-~](.*[!-~])?)?$/))).map((all) => all.flat())
-  it.prop("is the same of lines as of names and values", [printable], ([raw]) => {
-    assert.isTrue(Fields.areValid(Fields.write(raw)))
-    assert.deepStrictEqual(Fields.read(Fields.write(raw)), raw)
-    assert.strictEqual(Headers.crossing(Fields.write(raw)), Fields.write(Headers.endToEnd(raw)))
+  it.prop("is the same of lines as of names and values", [printable, FC.nat(3)], ([raw, start]) => {
+    const lines = Fields.write(raw)
+    assert.isTrue(Fields.areValid(lines))
+    assert.deepStrictEqual(Fields.read(lines), raw)
+    const bytes = Buffer.from(`${"-".repeat(start)}HTTP/1.1 200 OK\r\n${lines}\r\nbody`, "latin1")
+    const head = AnswerHead.of(bytes, start, bytes.length - "body".length)
+    // What frames the body is judged elsewhere.
+    if (!namesOf(raw).some((name) => name === "content-length" || name === "transfer-encoding")) assert.isNotNull(head)
+    if (head !== null) assert.strictEqual(head.fields, Fields.write(Headers.endToEnd(raw)))
+  })
+
+  const bytes = FC.array(FC.constantFrom("A", "-", ":", " ", "\t", "\r", "\n", "\r\n", "\0", "\x7f", "\xff", "(")).map((
+    all
+  ) => all.join(""))
+  it.prop("is lines that are valid, and nothing else", [bytes], ([lines]) => {
+    const all = Buffer.from(`HTTP/1.1 200 OK\r\n${lines}\r\n`, "latin1")
+    assert.strictEqual(AnswerHead.of(all, 0, all.length) !== null, Fields.areValid(lines))
   })
 })

@@ -6,7 +6,7 @@ import * as net from "node:net"
 import * as Headers from "../../src/gateway/Headers.ts"
 import * as PlainRequest from "../../src/gateway/PlainRequest.ts"
 
-const of = (text: string) => PlainRequest.of(Buffer.from(text, "latin1"), "127.0.0.1")
+const of = (text: string) => new PlainRequest.Reader("127.0.0.1").read(Buffer.from(text, "latin1"))
 const host = "Host: web.localhost\r\n"
 
 it("a request that is more than a head is not plain", () => {
@@ -60,6 +60,15 @@ const piece = FC.constantFrom(
 )
 const loose = FC.array(piece, { maxLength: 10 }).map((pieces) => pieces.join(""))
 const close = FC.array(piece, { maxLength: 4 }).map((pieces) => `GET / HTTP/1.1\r\n${host}${pieces.join("")}\r\n`)
+
+it.prop("what came before on its connection changes nothing", [
+  FC.array(FC.oneof(close, FC.constant(`GET / HTTP/1.1\r\n${host}\r\n`)))
+], ([texts]) => {
+  const reader = new PlainRequest.Reader("127.0.0.1")
+  for (const text of texts.flatMap((text) => [text, text.replace("/", "/b?c")])) {
+    assert.deepStrictEqual(reader.read(Buffer.from(text, "latin1")), of(text))
+  }
+})
 
 it.scopedLive("what is plain is read by Node's parser as the same request, and as one", () =>
   Effect.gen(function*() {
