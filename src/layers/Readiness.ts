@@ -18,8 +18,8 @@ import { type Listener, Notify } from "./Notify.ts"
 
 /**
  * A wait for readiness, prepared before the process is launched (`env` is added to its environment, which is how
- * `NOTIFY_SOCKET` gets there) and run after. `ready` succeeds with what told so; meanwhile `observe` is told what each
- * look saw. It is interrupted when the instance ends, is stopped or runs out of `startup_timeout`. `waits`: whether an
+ * `NOTIFY_SOCKET` gets there) and run after. `ready` succeeds with what told so; meanwhile `observe` is told what was
+ * seen, when it has changed. It is interrupted when the instance ends, is stopped or runs out of `startup_timeout`. `waits`: whether an
  * instance has to do something to be ready, so that a run which ends before, with code 0 too, has failed to start.
  *
  * @since 0.1.0
@@ -48,9 +48,16 @@ const poll = (
   observe: (detail: string) => Effect.Effect<void>,
   changed: Effect.Effect<void>
 ) => {
+  let seen: string | null = null
+  const tell = (detail: string) =>
+    Effect.suspend(() => {
+      if (detail === seen) return Effect.void
+      seen = detail
+      return observe(detail)
+    })
   const again = (delay: number): Effect.Effect<string> =>
     Effect.catchAll(look, ({ detail }) =>
-      observe(detail).pipe(
+      tell(detail).pipe(
         Effect.zipRight(Random.nextIntBetween(Math.ceil(0.75 * delay), Math.ceil(1.25 * delay))),
         Effect.flatMap((delay) => Effect.raceFirst(Effect.as(Effect.sleep(delay), false), Effect.as(changed, true))),
         Effect.flatMap((isNews) => again(isNews ? 1 : Math.min(delay * 1.6, 500)))

@@ -27,9 +27,12 @@ const scripted = (answer: (look: number) => Effect.Effect<string, Unhealthy>) =>
 const notReady = Effect.fail(new Unhealthy({ detail: "connect ENOENT" }))
 
 describe("Readiness.health", () => {
-  it.scoped("looks soon, then less often, and tells what it sees", () =>
+  it.scoped("looks soon, then less often, and tells what it sees when that has changed", () =>
     Effect.gen(function*() {
-      const [looks, layer] = scripted((look) => look < 50 ? notReady : Effect.succeed("GET /health: 200"))
+      const busy = Effect.fail(new Unhealthy({ detail: "GET /health: 503" }))
+      const [looks, layer] = scripted((look) =>
+        look < 20 ? notReady : look < 50 ? busy : Effect.succeed("GET /health: 200")
+      )
       const details: Array<string> = []
       const { env, ready } = yield* Effect.provide(
         Effect.flatMap(Readiness.Readiness, ({ prepare }) => prepare(nowhere)),
@@ -48,7 +51,7 @@ describe("Readiness.health", () => {
       assert.isAtMost(looks.count - before, 27)
       yield* TestClock.adjust("1 minute")
       assert.strictEqual(yield* Fiber.join(fiber), "GET /health: 200")
-      assert.deepStrictEqual(details, Array.from({ length: 49 }, () => "connect ENOENT"))
+      assert.deepStrictEqual(details, ["connect ENOENT", "GET /health: 503"])
     }))
 
   it.effect("started is ready at once", () =>

@@ -61,3 +61,18 @@ export const find = (): ReadonlyArray<Hierarchy> => {
   const read = (path: string) => unless(["ENOENT"], () => Fs.readFileSync(path, "utf8")) ?? ""
   return parse(read("/proc/self/mountinfo"), read("/proc/self/cgroup"))
 }
+
+/**
+ * Tells the kernel that a process is about to move, by moving the supervisor to where it is. Before the first move of a
+ * while the kernel waits until all processors have noticed, some 8 ms; moves that follow soon after do not wait. So that
+ * is over by the time the process is there that has to move, which is still to be forked. Nothing depends on it.
+ */
+export const foretellMove = ({ mount }: Hierarchy): void => {
+  const own = find().find((hierarchy) => hierarchy.mount === mount)?.own
+  if (own === undefined) return
+  const procs = unless(
+    ["ENOENT", "EACCES", "EPERM", "EROFS"],
+    () => Fs.openSync(`${own}/cgroup.procs`, Fs.constants.O_WRONLY)
+  )
+  if (procs !== undefined) Fs.write(procs, String(process.pid), () => Fs.closeSync(procs))
+}

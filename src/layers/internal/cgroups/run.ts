@@ -12,6 +12,7 @@ import { CgroupFailed } from "../../Errors.ts"
 import { adviceFor } from "./advice.ts"
 import * as Counters from "./counters.ts"
 import * as Folder from "./folder.ts"
+import * as Hierarchies from "./hierarchies.ts"
 import * as Limiting from "./limits.ts"
 import type { Places } from "./places.ts"
 import * as Tree from "./tree.ts"
@@ -163,6 +164,7 @@ export const within = (places: Places, present: Map<InstanceName, Made>) => {
       if (failed !== undefined) return yield* failure(place.instance, failed)
       // Whatever the kernel kills in it for memory, it is of no use without.
       Folder.write(`${pathOf(place)}/memory.oom.group`, "1")
+      Hierarchies.foretellMove(tracking.hierarchy)
       return handle(place, limits)
     }))
 
