@@ -49,6 +49,10 @@ const note = (memory: InstanceMemory, commands: ReadonlyArray<Command>, at: Inst
       const task = taskOf(command.timer, command.incarnation)
       memory.deadlines = { ...memory.deadlines, [task]: at.mono + command.delayMs }
     }
+    if (command._tag === "AwaitAnswers" || command._tag === "Drain") {
+      const task = taskOf("drain", command.incarnation)
+      memory.deadlines = { ...memory.deadlines, [task]: at.mono + command.limitMs }
+    }
     if (command._tag === "CountRestart") {
       const reason = InstanceCommands.reasonOf(command)
       memory.restarts = { ...memory.restarts, [reason]: (memory.restarts[reason] ?? 0) + 1 }
@@ -56,11 +60,13 @@ const note = (memory: InstanceMemory, commands: ReadonlyArray<Command>, at: Inst
   }
 }
 
-/** A timer that was running goes on for what is left of it. */
+/** What was running against time goes on for what is left of it. */
 const untilDeadline = (command: Command, deadlines: Deadlines, at: Instant): Command => {
-  if (command._tag !== "ArmTimer") return command
-  const deadline = deadlines[taskOf(command.timer, command.incarnation)]
-  return deadline === undefined ? command : { ...command, delayMs: Math.max(0, deadline - at.mono) }
+  if (command._tag !== "ArmTimer" && command._tag !== "Drain") return command
+  const deadline = deadlines[taskOf(command._tag === "Drain" ? "drain" : command.timer, command.incarnation)]
+  if (deadline === undefined) return command
+  const left = Math.max(0, deadline - at.mono)
+  return command._tag === "Drain" ? { ...command, limitMs: left } : { ...command, delayMs: left }
 }
 
 const livesOf = ({ beside, state }: InstanceMemory): Rollout.Lives => ({ main: state, beside })

@@ -13,6 +13,7 @@ import { describeCause } from "./Explain.ts"
 import type { Command, InstanceEvent, Policy } from "./InstanceEvent.ts"
 import { initial, type InstanceState, isSettled, label } from "./InstanceState.ts"
 import { elapsed, type Instant } from "./Instant.ts"
+import { drain } from "./Steps.ts"
 
 /**
  * The runs beside the one that serves.
@@ -91,7 +92,7 @@ export const resume = (policy: Policy, { beside, main }: Lives, at: Instant): Re
   ...(beside.successor === null ? [] : One.resume(besides(policy), beside.successor, at)),
   ...beside.retiring.flatMap((state): ReadonlyArray<Command> =>
     state.phase._tag === "Up"
-      ? [{ _tag: "WatchExit", incarnation: state.incarnation }, drain(policy, state)]
+      ? [{ _tag: "WatchExit", incarnation: state.incarnation }, drain(policy, state.incarnation)]
       : One.resume(besides(policy), state, at)
   )
 ]
@@ -110,12 +111,6 @@ const besides = (policy: Policy): Policy => ({ ...policy, shouldRestart: () => f
 /** What such a run does is no transition of the instance, and takes no part in its backoff. */
 const quiet = (commands: ReadonlyArray<Command>): ReadonlyArray<Command> =>
   commands.filter(({ _tag }) => _tag !== "Publish" && _tag !== "ResetBackoff")
-
-const drain = ({ drainTimeoutMs }: Policy, { incarnation }: InstanceState): Command => ({
-  _tag: "Drain",
-  incarnation,
-  limitMs: drainTimeoutMs
-})
 
 const told = (policy: Policy, { phase }: InstanceState, cause: Cause): Command => {
   const shown = label(phase, policy.health)
@@ -256,7 +251,7 @@ const takeOver = (
         cause: { _tag: "Replaced", incarnation, afterMs: elapsed(since, at) }
       },
       ...quiet(commands),
-      drain(policy, retired)
+      drain(policy, retired.incarnation)
     ]
   }
 }

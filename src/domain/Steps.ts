@@ -72,8 +72,14 @@ export const watches = (policy: Policy, incarnation: number): ReadonlyArray<Comm
 export const untilStable = (policy: Policy, { attempt, incarnation }: InstanceState): ReadonlyArray<Command> =>
   attempt === 0 ? [] : [arm("stable", incarnation, policy.stableAfterMs)]
 
-export const awaitAnswers = ({ drainTimeoutMs }: Policy, incarnation: number): Command => ({
+const awaitAnswers = ({ drainTimeoutMs }: Policy, incarnation: number): Command => ({
   _tag: "AwaitAnswers",
+  incarnation,
+  limitMs: drainTimeoutMs
+})
+
+export const drain = ({ drainTimeoutMs }: Policy, incarnation: number): Command => ({
+  _tag: "Drain",
   incarnation,
   limitMs: drainTimeoutMs
 })

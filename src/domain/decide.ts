@@ -9,7 +9,7 @@ import type { Command, InstanceEvent, Policy } from "./InstanceEvent.ts"
 import type { InstanceState } from "./InstanceState.ts"
 import { elapsed, type Instant } from "./Instant.ts"
 import * as RunEvents from "./RunEvents.ts"
-import { arm, awaitAnswers, type Step, step, untilStable, watches } from "./Steps.ts"
+import { arm, drain, type Step, step, untilStable, watches } from "./Steps.ts"
 import * as Wishes from "./Wishes.ts"
 
 export type { Step }
@@ -70,7 +70,8 @@ export const resume = (policy: Policy, state: InstanceState, at: Instant): Reado
         : [
           { _tag: phase.end === null ? "WatchExit" : "AwaitTree", incarnation },
           phase.means === "drain"
-            ? awaitAnswers(policy, incarnation)
+            // What it has to answer may be another supervisor's, which stays for it: the kernel knows.
+            ? drain(policy, incarnation)
             : phase.means === "signal"
             ? arm("stop", incarnation, policy.stopTimeoutMs)
             : { _tag: "KillTree", incarnation }

@@ -119,6 +119,40 @@ describe("a planned end of an instance", () => {
       }),
     patient
   )
+
+  it.scopedLive(
+    "that another supervisor takes over comes after the requests that the one before has, or when their time is over",
+    () =>
+      Effect.gen(function*() {
+        const { ask, machine, post } = yield* started({
+          web: versioned({ drain_timeout: "60 seconds" }),
+          hasty: versioned({ drain_timeout: "8 seconds" })
+        })
+        const before = yield* machine.view("web")
+        const slow = yield* Effect.fork(post("web", "/slow?8000"))
+        const late = yield* Effect.fork(post("hasty", "/slow?60000"))
+        yield* arrived(machine, "web:default", "8000")
+        yield* arrived(machine, "hasty:default", "60000")
+        for (const name of ["web", "hasty"]) {
+          yield* Effect.fork(Effect.either(machine.ask("restart", name)))
+          yield* machine.until(name, "stopping")
+        }
+        const next = yield* machine.upgrade()
+        assert.strictEqual(pidOf(yield* Fiber.join(slow)), before.pid)
+        const { status } = yield* Fiber.join(late)
+        // 504 from the supervisor that waits for it; if that is the other one by then, all that is seen is its end.
+        assert.include([502, 504], status)
+        for (const [name, left] of [["web", 0], ["hasty", 1]] as const) {
+          const { pid } = yield* next.until(name, "running")
+          assert.strictEqual(pidOf(yield* ask(`${name}.example.test`, "/")), pid)
+          const drained = (yield* causesOf(next, name)).filter(({ _tag }) => _tag === "Drained")
+          assert.lengthOf(drained, 1)
+          assert.deepInclude({ ...drained[0] }, { left })
+        }
+        assert.deepStrictEqual(posted(next, "hasty:default"), ["60000"], "it is not sent again")
+      }),
+    patient
+  )
 })
 
 describe("a crash", () => {
