@@ -422,7 +422,7 @@ it.scopedLive(
       reader.socket.removeAllListeners("data").on("data", look).resume()
       yield* eventually(
         "all of it has been read",
-        Effect.sync(() => reader.socket.closed),
+        Effect.sync(() => reader.socket.readableEnded),
         Boolean,
         "4 minutes"
       )
