@@ -13,7 +13,8 @@ export default defineConfig({
   },
   test: {
     pool: "forks",
-    poolOptions: { forks: { maxForks: 2, minForks: 1 } },
+    // Files share a process with what it has imported: loading Effect anew for each takes a second of it.
+    poolOptions: { forks: { isolate: false, maxForks: 2, minForks: 1 } },
     reporters: ["default", "./scripts/count-reporter.mjs"],
     projects: [
       {

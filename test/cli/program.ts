@@ -23,9 +23,10 @@ export interface Program {
   readonly run: (...argv: ReadonlyArray<string>) => Promise<Result>
   /** Runs it through a shell; `$TENEMENT` is the program. */
   readonly shell: (script: string) => Promise<Result>
-  /** Starts it; `seen` resolves when it has printed something. */
+  /** Starts it; `seen` resolves when it has printed something, `told` when it has on stderr. */
   readonly start: (...argv: ReadonlyArray<string>) => {
     readonly seen: Promise<void>
+    readonly told: Promise<void>
     readonly kill: (signal: NodeJS.Signals) => void
     readonly result: Promise<Result>
   }
@@ -62,13 +63,14 @@ export const build = async (): Promise<Program> => {
     let stdout = ""
     let stderr = ""
     const seen = new Promise<void>((resolve) => child.stdout.once("data", () => resolve()))
+    const told = new Promise<void>((resolve) => child.stderr.once("data", () => resolve()))
     child.stdout.setEncoding("utf8").on("data", (text: string) => stdout += text)
     child.stderr.setEncoding("utf8").on("data", (text: string) => stderr += text)
     const result = new Promise<Result>((resolve, reject) => {
       child.once("error", reject)
       child.once("close", (code) => resolve({ code, stdout, stderr }))
     })
-    return { seen, result, kill: (signal: NodeJS.Signals) => void child.kill(signal) }
+    return { seen, told, result, kill: (signal: NodeJS.Signals) => void child.kill(signal) }
   }
 
   return {

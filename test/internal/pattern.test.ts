@@ -1,10 +1,8 @@
-import { assert, describe, it, vi } from "@effect/vitest"
+import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as FC from "effect/FastCheck"
 import { matches } from "../../src/internal/pattern.ts"
-
-vi.setConfig({ testTimeout: 30_000 })
 
 const patterns = FC.constantFrom(/a/, /^a*b$/g, /b/y, /(a|b)+c/i, /(?!)/)
 

@@ -1,4 +1,4 @@
-import { assert, describe, layer, vi } from "@effect/vitest"
+import { assert, describe } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
@@ -13,10 +13,7 @@ import * as Procfs from "../../src/layers/internal/procfs.ts"
 import * as Launcher from "../../src/layers/Launcher.ts"
 import * as Usage from "../../src/layers/Usage.ts"
 import * as CgroupHarness from "./CgroupHarness.ts"
-import { eventually, folder, linesOf, printing, silent } from "./Harness.ts"
-
-// Real processes on a machine that may be busy.
-vi.setConfig({ testTimeout: 30_000 })
+import { eventually, folder, linesOf, printing, sharing, silent } from "./Harness.ts"
 
 const megabyte = 1024 * 1024
 const name = InstanceName.make("api:one")
@@ -53,25 +50,29 @@ describe(`Cgroups${CgroupHarness.skipped}`, () => {
   for (const mode of CgroupHarness.modes) {
     const options = CgroupHarness.options()
     const cgroups = CgroupHarness.layerOf(mode, options)
-    layer(Layer.provideMerge(Usage.layer, Layer.merge(cgroups, Launcher.layer)), { excludeTestServices: true })(
+    sharing(
       mode,
-      (it) => {
-        it.scoped("a run is inside before its first instruction, and only what it forks is with it", () =>
-          Effect.gen(function*() {
-            const { launch } = yield* Launcher.Launcher
-            const out = Path.join(yield* folder, "out")
-            const cgroup = yield* made()
-            assert.isFalse(yield* cgroup.isPopulated)
-            const process = yield* launch(
-              yield* printing(out, ["perl", "-pe", "", "/proc/self/cgroup"], { cgroup })
-            )
-            assert.deepStrictEqual(yield* process.exited, { code: 0, signal: null })
-            const own = (yield* linesOf(out, 1)).filter((line) => line.endsWith("/api@one"))
-            assert.lengthOf(own, cgroup.procs.length)
-            assert.isFalse(yield* cgroup.isPopulated)
-          }))
+      Layer.provideMerge(Usage.layer, Layer.merge(cgroups, Launcher.layer)),
+      (scoped) => {
+        scoped(
+          "a run is inside before its first instruction, and only what it forks is with it",
+          () =>
+            Effect.gen(function*() {
+              const { launch } = yield* Launcher.Launcher
+              const out = Path.join(yield* folder, "out")
+              const cgroup = yield* made()
+              assert.isFalse(yield* cgroup.isPopulated)
+              const process = yield* launch(
+                yield* printing(out, ["perl", "-pe", "", "/proc/self/cgroup"], { cgroup })
+              )
+              assert.deepStrictEqual(yield* process.exited, { code: 0, signal: null })
+              const own = (yield* linesOf(out, 1)).filter((line) => line.endsWith("/api@one"))
+              assert.lengthOf(own, cgroup.procs.length)
+              assert.isFalse(yield* cgroup.isPopulated)
+            })
+        )
 
-        it.scoped("nothing leaves it: sessions, daemons, what is forked all the time", () =>
+        scoped("nothing leaves it: sessions, daemons, what is forked all the time", () =>
           Effect.gen(function*() {
             const { launch } = yield* Launcher.Launcher
             const out = Path.join(yield* folder, "out")
@@ -100,39 +101,45 @@ describe(`Cgroups${CgroupHarness.skipped}`, () => {
             assert.isFalse(yield* process.hasStragglers)
           }))
 
-        it.scoped("a leader's end leaves what it put into the background, and that is seen and killed", () =>
-          Effect.gen(function*() {
-            const { launch } = yield* Launcher.Launcher
-            const out = Path.join(yield* folder, "out")
-            const cgroup = yield* made()
-            const process = yield* launch(
-              yield* printing(out, ["sh", "-c", "setsid sleep 600 & echo $!"], { cgroup })
-            )
-            yield* process.exited
-            const [pid] = (yield* linesOf(out, 1)).map(Number)
-            assert.isTrue(yield* process.hasStragglers)
-            assert.deepInclude((yield* process.survivors)[0], { pid: pid!, isPermitted: true })
-            yield* process.killTree
-            assert.isFalse(isLive(pid!))
-          }))
+        scoped(
+          "a leader's end leaves what it put into the background, and that is seen and killed",
+          () =>
+            Effect.gen(function*() {
+              const { launch } = yield* Launcher.Launcher
+              const out = Path.join(yield* folder, "out")
+              const cgroup = yield* made()
+              const process = yield* launch(
+                yield* printing(out, ["sh", "-c", "setsid sleep 600 & echo $!"], { cgroup })
+              )
+              yield* process.exited
+              const [pid] = (yield* linesOf(out, 1)).map(Number)
+              assert.isTrue(yield* process.hasStragglers)
+              assert.deepInclude((yield* process.survivors)[0], { pid: pid!, isPermitted: true })
+              yield* process.killTree
+              assert.isFalse(isLive(pid!))
+            })
+        )
 
-        it.scoped("it goes with its run, and with it what was made in it; what is next to it stays", () =>
-          Effect.gen(function*() {
-            const scope = yield* Scope.make()
-            const cgroup = yield* Scope.extend(made(), scope)
-            const beside = foldersOf(cgroup).map((path) => `${Path.dirname(path)}/somebody.else`)
-            for (const path of beside) Fs.mkdirSync(path)
-            for (const path of foldersOf(cgroup)) {
-              Fs.mkdirSync(`${path}/tenant`)
-              Fs.mkdirSync(`${path}/tenant/within`)
-            }
-            yield* Scope.close(scope, Exit.void)
-            assert.deepStrictEqual(foldersOf(cgroup).filter((path) => Fs.existsSync(path)), [])
-            assert.deepStrictEqual(beside.filter((path) => !Fs.existsSync(path)), [])
-            for (const path of beside) Fs.rmdirSync(path)
-          }))
+        scoped(
+          "it goes with its run, and with it what was made in it; what is next to it stays",
+          () =>
+            Effect.gen(function*() {
+              const scope = yield* Scope.make()
+              const cgroup = yield* Scope.extend(made(), scope)
+              const beside = foldersOf(cgroup).map((path) => `${Path.dirname(path)}/somebody.else`)
+              for (const path of beside) Fs.mkdirSync(path)
+              for (const path of foldersOf(cgroup)) {
+                Fs.mkdirSync(`${path}/tenant`)
+                Fs.mkdirSync(`${path}/tenant/within`)
+              }
+              yield* Scope.close(scope, Exit.void)
+              assert.deepStrictEqual(foldersOf(cgroup).filter((path) => Fs.existsSync(path)), [])
+              assert.deepStrictEqual(beside.filter((path) => !Fs.existsSync(path)), [])
+              for (const path of beside) Fs.rmdirSync(path)
+            })
+        )
 
-        it.scoped("what an earlier supervisor left in it is killed, and not joined", () =>
+        scoped("what an earlier supervisor left in it is killed, and not joined", () =>
           Effect.gen(function*() {
             const { launch } = yield* Launcher.Launcher
             const { make } = yield* Cgroups.Cgroups
@@ -150,7 +157,7 @@ describe(`Cgroups${CgroupHarness.skipped}`, () => {
             assert.deepStrictEqual(yield* second!.members, [next.pid])
           }))
 
-        it.scoped("a cgroup that cannot be joined is told with its path, and nothing runs", () =>
+        scoped("a cgroup that cannot be joined is told with its path, and nothing runs", () =>
           Effect.gen(function*() {
             const { launch } = yield* Launcher.Launcher
             const out = Path.join(yield* folder, "out")
@@ -163,7 +170,7 @@ describe(`Cgroups${CgroupHarness.skipped}`, () => {
             assert.strictEqual(Fs.readFileSync(out, "utf8"), "")
           }))
 
-        it.scoped("tells what is used", () =>
+        scoped("tells what is used", () =>
           Effect.gen(function*() {
             const { launch } = yield* Launcher.Launcher
             const { sample } = yield* Usage.Usage
@@ -185,7 +192,7 @@ describe(`Cgroups${CgroupHarness.skipped}`, () => {
           }))
 
         if (!CgroupHarness.canLimit(mode)) {
-          it.effect("says which limits cannot be had, and refuses them", () =>
+          scoped("says which limits cannot be had, and refuses them", () =>
             Effect.gen(function*() {
               const { facts: { missing }, make } = yield* Cgroups.Cgroups
               const error = yield* Effect.flip(
@@ -199,7 +206,7 @@ describe(`Cgroups${CgroupHarness.skipped}`, () => {
               )
             }))
         } else {
-          it.scoped("limits are in its files, can be changed, and taken away", () =>
+          scoped("limits are in its files, can be changed, and taken away", () =>
             Effect.gen(function*() {
               const limits: Limits = { memoryLimitBytes: 64 * megabyte, cpuShares: 200, cpuLimit: 0.5, pidsLimit: 8 }
               const cgroup = yield* made(limits)
@@ -228,7 +235,7 @@ describe(`Cgroups${CgroupHarness.skipped}`, () => {
               })
             }))
 
-          it.scoped("a fork bomb stays within pids_limit, and dies whole", () =>
+          scoped("a fork bomb stays within pids_limit, and dies whole", () =>
             Effect.gen(function*() {
               const { launch } = yield* Launcher.Launcher
               const cgroup = yield* made({ ...unlimited, pidsLimit: 64 })
@@ -242,7 +249,7 @@ describe(`Cgroups${CgroupHarness.skipped}`, () => {
               assert.deepStrictEqual(yield* cgroup.members, [])
             }))
 
-          it.scoped("counts what is killed for memory, and not what somebody else kills", () =>
+          scoped("counts what is killed for memory, and not what somebody else kills", () =>
             Effect.gen(function*() {
               const { launch } = yield* Launcher.Launcher
               const cgroup = yield* made({ ...unlimited, memoryLimitBytes: 32 * megabyte })

@@ -1,4 +1,4 @@
-import { assert, describe, it, vi } from "@effect/vitest"
+import { assert, describe, it } from "@effect/vitest"
 import * as Chunk from "effect/Chunk"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -9,8 +9,6 @@ import { InstanceName } from "../../src/domain/Names.ts"
 import type { EventRecord } from "../../src/domain/Views.ts"
 import * as Events from "../../src/layers/Events.ts"
 import * as Store from "../../src/layers/Store.ts"
-
-vi.setConfig({ testTimeout: 30_000 })
 
 const names = ["api:a", "api:b", "worker:a"].map((name) => InstanceName.make(name))
 

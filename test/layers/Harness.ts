@@ -1,4 +1,7 @@
+import { afterAll, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import type * as Layer from "effect/Layer"
+import * as ManagedRuntime from "effect/ManagedRuntime"
 import type * as Scope from "effect/Scope"
 import * as Fs from "node:fs"
 import * as Os from "node:os"
@@ -54,3 +57,20 @@ export const linesOf = (path: string, lines: number): Effect.Effect<ReadonlyArra
 
 /** Tests that need another user are for root; whoever runs all of them says `CI=true` and cannot miss one. */
 export const isRoot = process.getuid?.() === 0 || process.env["CI"] === "true"
+
+type Test<R> = <A, E>(name: string, self: () => Effect.Effect<A, E, R | Scope.Scope>) => void
+
+/** Tests that share a layer, on the real clock. `layer` of @effect/vitest would change `it` for all files of a process. */
+export const sharing = <R, E>(
+  name: string,
+  layer: Layer.Layer<R, E>,
+  tests: (scoped: Test<R> & { readonly skipIf: (isSkipped: boolean) => Test<R> }) => void
+): void => {
+  describe(name, () => {
+    const runtime = ManagedRuntime.make(layer)
+    afterAll(() => runtime.dispose())
+    const skipIf = (isSkipped: boolean): Test<R> => (name, self) =>
+      it.scopedLive.skipIf(isSkipped)(name, () => Effect.provide(self(), runtime))
+    tests(Object.assign(skipIf(false), { skipIf }))
+  })
+}

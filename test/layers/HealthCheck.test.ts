@@ -1,4 +1,4 @@
-import { assert, describe, it, vi } from "@effect/vitest"
+import { assert, describe, it } from "@effect/vitest"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -15,9 +15,6 @@ import * as HealthCheck from "../../src/layers/HealthCheck.ts"
 import * as Procfs from "../../src/layers/internal/procfs.ts"
 import * as Launcher from "../../src/layers/Launcher.ts"
 import { eventually, folder, linesOf, printing, silent } from "./Harness.ts"
-
-// Real processes on a machine that may be busy.
-vi.setConfig({ testTimeout: 30_000 })
 
 const open = new Set<Net.Socket>()
 

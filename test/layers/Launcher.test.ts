@@ -1,4 +1,4 @@
-import { assert, layer, vi } from "@effect/vitest"
+import { assert } from "@effect/vitest"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as FC from "effect/FastCheck"
@@ -11,10 +11,7 @@ import { unless } from "../../src/internal/errno.ts"
 import * as Procfs from "../../src/layers/internal/procfs.ts"
 import * as Launcher from "../../src/layers/Launcher.ts"
 import * as CgroupHarness from "./CgroupHarness.ts"
-import { folder, isRoot, linesOf, printing, silent } from "./Harness.ts"
-
-// Real processes on a machine that may be busy.
-vi.setConfig({ testTimeout: 30_000 })
+import { folder, isRoot, linesOf, printing, sharing, silent } from "./Harness.ts"
 
 const perl = (program: string, ...args: ReadonlyArray<string>) => ["perl", "-e", program, ...args]
 
@@ -35,8 +32,8 @@ const launchers: ReadonlyArray<readonly [string, Layer.Layer<Launcher.Launcher>]
 ]
 
 for (const [by, launcher] of launchers) {
-  layer(launcher, { excludeTestServices: true })(`Launcher, by ${by}`, (it) => {
-    it.scoped("sees every exit code and signal", () =>
+  sharing(`Launcher, by ${by}`, launcher, (scoped) => {
+    scoped("sees every exit code and signal", () =>
       Effect.gen(function*() {
         const { launch } = yield* Launcher.Launcher
         for (const code of [0, 1, 3, 127, 255]) {
@@ -52,49 +49,52 @@ for (const [by, launcher] of launchers) {
         }
       }))
 
-    it.scoped("leads a session of its own, in its folder, with exactly its environment, umask and descriptors", () =>
-      Effect.gen(function*() {
-        const { launch } = yield* Launcher.Launcher
-        const dir = yield* folder
-        const out = Path.join(dir, "out")
-        const umask = yield* Effect.acquireRelease(
-          Effect.sync(() => process.umask(0o022)),
-          (before) => Effect.sync(() => process.umask(before))
-        )
-        assert.isNumber(umask)
-        const env = { PATH: "/usr/bin:/bin", EMPTY: "", "odd name": "a\nb", UTF: "grüße" }
-        const child = yield* launch(
-          yield* printing(
-            out,
-            perl(
-              `
+    scoped(
+      "leads a session of its own, in its folder, with exactly its environment, umask and descriptors",
+      () =>
+        Effect.gen(function*() {
+          const { launch } = yield* Launcher.Launcher
+          const dir = yield* folder
+          const out = Path.join(dir, "out")
+          const umask = yield* Effect.acquireRelease(
+            Effect.sync(() => process.umask(0o022)),
+            (before) => Effect.sync(() => process.umask(before))
+          )
+          assert.isNumber(umask)
+          const env = { PATH: "/usr/bin:/bin", EMPTY: "", "odd name": "a\nb", UTF: "grüße" }
+          const child = yield* launch(
+            yield* printing(
+              out,
+              perl(
+                `
               use Cwd; $| = 1;
               print join("|", map { my $v = $ENV{$_}; $v =~ s/\\n/+/g; "$_=$v" } sort keys %ENV), "\\n";
               print getcwd(), "\\n", umask, "\\n", join("|", @ARGV), "\\n";
               print join(" ", sort map { readlink("/proc/$$/fd/$_") } grep { -l "/proc/$$/fd/$_" } 0..50), "\\n";
               sleep 600;
             `,
-              "",
-              "two words",
-              "$HOME"
-            ),
-            { cwd: dir, env }
+                "",
+                "two words",
+                "$HOME"
+              ),
+              { cwd: dir, env }
+            )
           )
-        )
-        const stat = Procfs.stat(child.pid)
-        assert.strictEqual(stat?.session, child.pid)
-        assert.strictEqual(stat?.group, child.pid)
-        assert.strictEqual(stat?.startTime, child.startTime)
-        const [environment, cwd, mask, args, files] = yield* linesOf(out, 5)
-        yield* child.killTree
-        assert.strictEqual(environment, "EMPTY=|PATH=/usr/bin:/bin|UTF=grüße|odd name=a+b")
-        assert.strictEqual(cwd, Fs.realpathSync(dir))
-        assert.strictEqual(Number(mask), 0o022)
-        assert.strictEqual(args, "|two words|$HOME")
-        assert.strictEqual(files, `/dev/null ${out} ${out}`)
-      }))
+          const stat = Procfs.stat(child.pid)
+          assert.strictEqual(stat?.session, child.pid)
+          assert.strictEqual(stat?.group, child.pid)
+          assert.strictEqual(stat?.startTime, child.startTime)
+          const [environment, cwd, mask, args, files] = yield* linesOf(out, 5)
+          yield* child.killTree
+          assert.strictEqual(environment, "EMPTY=|PATH=/usr/bin:/bin|UTF=grüße|odd name=a+b")
+          assert.strictEqual(cwd, Fs.realpathSync(dir))
+          assert.strictEqual(Number(mask), 0o022)
+          assert.strictEqual(args, "|two words|$HOME")
+          assert.strictEqual(files, `/dev/null ${out} ${out}`)
+        })
+    )
 
-    it.scoped("finds commands in the folder and in the given PATH, not in the supervisor's", () =>
+    scoped("finds commands in the folder and in the given PATH, not in the supervisor's", () =>
       Effect.gen(function*() {
         const { launch } = yield* Launcher.Launcher
         const dir = yield* folder
@@ -110,7 +110,7 @@ for (const [by, launcher] of launchers) {
         assert.strictEqual(error.code, "ENOENT")
       }))
 
-    it.scoped("says what is wrong with a command, a folder, a user", () =>
+    scoped("says what is wrong with a command, a folder, a user", () =>
       Effect.gen(function*() {
         const { launch } = yield* Launcher.Launcher
         const dir = yield* folder
@@ -148,7 +148,7 @@ for (const [by, launcher] of launchers) {
         }
       }))
 
-    it.scoped("any words reach the program as they are", () =>
+    scoped("any words reach the program as they are", () =>
       Effect.gen(function*() {
         const { launch } = yield* Launcher.Launcher
         const out = Path.join(yield* folder, "out")
@@ -159,7 +159,7 @@ for (const [by, launcher] of launchers) {
         assert.deepStrictEqual(seen, words.map((word) => Buffer.from(word).toString("utf8")))
       }))
 
-    it.scoped("nothing is executed before the process was announced", () =>
+    scoped("nothing is executed before the process was announced", () =>
       Effect.gen(function*() {
         const { launch } = yield* Launcher.Launcher
         const dir = yield* folder
@@ -178,7 +178,7 @@ for (const [by, launcher] of launchers) {
         assert.isTrue(Fs.existsSync(made))
       }))
 
-    it.scoped("an interrupted launch leaves no process, 100 times", () =>
+    scoped("an interrupted launch leaves no process, 100 times", () =>
       Effect.gen(function*() {
         const { launch } = yield* Launcher.Launcher
         const marker = `600.${process.pid}`
@@ -194,31 +194,34 @@ for (const [by, launcher] of launchers) {
         assert.deepStrictEqual(left, [])
       }))
 
-    it.scoped("killTree ends what ignores TERM, what it forked, and what made itself a group", () =>
-      Effect.gen(function*() {
-        const { launch } = yield* Launcher.Launcher
-        const out = Path.join(yield* folder, "out")
-        const process = yield* launch(
-          yield* printing(
-            out,
-            perl(`
+    scoped(
+      "killTree ends what ignores TERM, what it forked, and what made itself a group",
+      () =>
+        Effect.gen(function*() {
+          const { launch } = yield* Launcher.Launcher
+          const out = Path.join(yield* folder, "out")
+          const process = yield* launch(
+            yield* printing(
+              out,
+              perl(`
               $| = 1; $SIG{TERM} = "IGNORE";
               for (1 .. 3) { next if fork; setpgrp if $_ == 2; fork; print "$$\\n"; sleep 600; exit }
               print "$$\\n"; sleep 600
             `)
+            )
           )
-        )
-        const pids = (yield* linesOf(out, 7)).map(Number)
-        assert.isTrue(yield* process.hasStragglers)
-        yield* process.signal("SIGTERM")
-        yield* process.killTree
-        assert.deepStrictEqual(pids.filter(isLive), [])
-        assert.deepStrictEqual(yield* process.exited, { code: null, signal: "SIGKILL" })
-        assert.isFalse(yield* process.hasStragglers)
-        yield* process.killTree
-      }))
+          const pids = (yield* linesOf(out, 7)).map(Number)
+          assert.isTrue(yield* process.hasStragglers)
+          yield* process.signal("SIGTERM")
+          yield* process.killTree
+          assert.deepStrictEqual(pids.filter(isLive), [])
+          assert.deepStrictEqual(yield* process.exited, { code: null, signal: "SIGKILL" })
+          assert.isFalse(yield* process.hasStragglers)
+          yield* process.killTree
+        })
+    )
 
-    it.scoped("sees and ends what its leader leaves behind", () =>
+    scoped("sees and ends what its leader leaves behind", () =>
       Effect.gen(function*() {
         const { launch } = yield* Launcher.Launcher
         const out = Path.join(yield* folder, "out")
@@ -234,7 +237,7 @@ for (const [by, launcher] of launchers) {
         assert.isFalse(yield* process.hasStragglers)
       }))
 
-    it.scoped("asks what its leader leaves behind to end, and waits until it has", () =>
+    scoped("asks what its leader leaves behind to end, and waits until it has", () =>
       Effect.gen(function*() {
         const { launch } = yield* Launcher.Launcher
         const out = Path.join(yield* folder, "out")
@@ -255,7 +258,7 @@ for (const [by, launcher] of launchers) {
         assert.deepStrictEqual((yield* linesOf(out, 2))[1], "done")
       }))
 
-    it.scoped("the scope owns the tree, also when its fiber is interrupted", () =>
+    scoped("the scope owns the tree, also when its fiber is interrupted", () =>
       Effect.gen(function*() {
         const { launch } = yield* Launcher.Launcher
         const out = Path.join(yield* folder, "out")
@@ -273,7 +276,7 @@ for (const [by, launcher] of launchers) {
         assert.deepStrictEqual(line!.split(" ").map(Number).filter(isLive), [])
       }))
 
-    it.scoped("many end together, and each one's end is seen", () =>
+    scoped("many end together, and each one's end is seen", () =>
       Effect.gen(function*() {
         const { launch } = yield* Launcher.Launcher
         const spec = yield* silent(["sleep", "600"])
@@ -282,7 +285,7 @@ for (const [by, launcher] of launchers) {
         assert.deepStrictEqual(processes.filter(({ pid }) => isLive(pid)), [])
       }))
 
-    it.scoped("is not confused by a program's name", () =>
+    scoped("is not confused by a program's name", () =>
       Effect.gen(function*() {
         const { launch } = yield* Launcher.Launcher
         const dir = yield* folder
@@ -296,7 +299,7 @@ for (const [by, launcher] of launchers) {
 
     // Root may, so there is nothing to refuse.
     if (!isRoot) {
-      it.scoped("only root may run as somebody else", () =>
+      scoped("only root may run as somebody else", () =>
         Effect.gen(function*() {
           const { launch } = yield* Launcher.Launcher
           const error = yield* Effect.flip(launch(yield* silent(["true"], { user: "root" })))
@@ -304,7 +307,7 @@ for (const [by, launcher] of launchers) {
         }))
     }
 
-    it.scoped.skipIf(!isRoot)(
+    scoped.skipIf(!isRoot)(
       "runs as a user with the groups that are the user's, and nobody else's",
       () =>
         Effect.gen(function*() {
@@ -342,32 +345,43 @@ for (const [by, launcher] of launchers) {
         })
     )
 
-    it.scoped("descriptors that the supervisor inherited are closed before a service could get them", () =>
-      Effect.gen(function*() {
-        const { launch } = yield* Launcher.Launcher
-        const dir = yield* folder
-        const script = Path.join(dir, "supervisor.mjs")
-        yield* Effect.promise(() =>
-          Esbuild.build({
-            entryPoints: ["test/fixtures/inherited.ts"],
-            outfile: script,
-            bundle: true,
-            platform: "node",
-            format: "esm",
-            logLevel: "error"
-          })
-        )
-        const descriptors = (word: string) =>
-          Effect.gen(function*() {
-            const out = Path.join(dir, word)
-            const shell = ["bash", "-c", `exec 9>/dev/null 40</etc/passwd "$@"`, "bash", process.execPath, script, word]
-            const supervisor = yield* launch(yield* printing(out, shell, { env: { PATH: process.env["PATH"]! } }))
-            assert.deepStrictEqual(yield* supervisor.exited, { code: 0, signal: null })
-            return (yield* linesOf(out, 1))[0]
-          })
-        // Node sees to the first 16 itself.
-        assert.strictEqual(yield* descriptors("open"), "0 1 2 40")
-        assert.strictEqual(yield* descriptors("close"), "0 1 2")
-      }))
+    scoped(
+      "descriptors that the supervisor inherited are closed before a service could get them",
+      () =>
+        Effect.gen(function*() {
+          const { launch } = yield* Launcher.Launcher
+          const dir = yield* folder
+          const script = Path.join(dir, "supervisor.mjs")
+          yield* Effect.promise(() =>
+            Esbuild.build({
+              entryPoints: ["test/fixtures/inherited.ts"],
+              outfile: script,
+              bundle: true,
+              platform: "node",
+              format: "esm",
+              logLevel: "error"
+            })
+          )
+          const descriptors = (word: string) =>
+            Effect.gen(function*() {
+              const out = Path.join(dir, word)
+              const shell = [
+                "bash",
+                "-c",
+                `exec 9>/dev/null 40</etc/passwd "$@"`,
+                "bash",
+                process.execPath,
+                script,
+                word
+              ]
+              const supervisor = yield* launch(yield* printing(out, shell, { env: { PATH: process.env["PATH"]! } }))
+              assert.deepStrictEqual(yield* supervisor.exited, { code: 0, signal: null })
+              return (yield* linesOf(out, 1))[0]
+            })
+          // Node sees to the first 16 itself.
+          assert.strictEqual(yield* descriptors("open"), "0 1 2 40")
+          assert.strictEqual(yield* descriptors("close"), "0 1 2")
+        })
+    )
   })
 }

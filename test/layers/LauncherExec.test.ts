@@ -1,12 +1,10 @@
-import { assert, describe, it, vi } from "@effect/vitest"
+import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
 import * as LauncherExec from "../../src/layers/LauncherExec.ts"
 import { eventually, folder, linesOf } from "./Harness.ts"
-
-vi.setConfig({ testTimeout: 30_000 })
 
 describe("LauncherExec", () => {
   it.live("gives what a program printed, and nothing of the supervisor's environment", () =>

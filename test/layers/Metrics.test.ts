@@ -1,4 +1,4 @@
-import { assert, describe, it, vi } from "@effect/vitest"
+import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as FC from "effect/FastCheck"
 import { ExitReason } from "../../src/domain/Exit.ts"
@@ -6,8 +6,6 @@ import { InstanceId, type InstanceName, instanceName, ServiceName } from "../../
 import { type InstanceView, StateLabel } from "../../src/domain/Views.ts"
 import { family, labels } from "../../src/layers/internal/exposition.ts"
 import * as Metrics from "../../src/layers/Metrics.ts"
-
-vi.setConfig({ testTimeout: 30_000 })
 
 interface Sample {
   readonly name: string

@@ -1,4 +1,4 @@
-import { assert, describe, it, vi } from "@effect/vitest"
+import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as FC from "effect/FastCheck"
 import { execFileSync } from "node:child_process"
@@ -11,8 +11,6 @@ import * as InstanceDir from "../../src/layers/InstanceDir.ts"
 import { closedTo } from "../../src/layers/internal/closedTo.ts"
 import * as Passage from "../../src/layers/Passage.ts"
 import { folder, instance, isRoot } from "./Harness.ts"
-
-vi.setConfig({ testTimeout: 60_000 })
 
 const nobody = { uid: 65534, gid: 65534, groups: [65534] }
 

@@ -1,4 +1,4 @@
-import { assert, describe, it, vi } from "@effect/vitest"
+import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as FC from "effect/FastCheck"
 import type * as Scope from "effect/Scope"
@@ -11,9 +11,6 @@ import { isListened } from "../../src/layers/internal/connect.ts"
 import * as PrivatePath from "../../src/layers/internal/privatePath.ts"
 import * as Sockets from "../../src/layers/Sockets.ts"
 import { folder, instance, isRoot } from "./Harness.ts"
-
-// Real processes on a machine that may be busy.
-vi.setConfig({ testTimeout: 30_000 })
 
 /** A program that listens on `path`; told to die, it leaves its socket behind as a killed one does. */
 const listening = (path: string): Effect.Effect<{ readonly die: Effect.Effect<void> }, never, Scope.Scope> =>
