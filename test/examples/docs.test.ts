@@ -100,6 +100,16 @@ describe("the documents", () => {
     for (const name of names(later)) assert.notInclude(names(listed), name)
   })
 
+  it("docs/testing.md names every variable that the tests read", () => {
+    const sources = fs.readdirSync("test", { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".ts"))
+    const told = read("docs/testing.md")
+    for (const source of sources) {
+      for (const [, name] of read(`test/${source}`).matchAll(/process\.env\["(CI|UPDATE|TENEMENT_\w+)"\]/g)) {
+        assert.include(told, `\`${name}\``, source)
+      }
+    }
+  })
+
   it("docs/commands.md names every command and option there is", () => {
     const help = (...words: ReadonlyArray<string>) => {
       const run = spawnSync(process.execPath, ["dist/tenement.js", ...words, "--help"], { encoding: "utf8" })
