@@ -19,11 +19,13 @@ interface Options {
   /** It is over as soon as so many seeds broke a rule. */
   readonly patience?: number
   readonly progress?: (lived: number) => void
+  /** A seed broke a rule: nobody has to wait for the others to hear of it. */
+  readonly found?: (seed: number) => void
 }
 
 /** Lives these seeds with a bundle of `Bundle.make`. */
 export const live = async (program: string, options: Options): Promise<Lived> => {
-  const { from, patience = 1, processes = os.availableParallelism(), progress, seeds } = options
+  const { found, from, patience = 1, processes = os.availableParallelism(), progress, seeds } = options
   const reached = new Map<string, number>()
   const broken = new Map<number, ReadonlyArray<string>>()
   let lived = 0
@@ -36,6 +38,7 @@ export const live = async (program: string, options: Options): Promise<Lived> =>
   const hear = (line: Line) => {
     if ("seed" in line) {
       broken.set(line.seed, line.violations)
+      found?.(line.seed)
       if (broken.size >= patience) { for (const worker of workers) worker.kill("SIGKILL") }
       return
     }

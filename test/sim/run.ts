@@ -50,6 +50,7 @@ const many = async (): Promise<boolean> => {
     seeds,
     processes: Number(values.processes),
     patience: 3,
+    found: (seed) => console.log(`seed ${seed} breaks a rule`),
     progress: (so) => {
       if (so % 2500 < 250) console.log(`${so} lives, ${Math.round(so / seconds())} per second`)
     }
