@@ -36,7 +36,7 @@ import * as LauncherPipe from "./LauncherPipe.ts"
  *
  * and answers in frames, see frames.ts: `d` what is in a FIFO, `t` a token, `s` what the one before knew: for each
  * instance of which something was under way `NAME STREAMS PROGRESS`. That it leaves in its own file when the supervisor is gone, or
- * another relay asks for it by SIGTERM. A supervisor that stops ends it; one that is killed leaves it behind, to hold the FIFOs.
+ * another relay asks for it by SIGTERM. A service may read from its own FIFO: nothing here waits for what is in one. A supervisor that stops ends it; one that is killed leaves it behind, to hold the FIFOs.
  */
 const program = String.raw`# tenement: hands on what services print
 use strict; $| = 1; $SIG{PIPE} = "IGNORE"; umask 077;
@@ -62,10 +62,11 @@ sub emit {
   while ($alive and length $text) { my $n = syswrite(STDOUT, $text) // ($! == 4 ? 0 : -1); $n < 0 ? $alive = 0 : substr($text, 0, $n, "") }
 }
 sub move {
-  my ($in, $out, $n) = @_;
-  while ($n > 0) { my $got = syscall($splice, fileno $in, 0, fileno $out, 0, $n, 0); if ($got > 0) { $n -= $got } elsif ($! != 4) { last } }
+  my ($in, $out, $n, $flags) = @_;
+  while ($n > 0) { my $got = syscall($splice, fileno $in, 0, fileno $out, 0, $n, $flags); if ($got > 0) { $n -= $got } elsif ($! != 4) { last } }
   return $n;
 }
+sub drop { move($_[0], $null, $_[1], 2) }
 sub hand {
   my ($key) = @_; my ($id, $f) = ($key >> 1, $fifo{$key});
   return if !$alive or !$f or $taken{$key} or !defined $run{$id};
@@ -75,7 +76,7 @@ sub hand {
   my $n = syscall($tee, fileno $f, fileno $to, $most, 2);
   if ($n > 0) {
     $taken{$key} = $n; $ahead += $n; $_->[$key & 1] -= $n for @{$waiting{$id}};
-    emit("d $key $run{$id} $n\n"); move($from, \*STDOUT, $n) and $alive = 0;
+    emit("d $key $run{$id} $n\n"); move($from, \*STDOUT, $n, 0) and $alive = 0;
   }
   elsif ($first) { $first->[$key & 1] = 0 } else { once(3, $key) }
   settle($id) if $first;
@@ -104,7 +105,7 @@ sub command {
   my ($verb, $id, $rest) = $_[0] =~ /^(.)(\d*) ?(.*)/ or return;
   if ($verb eq "a") {
     my ($mask, $progress) = split " ", $rest; $progress{$id} = $progress;
-    for (keys_of($id)) { if ($mask & 1 << ($_ & 1)) { move($fifo{$_}, $null, forget($_)); hand($_) } }
+    for (keys_of($id)) { if ($mask & 1 << ($_ & 1)) { drop($fifo{$_}, forget($_)); hand($_) } }
     if (@later and $ahead < $limit) { hand($_) for splice @later }
   }
   elsif ($verb eq "=") {
@@ -116,7 +117,7 @@ sub command {
   elsif ($verb eq "+") {
     my ($progress, $out, $err, $name, $folder) = split / /, $rest, 5; my @skip = ($out, $err);
     ($name{$id}, $progress{$id}, $waiting{$id}) = ($name, $progress, []); delete $left{$name};
-    for (keys_of($id)) { my $p = path($folder, $_); my $f = delete $held{$p} // fifo($p) or next; $fifo{$_} = $f; move($f, $null, $skip[$_ & 1]) }
+    for (keys_of($id)) { my $p = path($folder, $_); my $f = delete $held{$p} // fifo($p) or next; $fifo{$_} = $f; drop($f, $skip[$_ & 1]) }
   }
   elsif ($verb eq "-") { for (keys_of($id)) { forget($_); delete $fifo{$_} } emit("t $_->[3] 0 0\n") for @{$waiting{$id}}; delete $_->{$id} for \(%run, %name, %progress, %waiting) }
   elsif ($verb eq "h") { for (0, 1) { my $p = path($rest, $_); $held{$p} = fifo($p) } }

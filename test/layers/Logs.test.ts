@@ -224,6 +224,25 @@ describe("Logs", () => {
       })
     ))
 
+  it.scopedLive("is not held up by who reads its own output", () =>
+    withLogs(() =>
+      Effect.gen(function*() {
+        const logs = yield* Logs.Logs
+        const log = yield* logs.open(api)
+        const other = yield* logs.open(quiet)
+        const program = `
+          $| = 1; open(my $own, "<&=", 1); print "ready\\n";
+          while (1) { print "x" x 3000; sysread($own, my $stolen, 4096) }`
+        yield* start(log, ["perl", "-e", program])
+        yield* run(other, ["perl", "-e", "$| = 1; for $i (1..2000) { print \"line $i\\n\" }"], {
+          instance: quiet,
+          incarnation: 1
+        })
+        yield* other.end
+        assert.deepStrictEqual(texts(yield* read({ instances: [quiet] })), numbered(1, 2000))
+      })
+    ))
+
   it.scopedLive("is left in the midst of lines, and gone on with by who comes next", () =>
     Effect.gen(function*() {
       const dataDir = yield* folder
