@@ -21,6 +21,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: "unit",
+          setupFiles: ["test/breath.ts"],
           include: ["test/**/*.test.ts"],
           // Laws take as long as the machine is slow.
           testTimeout: 60_000,

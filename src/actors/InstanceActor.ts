@@ -35,8 +35,10 @@ import {
 import * as InstanceParts from "./InstanceParts.ts"
 import * as InstanceRecord from "./InstanceRecord.ts"
 import * as InstanceRun from "./InstanceRun.ts"
+import * as Launching from "./Launching.ts"
 import { now } from "./Now.ts"
 import * as OpenRequests from "./OpenRequests.ts"
+import * as PublicSocket from "./PublicSocket.ts"
 import { ReadinessRegistry } from "./ReadinessRegistry.ts"
 import type { Ticket } from "./Tasks.ts"
 import * as Tasks from "./Tasks.ts"
@@ -168,7 +170,7 @@ export const start = (memory: InstanceMemory, context: Context.Context<InstanceC
         if (Wakes.sleepsInVain(memory)) yield* apply({ ...Wakes.forGood, at: yield* now })
         const run = runOf(memory)
         const isLimited = run === null || (yield* InstanceRun.limit(run, config))
-        if (!isLimited) yield* apply({ ...InstanceCommands.relaunch, at: yield* now })
+        if (!isLimited) yield* apply({ ...Launching.relaunch, at: yield* now })
         yield* Deferred.succeed(reply, undefined)
       }).pipe(Effect.onError(() => Deferred.fail(reply, lost(memory))))
 
@@ -191,7 +193,7 @@ export const start = (memory: InstanceMemory, context: Context.Context<InstanceC
           yield* Deferred.fail(reply, kept.left)
           return
         }
-        yield* InstanceCommands.movePublicPath(memory, context)
+        yield* PublicSocket.move(memory, context)
         yield* Deferred.succeed(reply, undefined)
       }).pipe(Effect.onError(() => Deferred.fail(reply, lost(memory))))
 

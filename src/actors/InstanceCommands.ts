@@ -4,36 +4,28 @@
  *
  * @since 0.1.0
  */
-import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Record from "effect/Record"
-import * as Scope from "effect/Scope"
 import type { Cause as Reason } from "../domain/Cause.ts"
 import type { ExitReason } from "../domain/Exit.ts"
 import type { Command } from "../domain/InstanceEvent.ts"
 import { label } from "../domain/InstanceState.ts"
 import { parts as namesOf } from "../domain/Names.ts"
-import * as Places from "../domain/Places.ts"
 import type { StateLabel } from "../domain/Views.ts"
 import { Connections } from "../layers/Connections.ts"
 import { Events } from "../layers/Events.ts"
-import { Logs } from "../layers/Logs.ts"
 import { Metrics } from "../layers/Metrics.ts"
 import type { Survivor } from "../layers/Process.ts"
 import { Sockets } from "../layers/Sockets.ts"
-import { Store } from "../layers/Store.ts"
 import { close } from "./Close.ts"
 import * as Drain from "./Drain.ts"
-import * as Guard from "./Guard.ts"
 import * as HealthLoop from "./HealthLoop.ts"
 import * as Idleness from "./Idleness.ts"
 import { dropRun, type InstanceMemory, runOf, settle, type Task, taskOf, tasksOf, tell } from "./InstanceMemory.ts"
-import type * as InstanceParts from "./InstanceParts.ts"
-import * as InstanceRecord from "./InstanceRecord.ts"
-import * as InstanceRun from "./InstanceRun.ts"
+import type * as InstanceRun from "./InstanceRun.ts"
+import * as Launching from "./Launching.ts"
 import * as PublicSocket from "./PublicSocket.ts"
 import { ReadinessRegistry } from "./ReadinessRegistry.ts"
 import type { Tasks, Ticket } from "./Tasks.ts"
@@ -46,14 +38,11 @@ import * as Wakes from "./Wakes.ts"
  * @category models
  */
 export type Needs =
-  | Store
-  | Logs
+  | Launching.Needs
   | Events
   | Metrics
   | Connections
   | ReadinessRegistry
-  | InstanceRun.Needs
-  | InstanceParts.Shared
 
 /**
  * How the run before an automatic restart ended, in one word.
@@ -64,13 +53,6 @@ export type Needs =
 export const reasonOf = ({ end }: Extract<Command, { readonly _tag: "CountRestart" }>): ExitReason =>
   end?.reason ?? "unknown"
 
-/** Why a launch failed, in words. A defect is one of the instance's layers', most likely, and not the actor's own. */
-const failureOf = (cause: Cause.Cause<InstanceRun.LaunchError>): { readonly code: string; readonly message: string } =>
-  Option.match(Cause.failureOption(cause), {
-    onSome: (failure) => ({ code: "code" in failure ? failure.code : failure._tag, message: failure.message }),
-    onNone: () => ({ code: "Defect", message: `it could not be started: ${Guard.firstLine(cause)}` })
-  })
-
 /** How long everything that was killed may take to die. */
 const killPatience = "5 seconds"
 
@@ -78,17 +60,6 @@ const spare = (survivors: ReadonlyArray<Survivor>): string =>
   survivors.map(({ isPermitted, pid, state }) =>
     isPermitted ? `pid ${pid} (state ${state})` : `pid ${pid} (of another user, which the supervisor may not signal)`
   ).join(", ") + " survives SIGKILL; it is waited for"
-
-/**
- * What another run is asked for with, when a reload's limits cannot be put on the one there is.
- *
- * @since 0.1.0
- * @category constants
- */
-export const relaunch = {
-  _tag: "Restart",
-  cause: { _tag: "Reload", keys: ["memory_limit_mb", "cpu_shares", "cpu_limit", "pids_limit"] }
-} as const
 
 /**
  * Tells of what the kernel killed in the run for memory, which its main process may have outlived.
@@ -111,94 +82,24 @@ export const lookAtMemory = (memory: InstanceMemory, context: Context.Context<Ne
   })
 
 /**
- * Leads the public path that the instance has now to its run, if it had another one before. The path that all instances
- * share leads to it still until another has it; one of its own that it needs no longer does not.
- *
- * @since 0.1.0
- * @category combinators
- */
-export const movePublicPath = (memory: InstanceMemory, context: Context.Context<Needs>): Effect.Effect<void> =>
-  Effect.gen(function*() {
-    const { name, settings } = memory.options
-    const { config } = memory.parts
-    const path = Places.publicSocket(settings, config, namesOf(name).id)
-    const run = runOf(memory)
-    if (run === null || run.endpoint.publicPath === path) return
-    const sockets = Context.get(context, Sockets)
-    const before = { ...run.endpoint }
-    run.endpoint.publicPath = path
-    if (memory.state.phase._tag !== "Up") return
-    const isShared = before.publicPath === Places.sharedSocket(settings, config)
-    yield* sockets.publish({ instance: name, endpoint: run.endpoint, mode: config.socketMode })
-      .pipe(
-        Effect.zipRight(isShared ? Effect.void : sockets.withdraw(before)),
-        Effect.catchAll(({ message }) =>
-          Context.get(context, Events).publish({ _tag: "Notice", level: "warning", subject: name, message })
-        )
-      )
-  })
-
-/**
  * The performer of one actor's commands.
  *
  * @since 0.1.0
  * @category constructors
  */
 export const performer = (memory: InstanceMemory, tasks: Tasks<Task>, context: Context.Context<Needs>) => {
-  const { name, settings, tellGroup } = memory.options
+  const { name, tellGroup } = memory.options
   const registry = Context.get(context, ReadinessRegistry)
   const connections = Context.get(context, Connections)
   const events = Context.get(context, Events)
-  const logs = Context.get(context, Logs)
   const metrics = Context.get(context, Metrics)
   const sockets = Context.get(context, Sockets)
+  const { abort, launch } = Launching.make(memory, tasks, context)
 
   const publish = (from: StateLabel, to: StateLabel, cause: Reason) =>
     events.publish({ _tag: "Transition", instance: name, incarnation: memory.state.incarnation, from, to, cause })
 
   const warn = (message: string) => events.publish({ _tag: "Notice", level: "warning", subject: name, message })
-
-  /** A launch has exactly one end that the actor hears of: launched, failed, or called off. */
-  const launch = (incarnation: number) =>
-    Effect.gen(function*() {
-      const exit = yield* Effect.exit(Effect.gen(function*() {
-        const known = runOf(memory, incarnation)
-        if (known !== null) return known
-        const log = memory.log ?? (yield* Scope.extend(logs.open(name), memory.scope))
-        memory.log = log
-        const { config, isolation, readiness } = memory.parts
-        const announce = InstanceRecord.announce(Context.get(context, Store), name)
-        const isBeside = memory.runs.some(({ isBeside }) => !isBeside)
-        const options = { name, incarnation, isBeside, config, settings, readiness, isolation, log, announce }
-        const run = yield* InstanceRun.launch(options, memory.scope)
-        memory.runs = [...memory.runs, run]
-        // Of a file that was reloaded meanwhile.
-        if (!(yield* InstanceRun.limit(run, memory.parts.config))) yield* tell(memory, relaunch, null)
-        return run
-      }))
-      yield* Exit.isSuccess(exit)
-        ? tell(memory, { _tag: "Launched", incarnation, pid: exit.value.process.pid }, null)
-        : Cause.isInterruptedOnly(exit.cause)
-        ? tell(memory, { _tag: "LaunchAborted", incarnation }, null)
-        : tell(memory, { _tag: "LaunchFailed", incarnation, ...failureOf(exit.cause) }, null)
-    }).pipe(Effect.uninterruptible, Effect.provide(context))
-
-  /** What is being launched says itself how far it got; if nothing is, nobody else will. */
-  const abort = (incarnation: number) => {
-    const launching = taskOf("launch", incarnation)
-    return tasks.has(launching)
-      ? tasks.cancel(launching)
-      : tasks.start(launching, () => {
-        const run = runOf(memory, incarnation)
-        return tell(
-          memory,
-          run === null
-            ? { _tag: "LaunchAborted", incarnation }
-            : { _tag: "Launched", incarnation, pid: run.process.pid },
-          null
-        )
-      })
-  }
 
   // Suspended: what a function with a span gives is large, and would be kept with the task.
   const publishSocket = ({ endpoint }: InstanceRun.InstanceRun) =>

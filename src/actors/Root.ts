@@ -3,7 +3,6 @@
  *
  * @since 0.1.0
  */
-import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
@@ -11,14 +10,12 @@ import * as Stream from "effect/Stream"
 import type { Cause } from "../domain/Cause.ts"
 import type { TenementConfig } from "../domain/Config.ts"
 import * as ConfigDiff from "../domain/ConfigDiff.ts"
-import { running } from "../domain/InstanceState.ts"
 import { elapsed } from "../domain/Instant.ts"
-import { type InstanceId, type InstanceName, parts, type ServiceName } from "../domain/Names.ts"
+import { type InstanceName, parts } from "../domain/Names.ts"
 import { nearest } from "../domain/Nearest.ts"
 import * as Soundness from "../domain/Soundness.ts"
 import type { Outcome, ReloadPlan } from "../domain/Views.ts"
 import { Events } from "../layers/Events.ts"
-import * as InstanceDir from "../layers/InstanceDir.ts"
 import { Logs } from "../layers/Logs.ts"
 import { Metrics } from "../layers/Metrics.ts"
 import { Store } from "../layers/Store.ts"
@@ -26,29 +23,17 @@ import { Usage } from "../layers/Usage.ts"
 import type { Arrival } from "./Arrivals.ts"
 import * as Deployments from "./Deployments.ts"
 import type { ActorLost } from "./Errors.ts"
-import {
-  DataLeft,
-  HandedOver,
-  NoSuchInstance,
-  NoSuchService,
-  NotReady,
-  NotRunning,
-  ReloadRefused,
-  ShuttingDown
-} from "./Errors.ts"
+import { HandedOver, NoSuchInstance, NotReady, NotRunning, ReloadRefused, ShuttingDown } from "./Errors.ts"
 import type * as Instance from "./Instance.ts"
 import type { Needs } from "./InstanceCommands.ts"
 import type { ServicesFor } from "./InstanceParts.ts"
-import * as InstanceRecord from "./InstanceRecord.ts"
-import * as InstanceViews from "./InstanceViews.ts"
 import * as Now from "./Now.ts"
 import * as OpenRequests from "./OpenRequests.ts"
+import * as Overview from "./Overview.ts"
 import * as Reload from "./Reload.ts"
+import * as Roster from "./Roster.ts"
 import { Tenement } from "./Tenement.ts"
 import * as Tree from "./Tree.ts"
-
-/** How many of an instance's last lines `describe` shows. */
-const lastLines = 20
 
 /**
  * The tree of a configuration. Nothing is started before `boot` is called; everything is stopped, in order, when the layer
@@ -75,48 +60,12 @@ export const layerStopped = (
       let shuttingDown = false
       let leaving = false
 
-      const removed = (name: InstanceName) => Effect.provideService(InstanceRecord.remove(name), Store, store)
-      const stayRemoved = (name: InstanceName) => Effect.provideService(InstanceRecord.stayRemoved(name), Store, store)
-
       const notice = (level: "info" | "warning" | "error", message: string) =>
         events.publish({ _tag: "Notice", level, subject: "supervisor", message })
 
       const open = Effect.suspend((): Effect.Effect<void, HandedOver | ShuttingDown> =>
         leaving ? Effect.fail(new HandedOver()) : shuttingDown ? Effect.fail(new ShuttingDown()) : Effect.void
       )
-
-      const sample = (snapshots: ReadonlyArray<Instance.Snapshot>) => {
-        const processes = new Map<InstanceName, number>()
-        for (const { name, state } of snapshots) {
-          const run = running(state)
-          if (run !== null) processes.set(name, run.pid)
-        }
-        return usage.sample(processes)
-      }
-
-      const views = Effect.gen(function*() {
-        const snapshots = yield* Effect.forEach(
-          yield* tree.instances,
-          ({ look, snapshot }) => Effect.zipRight(look, snapshot)
-        )
-        const used = yield* sample(snapshots)
-        const { settings } = yield* tree.config
-        const at = yield* Now.now
-        return {
-          used,
-          all: snapshots
-            .map((snapshot) => InstanceViews.view(snapshot, used.get(snapshot.name), settings, at))
-            .sort((a, b) => a.name < b.name ? -1 : a.name > b.name ? 1 : 0)
-        }
-      })
-
-      const viewOf = (instance: Instance.Instance) =>
-        Effect.gen(function*() {
-          const snapshot = yield* instance.snapshot
-          const used = yield* sample([snapshot])
-          const { settings } = yield* tree.config
-          return InstanceViews.view(snapshot, used.get(snapshot.name), settings, yield* Now.now)
-        })
 
       const find = (name: InstanceName) =>
         Effect.gen(function*() {
@@ -125,6 +74,15 @@ export const layerStopped = (
           const names = (yield* tree.instances).map((instance) => instance.name)
           return yield* new NoSuchInstance({ instance: name, nearest: nearest(name, names) })
         })
+
+      const { describe, viewOf, views } = Overview.make({
+        events,
+        find,
+        logs,
+        tree,
+        usage,
+        warn: (message) => notice("warning", message)
+      })
 
       /** Whoever asked an instance that was removed meanwhile asked for nothing that there is. */
       const removedMeanwhile = (instance: Instance.Instance, lost: ActorLost) =>
@@ -156,64 +114,16 @@ export const layerStopped = (
           return yield* ask(yield* find(name), verb, { _tag: "Person", verb: word })
         })
 
-      const obtain = (service: ServiceName, id: InstanceId) =>
-        Effect.gen(function*() {
-          const instance = yield* reshaping.withPermits(1)(Effect.zipRight(open, tree.obtain(service, id)))
-          if (Option.isSome(instance)) {
-            return instance.value
-          }
-          const names = [...(yield* tree.config).services.keys()]
-          return yield* new NoSuchService({ service, nearest: nearest(service, names) })
-        })
-
-      /** An instance that was made for a wish which could not be kept is gone again. */
-      const unmake = (instance: Instance.Instance) =>
-        reshaping.withPermits(1)(Effect.gen(function*() {
-          const { name, state: { phase, wanted } } = yield* instance.snapshot
-          const isUnasked = phase._tag === "Stopped" && wanted === "unasked"
-          if (!isUnasked || !(yield* Effect.orElseSucceed(instance.retire(Effect.void), () => false))) return
-          yield* tree.forget(name)
-          const { id, service } = parts(name)
-          // One that the file lists and that was not there had been removed.
-          const isListed = (yield* tree.config).services.get(service)?.instances.includes(id) ?? false
-          if (isListed) {
-            yield* stayRemoved(name)
-          }
-        }))
-
-      const spawn = Effect.fn("Tenement.spawn")((service: ServiceName, id: InstanceId) =>
-        Effect.gen(function*() {
-          const instance = yield* obtain(service, id)
-          return yield* ask(instance, "Start", { _tag: "Person", verb: "spawn" }).pipe(
-            Effect.tapErrorTag("StoreFailed", () => unmake(instance))
-          )
-          // The one that was found was being removed: then there shall be another.
-        }).pipe(Effect.retry({
-          times: 3,
-          while: ({ _tag }) => _tag === "NoSuchInstance"
-        }))
-      )
-
-      const remove = Effect.fn("Tenement.remove")(function*(name: InstanceName, options: { readonly data: boolean }) {
-        yield* open
-        const instance = yield* find(name)
-        yield* ask(instance, "Stop", { _tag: "Person", verb: "rm" })
-        const forget = Effect.gen(function*() {
-          const isOver = yield* Effect.catchTag(
-            instance.retire(removed(name)),
-            "ActorLost",
-            (lost) => removedMeanwhile(instance, lost)
-          )
-          if (isOver) return yield* tree.forget(name)
-          const reason = "it was started again while it was being removed"
-          return yield* new NotReady({ instance: yield* viewOf(instance), reason })
-        })
-        yield* reshaping.withPermits(1)(Effect.uninterruptible(forget))
-        if (!options.data) return yield* logs.forget(name)
-        const { settings } = yield* tree.config
-        const deleted = yield* Effect.all([logs.remove(name), InstanceDir.remove(settings, name)], { mode: "either" })
-        const problems = Arr.getLefts(deleted).map(({ message }) => message)
-        if (Arr.isNonEmptyArray(problems)) return yield* new DataLeft({ instance: name, problems })
+      const { obtain, remove, spawn } = Roster.make({
+        ask,
+        find,
+        logs,
+        open,
+        removedMeanwhile,
+        reshaping,
+        store,
+        tree,
+        viewOf
       })
 
       const deployments = Deployments.make({
@@ -272,24 +182,6 @@ export const layerStopped = (
           detail: result._tag === "Right" ? result.right : result.left.detail,
           milliseconds: Math.round(elapsed(begun, yield* Now.now) * 10) / 10
         }
-      })
-
-      const describe = Effect.fn("Tenement.describe")(function*(name: InstanceName) {
-        const instance = yield* find(name)
-        const history = yield* events.history(name)
-        const last = (incarnation?: number) =>
-          logs.last(name, lastLines, incarnation).pipe(
-            Effect.catchAll((error) => Effect.as(notice("warning", error.message), []))
-          )
-        const failed = InstanceViews.failedRun(history)
-        const printed = { lastLines: yield* last(), lastWords: failed === undefined ? [] : yield* last(failed) }
-        return InstanceViews.description(
-          yield* instance.snapshot,
-          yield* viewOf(instance),
-          history,
-          printed,
-          yield* Now.now
-        )
       })
 
       const gone = Effect.succeed<Arrival>({

@@ -19,10 +19,10 @@ import { Launcher } from "../layers/Launcher.ts"
 import { Logs } from "../layers/Logs.ts"
 import { Metrics } from "../layers/Metrics.ts"
 import * as ConfigDigest from "./ConfigDigest.ts"
-import * as InstanceCommands from "./InstanceCommands.ts"
 import { type InstanceMemory, runOf, tell } from "./InstanceMemory.ts"
 import type { Inheritance } from "./InstanceRecord.ts"
 import * as InstanceRun from "./InstanceRun.ts"
+import * as Launching from "./Launching.ts"
 import { now } from "./Now.ts"
 import * as Wakes from "./Wakes.ts"
 
@@ -136,5 +136,5 @@ export const takeOver = Effect.fnUntraced(function*(memory: InstanceMemory, save
   if (adopted === null) return
   if (adopted.config !== ConfigDigest.of(config)) {
     yield* tell(memory, { _tag: "Restart", cause: { _tag: "Reload", keys: [] } }, null)
-  } else if (!(yield* InstanceRun.limit(adopted, config))) yield* tell(memory, InstanceCommands.relaunch, null)
+  } else if (!(yield* InstanceRun.limit(adopted, config))) yield* tell(memory, Launching.relaunch, null)
 })

@@ -11,7 +11,7 @@ import { unless } from "../../src/internal/errno.ts"
 import * as Procfs from "../../src/layers/internal/procfs.ts"
 import * as Launcher from "../../src/layers/Launcher.ts"
 import * as CgroupHarness from "./CgroupHarness.ts"
-import { folder, isRoot, linesOf, printing, sharing, silent } from "./Harness.ts"
+import { eventually, folder, isRoot, linesOf, printing, sharing, silent } from "./Harness.ts"
 
 const perl = (program: string, ...args: ReadonlyArray<string>) => ["perl", "-e", program, ...args]
 
@@ -190,8 +190,10 @@ for (const [by, launcher] of launchers) {
             for (let n = 0; n < i % 4; n++) yield* Effect.yieldNow()
             yield* Fiber.interrupt(fiber)
           }), { concurrency: 10 })
-        const left = Procfs.all().filter((found) => Procfs.isLive(found) && cmdline(found.pid).includes(marker))
-        assert.deepStrictEqual(left, [])
+        // One that was killed may have something of the kernel's to end first.
+        yield* eventually(() =>
+          !Procfs.all().some((found) => Procfs.isLive(found) && cmdline(found.pid).includes(marker))
+        )
       }))
 
     scoped(
