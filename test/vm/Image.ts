@@ -8,7 +8,7 @@ const project = path.resolve(import.meta.dirname, "../..")
 
 /** What init, tenement and the tests call. Those that this machine does not have are left out. */
 const programs = ("sh bash mkfifo setpriv prlimit bwrap unshare nsenter "
-  + "mount mkdir chroot perl sleep cat env id true").split(" ")
+  + "mount mkdir chroot perl sleep cat sed env id true").split(" ")
 
 const lookUp = (program: string): string | undefined =>
   ["/usr/bin", "/bin", "/usr/sbin", "/sbin"].map((folder) => `${folder}/${program}`).find((file) => fs.existsSync(file))
@@ -57,18 +57,28 @@ export interface Image {
   readonly bundledIn: string
 }
 
-/** Made in a folder that is the caller's. */
-export const make = async (folder: string, tests: ReadonlyArray<Tests>): Promise<Image> => {
+/**
+ * Made in a folder that is the caller's. `furnish` adds to the file system, before this machine's programs come into it, and
+ * leaves what is the first process; without it `init` is.
+ */
+export const make = async (
+  folder: string,
+  tests: ReadonlyArray<Tests>,
+  furnish?: (root: string) => void
+): Promise<Image> => {
   const root = path.join(folder, "root")
   const copy = (file: string, to: string = file): void => {
     fs.mkdirSync(path.dirname(root + to), { recursive: true })
-    fs.cpSync(fs.realpathSync(file), root + to, { recursive: true, dereference: true })
+    fs.cpSync(fs.realpathSync(file), root + to, { recursive: true, dereference: true, force: true })
   }
   for (const name of ["usr/bin", "usr/sbin", "usr/lib", "usr/lib64"]) {
     fs.mkdirSync(`${root}/${name}`, { recursive: true })
     fs.symlinkSync(name, `${root}/${path.basename(name)}`)
   }
-  for (const name of ["dev", "proc", "sys", "tmp", "run", "mnt", "root", "etc", "var"]) fs.mkdirSync(`${root}/${name}`)
+  furnish?.(root)
+  for (const name of ["dev", "proc", "sys", "tmp", "run", "mnt", "root", "etc", "var"]) {
+    fs.mkdirSync(`${root}/${name}`, { recursive: true })
+  }
 
   const found = programs.flatMap((program) => lookUp(program) ?? [])
   for (const file of found) copy(file)
@@ -76,7 +86,7 @@ export const make = async (folder: string, tests: ReadonlyArray<Tests>): Promise
   for (const file of new Set([process.execPath, ...found].flatMap(librariesOf))) copy(file)
   copy(perlFolder())
   for (const file of ["/etc/passwd", "/etc/group"]) copy(file)
-  copy(path.join(import.meta.dirname, "init"), "/init")
+  if (furnish === undefined) copy(path.join(import.meta.dirname, "init"), "/init")
 
   for (const name of ["dist", "test/fixtures"]) copy(path.join(project, name), `/tenement/${name}`)
   const outfile = `${root}/tenement/test/acceptance/tests.mjs`

@@ -8,7 +8,7 @@ import type { Began, Ended, Report } from "./Report.ts"
 import * as Trace from "./Trace.ts"
 
 /** A machine that hangs is ended. */
-const patienceMs = 600_000
+const patienceMs = 1_200_000
 
 const linesShown = 100
 
@@ -28,7 +28,7 @@ export const run = async (
 ): Promise<Run> => {
   const output = path.join(folder, "console")
   const options = [
-    ["-accel", "tcg", "-smp", "2", "-m", "1024"],
+    ["-accel", "tcg", "-smp", "2", "-m", "1536"],
     ["-nodefaults", "-no-user-config", "-no-reboot", "-display", "none"],
     ["-serial", `file:${output}`, "-serial", "stdio"],
     ["-kernel", kernel, "-initrd", image.archive],

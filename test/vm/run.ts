@@ -1,6 +1,7 @@
 /**
  * Boots Debian's kernel in a virtual machine that has cgroups of version 2 and nothing else, and runs there what the
- * machine at hand may not allow. Ends with `N passed, N failed`.
+ * machine at hand may not allow; with the word `systemd`, in one that Debian's systemd has booted. Ends with
+ * `N passed, N failed`.
  */
 import * as fs from "node:fs"
 import * as os from "node:os"
@@ -9,8 +10,11 @@ import * as Image from "./Image.ts"
 import * as Kernel from "./Kernel.ts"
 import * as Machine from "./Machine.ts"
 import type { Ended } from "./Report.ts"
+import * as Systemd from "./Systemd.ts"
 
-const tests: ReadonlyArray<Image.Tests> = [
+const isSystemd = process.argv.includes("systemd")
+
+const tests: ReadonlyArray<Image.Tests> = isSystemd ? [{ file: "test/vm/unit.test.ts" }] : [
   { file: "test/vm/smoke.test.ts" },
   { file: "test/vm/delegation.test.ts" },
   { file: "test/acceptance/isolation.test.ts", only: /leaves nothing|no way to gain rights|without root too/ },
@@ -49,7 +53,7 @@ const folder = fs.mkdtempSync(path.join(os.tmpdir(), "tenement-vm-"))
 process.once("exit", () => fs.rmSync(folder, { recursive: true, force: true }))
 
 const kernel = Kernel.find()
-const image = await Image.make(folder, tests)
+const image = await Image.make(folder, tests, isSystemd ? Systemd.furnish : undefined)
 
 const ended: Array<Ended> = []
 const { console: printed, isDone } = await Machine.run(kernel, image, folder, (report) => {
