@@ -28,7 +28,7 @@ import * as LauncherPipe from "./LauncherPipe.ts"
  * It is told
  *
  *     hFOLDER                             hold these FIFOs: the kernel drops what is in one that nobody holds
- *     s                                   begin: what the one before knows is passed on, and it is ended
+ *     s ROOT                              begin, in this folder: what the one before knows is passed on, and it is ended
  *     +ID PROGRESS OUT ERR NAME FOLDER    there is this instance; so many bytes of its FIFOs are in the log, which has come so far
  *     =ID RUN TOKEN                       when all is handed on that is in its FIFOs now, what follows is of this run
  *     aID STREAMS PROGRESS                what was handed on of these streams is in the log (1 stdout, 2 stderr)
@@ -40,8 +40,8 @@ import * as LauncherPipe from "./LauncherPipe.ts"
  */
 const program = String.raw`# tenement: hands on what services print
 use strict; $| = 1; $SIG{PIPE} = "IGNORE"; umask 077;
-my ($root, $limit, $event, $create, $ctl, $wait, $tee, $splice) = map { /^\d+$/ ? $_ + 0 : $_ } @ARGV;
-my ($input, $alive, $ahead) = ("", 1, 0);
+my ($limit, $event, $create, $ctl, $wait, $tee, $splice) = map { /^\d+$/ ? $_ + 0 : $_ } @ARGV;
+my ($root, $input, $alive, $ahead) = ("", "", 1, 0);
 my (%held, %fifo, %run, %name, %taken, %progress, %waiting, %left, @later);
 my ($poll, $events, $each) = (syscall($create, 0), "\0" x 1024, length pack($event, 0, 0));
 pipe(my $from, my $to); open(my $null, ">", "/dev/null"); fcntl(STDOUT, 1031, 1048576);
@@ -121,7 +121,7 @@ sub command {
   }
   elsif ($verb eq "-") { for (keys_of($id)) { forget($_); delete $fifo{$_} } emit("t $_->[3] 0 0\n") for @{$waiting{$id}}; delete $_->{$id} for \(%run, %name, %progress, %waiting) }
   elsif ($verb eq "h") { for (0, 1) { my $p = path($rest, $_); $held{$p} = fifo($p) } }
-  elsif ($verb eq "s") { succeed() }
+  elsif ($verb eq "s") { $root = $rest; succeed() }
 }
 sub hear {
   my $n = sysread(STDIN, $input, 65536, length $input);
@@ -134,20 +134,20 @@ while ($alive) {
   for (map { (unpack($event, substr($events, $_ * $each, $each)))[1] } 0 .. $n - 1) { $_ ? hand($_) : hear() }
 }
 fcntl(STDIN, 4, 04000); 1 while hear();
-part(); sleep 1 while -d $root;
+exit if $root eq ""; part(); sleep 1 while -d $root;
 `
 
 /** How much may be under way of all streams, beyond which no further one is begun. */
 const limit = 2 * 1024 * 1024
 
 /** The program's arguments, where this processor's system calls are known. */
-const argumentsFor = (root: string): ReadonlyArray<string> | null => {
+const argumentsOf = (): ReadonlyArray<string> | null => {
   const { arch } = process
   if (arch !== "x64" && arch !== "arm64") return null
   const all = numbers(arch)
   const calls = ["epoll_create1", "epoll_ctl", "epoll_pwait", "tee", "splice"].map((name) => `${all.get(name)}`)
   // The kernel packs an epoll_event on one of them only.
-  return [root, `${limit}`, arch === "x64" ? "LQ" : "Lx4Q", ...calls]
+  return [`${limit}`, arch === "x64" ? "LQ" : "Lx4Q", ...calls]
 }
 
 /** How long the start of the relay may hold up who is first. */
@@ -172,7 +172,7 @@ export const make = (options: {
     const { folders, makeFifos, root } = options
     const claim = `${root}/relay`
     const claimed = () => (unless(["ENOENT"], () => Fs.readFileSync(claim, "latin1")) ?? "").split(/[ \n]/)
-    const args = argumentsFor(root)
+    const args = argumentsOf()
 
     /** One process, to its end. Tells whether another supervisor's has taken its place. */
     const once = (relaying: Relaying, begun: Deferred.Deferred<boolean>) =>
@@ -184,7 +184,7 @@ export const make = (options: {
             if (claimed()[0] === `${pipe.pid}`) unless(["ENOENT"], () => Fs.unlinkSync(claim))
           })
         )
-        relaying.start(pipe, folders(), () => Deferred.unsafeDone(begun, Exit.succeed(true)))
+        relaying.start(pipe, root, folders(), () => Deferred.unsafeDone(begun, Exit.succeed(true)))
         yield* pipe.exited
         const [pid, startTime = ""] = claimed()
         return pid !== `${pipe.pid}` && Procfs.isThere({ pid: Number(pid), startTime })

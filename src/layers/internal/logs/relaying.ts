@@ -42,7 +42,7 @@ export class Relaying implements Relay {
   private frames: Frames = new Frames(() => {})
 
   /** Tells a new process what the one before it knew. */
-  start(pipe: LauncherPipe.Pipe, held: ReadonlyArray<string>, begun: () => void): void {
+  start(pipe: LauncherPipe.Pipe, root: string, held: ReadonlyArray<string>, begun: () => void): void {
     this.pipe = pipe
     this.frames = new Frames((kind, a, b, data) => {
       if (kind === "d") this.attached.get(a >> 1)?.accept(a & 1, b, data)
@@ -53,7 +53,7 @@ export class Relaying implements Relay {
       }
     })
     for (const directory of held) this.send(`h${directory}`)
-    this.send("s")
+    this.send(`s ${root}`)
     for (const one of this.attached.values()) one.introduce()
     for (const { line } of this.waiting.values()) this.send(line)
   }
