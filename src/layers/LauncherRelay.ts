@@ -7,12 +7,11 @@
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Option from "effect/Option"
+import * as Fiber from "effect/Fiber"
 import * as RcRef from "effect/RcRef"
 import type * as Scope from "effect/Scope"
 import * as Fs from "node:fs"
 import * as Net from "node:net"
-import { bounded } from "../internal/bounded.ts"
 import { unless } from "../internal/errno.ts"
 import type { ToolFailed } from "./Errors.ts"
 import { maxFrame } from "./internal/logs/frames.ts"
@@ -202,19 +201,24 @@ export const make = (options: {
         if (args === null) return null
         const relaying = new Relaying()
         const begun = yield* Deferred.make<boolean>()
-        yield* always(relaying, begun).pipe(
+        const fiber = yield* always(relaying, begun).pipe(
           Effect.catchAll((problem) => Effect.logWarning(`perl cannot be run: ${problem}`)),
           Effect.ensuring(Deferred.succeed(begun, false)),
           Effect.interruptible,
           Effect.forkScoped
         )
-        return Option.contains(yield* bounded(Deferred.await(begun), patience), true) ? relaying : null
+        yield* Effect.forkScoped(Effect.interruptible(Effect.delay(Deferred.succeed(begun, false), patience)))
+        if (yield* Deferred.await(begun)) return relaying
+        yield* Fiber.interrupt(fiber)
+        return null
       }).pipe(
         Effect.tap((relaying) =>
           relaying === null
             ? Effect.logWarning("logs are read by the supervisor itself: what it has read goes with it if it is killed")
             : Effect.void
-        )
+        ),
+        // An RcRef does not close what it was interrupted in acquiring.
+        Effect.uninterruptible
       ),
       idleTimeToLive: "1 second"
     })
