@@ -197,7 +197,11 @@ export const layer: Layer.Layer<Notify> = Layer.scoped(
   Effect.gen(function*() {
     const subscriptions = new Map<number, Subscription>()
     let last = 0
-    const shared = yield* RcRef.make({ acquire: helper(subscriptions), idleTimeToLive: "10 seconds" })
+    const shared = yield* RcRef.make({
+      // It does not close what it was interrupted in acquiring.
+      acquire: Effect.uninterruptible(helper(subscriptions)),
+      idleTimeToLive: "10 seconds"
+    })
     return {
       listen: Effect.fn("Notify.listen")(function*(endpoint: Endpoint) {
         const send = yield* RcRef.get(shared)
