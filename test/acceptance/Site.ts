@@ -90,6 +90,10 @@ const killIfThere = (pid: number, signal: NodeJS.Signals): void => {
 const clear = (root: string) =>
   Effect.sync(() => {
     for (const pid of Proc.withArgument(root)) killIfThere(pid, "SIGKILL")
+    // The relay that a supervisor which was killed has left behind: it may be writing down what it knows.
+    const claim = `${root}/data/.logs/relay`
+    const relay = fs.existsSync(claim) ? Number.parseInt(fs.readFileSync(claim, "latin1")) : 0
+    if (Proc.commandLine(relay).some((word) => word.startsWith("# tenement: "))) killIfThere(relay, "SIGKILL")
     fs.rmSync(root, { recursive: true, force: true, maxRetries: 5 })
   })
 
