@@ -69,7 +69,9 @@ export const make = async (
   const root = path.join(folder, "root")
   const copy = (file: string, to: string = file): void => {
     fs.mkdirSync(path.dirname(root + to), { recursive: true })
-    fs.cpSync(fs.realpathSync(file), root + to, { recursive: true, dereference: true, force: true })
+    // What is there may be a link, and that lead out of the image.
+    fs.rmSync(root + to, { recursive: true, force: true })
+    fs.cpSync(fs.realpathSync(file), root + to, { recursive: true, dereference: true })
   }
   for (const name of ["usr/bin", "usr/sbin", "usr/lib", "usr/lib64"]) {
     fs.mkdirSync(`${root}/${name}`, { recursive: true })
