@@ -10,6 +10,7 @@ const patience = 600_000
 
 const own = "/etc/systemd/system/tenement.service.d"
 
+// What the kernel unpacked is no file system that bubblewrap can leave.
 const file = `
 [settings]
 listen = "off"
@@ -19,6 +20,7 @@ isolation = "process"
 memory_limit_mb = 64
 [service.sleeps]
 command = ["sleep", "100000"]
+isolation = "process"
 `
 
 const run = (command: string, ...words: ReadonlyArray<string>): string =>
