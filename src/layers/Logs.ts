@@ -175,13 +175,7 @@ export const layer = (options: LogsOptions): Layer.Layer<Logs> =>
           relaying === null
             ? Effect.try({
               try: () => Direct.open(Fifo.pathsOf(directory), pump, direct),
-              catch: (cause) =>
-                new LogsFailed({
-                  instance,
-                  path: directory,
-                  code: codeOf(cause),
-                  problem: "its FIFOs cannot be opened"
-                })
+              catch: (cause) => Pump.failed(instance, directory, codeOf(cause), "its FIFOs cannot be opened")
             })
             : Effect.map(
               loggedOf(pump, relaying.left(instance)),

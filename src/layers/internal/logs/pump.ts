@@ -216,7 +216,7 @@ export class Pump implements Sink {
   }
 }
 
-const failed = (instance: InstanceName, path: string, code: string, problem: string) =>
+export const failed = (instance: InstanceName, path: string, code: string, problem: string) =>
   new LogsFailed({ instance, path, code, problem })
 
 /** A pump over the FIFOs in `directory`, which are made if they are not there. It is the caller's to close. */
