@@ -45,7 +45,7 @@ describe("restart delays", () => {
         }
       })
       // What is announced is what happens.
-      const waiting = yield* machine.until("slow", "backoff")
+      const waiting = yield* machine.until("slow", ({ nextStartAt }) => nextStartAt !== null)
       const announced = Date.parse(waiting.nextStartAt!)
       const [next] = (yield* machine.untilTruth("slow again", "slow", (entries) => startsOf(entries) === 2)).slice(-1)
       const wall = Date.now() - (Fx.now() - next!.at)

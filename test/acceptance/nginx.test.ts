@@ -192,6 +192,7 @@ describe.skipIf(isSkipped)(`nginx${told}`, () => {
       const before = yield* all
       const died = yield* ask("dying.example.test", "/die", { method: "POST", raw: "x" })
       assert.strictEqual(died.status, 502)
+      yield* eventually("it has died", all, (runs) => runs > before)
       yield* eventually("it runs again", machine.list, (list) => list.every(({ state }) => state === "running"))
       assert.strictEqual(yield* all, before + 1)
     }))
