@@ -63,16 +63,18 @@ export const find = (): ReadonlyArray<Hierarchy> => {
 }
 
 /**
- * Tells the kernel that a process is about to move, by moving the supervisor to where it is. Before the first move of a
- * while the kernel waits until all processors have noticed, some 8 ms; moves that follow soon after do not wait. So that
- * is over by the time the process is there that has to move, which is still to be forked. Nothing depends on it.
+ * What tells the kernel that a process is about to move, by moving the supervisor to where it is. Before the first move
+ * of a while the kernel waits until all processors have noticed, some 8 ms; moves that follow soon after do not wait. So
+ * that is over by the time the process is there that has to move, which is still to be forked. Nothing depends on it.
  */
-export const foretellMove = ({ mount }: Hierarchy): void => {
+export const foreteller = ({ mount }: Hierarchy): () => void => {
   const own = find().find((hierarchy) => hierarchy.mount === mount)?.own
-  if (own === undefined) return
-  const procs = unless(
-    ["ENOENT", "EACCES", "EPERM", "EROFS"],
-    () => Fs.openSync(`${own}/cgroup.procs`, Fs.constants.O_WRONLY)
-  )
-  if (procs !== undefined) Fs.write(procs, String(process.pid), () => Fs.closeSync(procs))
+  if (own === undefined) return () => {}
+  return () => {
+    const procs = unless(
+      ["ENOENT", "EACCES", "EPERM", "EROFS"],
+      () => Fs.openSync(`${own}/cgroup.procs`, Fs.constants.O_WRONLY)
+    )
+    if (procs !== undefined) Fs.write(procs, String(process.pid), () => Fs.closeSync(procs))
+  }
 }

@@ -68,6 +68,7 @@ const attempt = (folders: ReadonlyArray<string>, values: ReadonlyArray<Value>): 
 export const within = (places: Places, present: Map<InstanceName, Made>) => {
   const { bases, limiting, obstacles, tracking } = places
   const { version } = tracking.hierarchy
+  const foretellMove = Hierarchies.foreteller(tracking.hierarchy)
 
   const pathOf = (place: Place) => `${tracking.path}/${nameOf(place)}`
   const foldersOf = (place: Place) => bases.map(({ path }) => `${path}/${nameOf(place)}`)
@@ -164,7 +165,7 @@ export const within = (places: Places, present: Map<InstanceName, Made>) => {
       if (failed !== undefined) return yield* failure(place.instance, failed)
       // Whatever the kernel kills in it for memory, it is of no use without.
       Folder.write(`${pathOf(place)}/memory.oom.group`, "1")
-      Hierarchies.foretellMove(tracking.hierarchy)
+      foretellMove()
       return handle(place, limits)
     }))
 
