@@ -22,11 +22,12 @@ import { type Backend, of as backendOf } from "./Backend.ts"
 import * as Drain from "./Drain.ts"
 import { type ActorLost, Busy } from "./Errors.ts"
 import * as InstanceActor from "./InstanceActor.ts"
-import * as InstanceCommands from "./InstanceCommands.ts"
+import type * as InstanceCommands from "./InstanceCommands.ts"
 import * as InstanceMemory from "./InstanceMemory.ts"
 import type * as InstanceParts from "./InstanceParts.ts"
 import { now } from "./Now.ts"
 import { ReadinessRegistry } from "./ReadinessRegistry.ts"
+import * as RunWatch from "./RunWatch.ts"
 import * as Takeover from "./Takeover.ts"
 import type { Settled, Waiter } from "./Waiter.ts"
 import * as Wakes from "./Wakes.ts"
@@ -211,7 +212,7 @@ export const make = Effect.fnUntraced(
       })),
       backend: () => backendOf(memory),
       arrival: Arrivals.wait(memory),
-      look: InstanceCommands.lookAtMemory(memory, context),
+      look: RunWatch.lookAtMemory(memory, context),
       retire: (promise) =>
         answered<boolean, ActorLost | StoreFailed>(memory, (reply) => ({ _tag: "Retire", promise, reply })),
       isOver: Effect.sync(() => memory.over),

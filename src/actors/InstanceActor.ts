@@ -21,20 +21,11 @@ import { Store } from "../layers/Store.ts"
 import { close } from "./Close.ts"
 import * as Idleness from "./Idleness.ts"
 import * as InstanceCommands from "./InstanceCommands.ts"
-import {
-  type InstanceMemory,
-  lost,
-  type Message,
-  post,
-  runOf,
-  settle,
-  type Task,
-  taskOf,
-  turnAway
-} from "./InstanceMemory.ts"
+import { type InstanceMemory, lost, type Message, post, runOf, settle, turnAway } from "./InstanceMemory.ts"
 import * as InstanceParts from "./InstanceParts.ts"
 import * as InstanceRecord from "./InstanceRecord.ts"
 import * as InstanceRun from "./InstanceRun.ts"
+import { type Task, taskOf } from "./InstanceTask.ts"
 import * as Launching from "./Launching.ts"
 import { now } from "./Now.ts"
 import * as OpenRequests from "./OpenRequests.ts"

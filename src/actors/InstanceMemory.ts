@@ -9,7 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Mailbox from "effect/Mailbox"
 import * as Scope from "effect/Scope"
 import type { ServiceConfig, Settings } from "../domain/Config.ts"
-import type { InstanceEvent, Timer } from "../domain/InstanceEvent.ts"
+import type { InstanceEvent } from "../domain/InstanceEvent.ts"
 import { initial, type InstanceState } from "../domain/InstanceState.ts"
 import type { Instant } from "../domain/Instant.ts"
 import type { GroupName, InstanceName, ServiceName } from "../domain/Names.ts"
@@ -21,6 +21,7 @@ import type { InstanceLog } from "../layers/Logs.ts"
 import { ActorLost } from "./Errors.ts"
 import * as InstanceParts from "./InstanceParts.ts"
 import type { InstanceRun } from "./InstanceRun.ts"
+import type { Task } from "./InstanceTask.ts"
 import { now } from "./Now.ts"
 import type { Ticket } from "./Tasks.ts"
 import { type Arrivals, type Settled, verdict, type Waiter } from "./Waiter.ts"
@@ -40,56 +41,6 @@ export interface Options {
   /** The instance failed in a way that its group answers for, `delayMs` from now. */
   readonly tellGroup: (delayMs: number) => Effect.Effect<void>
 }
-
-type RunTask =
-  | "launch"
-  | "exit"
-  | "readiness"
-  | "probes"
-  | "idle"
-  | "tree"
-  | "drain"
-  | "answers"
-  | Exclude<Timer, "backoff">
-
-/**
- * The tasks of an instance's actor. Those that are about a run are one of a kind for each.
- *
- * @since 0.1.0
- * @category models
- */
-export type Task = "dependencies" | "backoff" | `${RunTask} ${number}`
-
-/**
- * The task of that kind for a run; between runs there is one backoff.
- *
- * @since 0.1.0
- * @category constructors
- */
-export const taskOf = (kind: RunTask | Timer, incarnation: number): Task =>
-  kind === "backoff" ? kind : `${kind} ${incarnation}`
-
-const runTasks: ReadonlyArray<RunTask> = [
-  "launch",
-  "exit",
-  "readiness",
-  "probes",
-  "idle",
-  "tree",
-  "drain",
-  "answers",
-  "startup",
-  "stop",
-  "stable"
-]
-
-/**
- * All that there can be for a run.
- *
- * @since 0.1.0
- * @category constructors
- */
-export const tasksOf = (incarnation: number): ReadonlyArray<Task> => runTasks.map((kind) => taskOf(kind, incarnation))
 
 /**
  * @since 0.1.0

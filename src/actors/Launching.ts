@@ -12,10 +12,11 @@ import * as Scope from "effect/Scope"
 import { Logs } from "../layers/Logs.ts"
 import { Store } from "../layers/Store.ts"
 import * as Guard from "./Guard.ts"
-import { type InstanceMemory, runOf, type Task, taskOf, tell } from "./InstanceMemory.ts"
+import { type InstanceMemory, runOf, tell } from "./InstanceMemory.ts"
 import type * as InstanceParts from "./InstanceParts.ts"
 import * as InstanceRecord from "./InstanceRecord.ts"
 import * as InstanceRun from "./InstanceRun.ts"
+import { type Task, taskOf } from "./InstanceTask.ts"
 import type { Tasks } from "./Tasks.ts"
 
 /**

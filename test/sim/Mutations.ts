@@ -72,7 +72,7 @@ export const all: ReadonlyArray<Mutant> = [
   },
   {
     name: "an unknown end is a success",
-    file: "src/actors/InstanceCommands.ts",
+    file: "src/actors/RunWatch.ts",
     find: "const status = yield* process.exited",
     replace:
       "const seen = yield* process.exited; const status = { ...seen, code: seen.signal === null ? seen.code ?? 0 : null }"
