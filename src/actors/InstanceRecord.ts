@@ -170,9 +170,11 @@ export const nothing: Inheritance = { instances: new Map(), removed: new Set(), 
 export const of = ({ instances, removed }: Inheritance, { instances: listed, name }: ServiceConfig) => {
   const inherited = new Map<InstanceId, Saved>()
   for (const [instance, saved] of instances) {
-    const { id, service } = parts(instance)
+    // Every service asks this of every instance.
+    if (!instance.startsWith(`${name}:`)) continue
+    const { id } = parts(instance)
     const isDelisted = saved.isListed && !listed.includes(id)
-    if (service === name && !isDelisted && !removed.has(instance)) inherited.set(id, saved)
+    if (!isDelisted && !removed.has(instance)) inherited.set(id, saved)
   }
   return { inherited, listed: listed.filter((id) => !removed.has(instanceName(name, id))) }
 }

@@ -34,7 +34,7 @@ const topOf = (
 ): string => {
   if (root !== null) return folderOf(hierarchy, root)
   const earlier = before[hierarchy.mount]
-  return earlier !== undefined && Folder.members(`${earlier}/${name}`).length > 0 ? earlier : unitOf(hierarchy.own)
+  return earlier !== undefined && Folder.isOccupied(`${earlier}/${name}`) ? earlier : unitOf(hierarchy.own)
 }
 
 /**

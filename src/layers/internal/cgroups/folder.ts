@@ -74,6 +74,10 @@ export const removeOne = (path: string): boolean => {
 export const remove = (path: string): boolean =>
   removeOne(path) || (inside(path).map(remove).every(Boolean) && removeOne(path))
 
+/** Whether a cgroup, or one within it, has a process. */
+export const isOccupied = (path: string): boolean =>
+  (read(`${path}/cgroup.procs`) ?? "") !== "" || inside(path).some(isOccupied)
+
 /** The processes in a cgroup and in those within it. */
 export const members = (path: string): ReadonlyArray<number> => [
   ...(read(`${path}/cgroup.procs`) ?? "").split("\n").filter((pid) => pid !== "").map(Number),

@@ -7,7 +7,7 @@ const isPopulatedV2 = (path: string): boolean => Folder.valueOf(`${path}/cgroup.
 
 /** Whether anything lives in a cgroup or in those within it. */
 export const isPopulated = (version: 1 | 2, path: string): boolean =>
-  version === 2 ? isPopulatedV2(path) : Folder.members(path).length > 0
+  version === 2 ? isPopulatedV2(path) : Folder.isOccupied(path)
 
 /** How each version holds processes still. */
 const freezers = {
