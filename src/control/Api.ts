@@ -15,12 +15,12 @@ import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import * as Refusals from "../actors/Errors.ts"
 import * as ConfigErrors from "../config/Errors.ts"
-import { service as Rules } from "../domain/ConfigRules.ts"
 import * as DomainErrors from "../domain/Errors.ts"
-import { InstanceId, InstanceName, ServiceName } from "../domain/Names.ts"
+import { InstanceName } from "../domain/Names.ts"
 import * as Views from "../domain/Views.ts"
 import * as LayerErrors from "../layers/Errors.ts"
 import * as Errors from "./Errors.ts"
+import * as Payloads from "./Payloads.ts"
 import * as Queries from "./Queries.ts"
 
 const BadRequest = Errors.onWire(Errors.BadRequest, 400)
@@ -52,23 +52,6 @@ export class Authorization extends HttpApiMiddleware.Tag<Authorization>()("tenem
 }) {}
 
 /**
- * How the supervisor itself is.
- *
- * @since 0.1.0
- * @category models
- */
-export const Health = Schema.Struct({
-  status: Schema.Literal("ok"),
-  version: Schema.String,
-  pid: Schema.Int,
-  uptimeSeconds: Schema.Number,
-  /** How many instances are in each state; states that none is in are left out. */
-  instances: Schema.Record({ key: Schema.String, value: Schema.Int })
-}).annotations({ identifier: "Health" })
-/** @since 0.1.0 */
-export type Health = typeof Health.Type
-
-/**
  * Why a stream ends before its time: sent as its last event, named `error`.
  *
  * @since 0.1.0
@@ -84,87 +67,6 @@ export const StreamFailure = Schema.Union(
 )
 /** @since 0.1.0 */
 export type StreamFailure = typeof StreamFailure.Type
-
-const Table = Schema.Record({ key: Schema.String, value: Schema.Unknown })
-
-/**
- * The configuration in force, laid out as the file is, every default filled in. Secrets are shown by name only.
- *
- * @since 0.1.0
- * @category models
- */
-export const ConfigView = Schema.Struct({
-  file: Schema.String,
-  settings: Table,
-  service: Schema.Record({ key: Schema.String, value: Table }),
-  group: Schema.Record({ key: Schema.String, value: Table }),
-  routing: Table
-}).annotations({ identifier: "Config" })
-/** @since 0.1.0 */
-export type ConfigView = typeof ConfigView.Type
-
-/**
- * What `POST /api/instances` takes.
- *
- * @since 0.1.0
- * @category models
- */
-export const Spawn = Schema.Struct({ service: ServiceName, id: Schema.optional(InstanceId) }).annotations({
-  identifier: "Spawn",
-  parseOptions: { onExcessProperty: "error" }
-})
-
-/**
- * What `POST /api/deploy` takes: the words of a command in the place of the file's, and a weight beside the others in the
- * place of all traffic.
- *
- * @since 0.1.0
- * @category models
- */
-export const Deploy = Schema.Struct({
-  service: ServiceName,
-  id: InstanceId,
-  command: Schema.optional(Schema.Array(Schema.String).pipe(Schema.minItems(1), Schema.maxItems(1000))),
-  share: Schema.optional(Rules.weight)
-}).annotations({ identifier: "Deploy", parseOptions: { onExcessProperty: "error" } })
-
-/**
- * What `PUT /api/instances/{name}/weight` takes; `null` is as the file says.
- *
- * @since 0.1.0
- * @category models
- */
-export const Weigh = Schema.Struct({ weight: Schema.NullOr(Rules.weight) }).annotations({
-  identifier: "Weigh",
-  parseOptions: { onExcessProperty: "error" }
-})
-
-/**
- * What `POST /api/upgrade` takes. `command` are the words that start the other supervisor, up to its own `serve`; without,
- * it is started as this one was.
- *
- * @since 0.1.0
- * @category models
- */
-export const Upgrade = Schema.Struct({
-  command: Schema.optional(Schema.NonEmptyArray(Schema.NonEmptyString)),
-  /** Until it is ready to take over. */
-  timeoutSeconds: Schema.optional(Schema.Number.pipe(Schema.between(0.1, 3600)))
-}).annotations({ identifier: "Upgrade", parseOptions: { onExcessProperty: "error" } })
-
-const Incumbent = Schema.Struct({ pid: Schema.Int, version: Schema.String })
-
-/**
- * Who is in charge now, and who was.
- *
- * @since 0.1.0
- * @category models
- */
-export const Succession = Schema.Struct({ now: Incumbent, before: Incumbent }).annotations({
-  identifier: "Succession"
-})
-/** @since 0.1.0 */
-export type Succession = typeof Succession.Type
 
 const ByName = Schema.Struct({ name: InstanceName })
 
@@ -188,7 +90,7 @@ const streaming = (item: string) =>
 const describing = (text: string) => OpenApi.annotations({ description: text })
 
 const supervisor = HttpApiGroup.make("supervisor")
-  .add(HttpApiEndpoint.get("health", "/health").addSuccess(Health))
+  .add(HttpApiEndpoint.get("health", "/health").addSuccess(Payloads.Health))
   .add(
     HttpApiEndpoint.get("metrics", "/metrics").addSuccess(
       HttpApiSchema.Text({ contentType: "text/plain; version=0.0.4; charset=utf-8" })
@@ -199,7 +101,7 @@ const supervisor = HttpApiGroup.make("supervisor")
 const instances = HttpApiGroup.make("instances")
   .add(HttpApiEndpoint.get("list", "/").addSuccess(Schema.Array(Views.InstanceView)))
   .add(
-    HttpApiEndpoint.post("spawn", "/").setPayload(Spawn).addSuccess(Views.Outcome)
+    HttpApiEndpoint.post("spawn", "/").setPayload(Payloads.Spawn).addSuccess(Views.Outcome)
       .addError(NoSuchService).addError(NoSuchInstance).addError(NotReady)
       .annotateContext(
         describing("Creates the instance if there is none of that name, starts it, waits until it is ready")
@@ -231,7 +133,7 @@ const instances = HttpApiGroup.make("instances")
       ))
   )
   .add(
-    HttpApiEndpoint.put("weigh", "/:name/weight").setPath(ByName).setPayload(Weigh).addSuccess(Weigh)
+    HttpApiEndpoint.put("weigh", "/:name/weight").setPath(ByName).setPayload(Payloads.Weigh).addSuccess(Payloads.Weigh)
       .addError(NoSuchInstance).addError(NotReady)
       .annotateContext(describing("Sets the instance's share of the traffic of its service"))
   )
@@ -259,7 +161,7 @@ const tree = HttpApiGroup.make("tree")
       .annotateContext(streaming("Event"))
   )
   .add(
-    HttpApiEndpoint.post("deploy", "/deploy").setPayload(Deploy).addSuccess(Views.Outcome)
+    HttpApiEndpoint.post("deploy", "/deploy").setPayload(Payloads.Deploy).addSuccess(Views.Outcome)
       .addError(ConfigInvalid).addError(NoSuchService).addError(NoSuchInstance).addError(NotReady)
       .addError(Busy).addError(ActorLost).addError(ShuttingDown).addError(HandedOver).addError(StoreFailed)
       .annotateContext(describing(
@@ -267,14 +169,14 @@ const tree = HttpApiGroup.make("tree")
       ))
   )
   .add(HttpApiEndpoint.get("tree", "/tree").addSuccess(Views.TreeNode))
-  .add(HttpApiEndpoint.get("config", "/config").addSuccess(ConfigView))
+  .add(HttpApiEndpoint.get("config", "/config").addSuccess(Payloads.ConfigView))
   .add(
     HttpApiEndpoint.post("reload", "/reload").setUrlParams(Queries.Reload).addSuccess(Views.ReloadPlan)
       .addError(ConfigInvalid).addError(ConfigNotFound).addError(ReloadRefused).addError(ShuttingDown)
       .addError(HandedOver).addError(StoreFailed)
   )
   .add(
-    HttpApiEndpoint.post("upgrade", "/upgrade").setPayload(Upgrade).addSuccess(Succession)
+    HttpApiEndpoint.post("upgrade", "/upgrade").setPayload(Payloads.Upgrade).addSuccess(Payloads.Succession)
       .addError(NotReplaced).addError(ShuttingDown).addError(HandedOver).addError(StoreFailed)
       .annotateContext(
         describing(

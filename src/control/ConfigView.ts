@@ -5,7 +5,7 @@
  */
 import type { TenementConfig } from "../domain/Config.ts"
 import * as Keys from "../domain/ConfigKeys.ts"
-import type { ConfigView } from "./Api.ts"
+import type { ConfigView } from "./Payloads.ts"
 
 const table = <A>(keys: ReadonlyArray<Keys.Key<A>>, config: A): Readonly<Record<string, unknown>> =>
   Object.fromEntries(keys.flatMap(({ name, read }) => {

@@ -20,13 +20,14 @@ import { defaultId, type InstanceName } from "../domain/Names.ts"
 import type { EventRecord, LogLine } from "../domain/Views.ts"
 import { matches } from "../internal/pattern.ts"
 import { Transport } from "./Access.ts"
-import { Api, Deploy, Spawn, Upgrade, Weigh } from "./Api.ts"
+import { Api } from "./Api.ts"
 import { Body } from "./Body.ts"
 import { ConfigSource } from "./ConfigSource.ts"
 import * as ConfigView from "./ConfigView.ts"
 import { BadRequest, NotReplaced } from "./Errors.ts"
 import * as Follow from "./Follow.ts"
 import { badRequest } from "./Middleware.ts"
+import * as Payloads from "./Payloads.ts"
 import { placeName, placeOf, type Selection, sinceMillis } from "./Queries.ts"
 import { Replacement } from "./Replacement.ts"
 import * as Sse from "./Sse.ts"
@@ -147,10 +148,10 @@ const bodyAs = <A, I>(schema: Schema.Schema<A, I>) => {
   )
 }
 
-const spawnBody = bodyAs(Spawn)
-const deployBody = bodyAs(Deploy)
-const weighBody = bodyAs(Weigh)
-const upgradeBody = bodyAs(Upgrade)
+const spawnBody = bodyAs(Payloads.Spawn)
+const deployBody = bodyAs(Payloads.Deploy)
+const weighBody = bodyAs(Payloads.Weigh)
+const upgradeBody = bodyAs(Payloads.Upgrade)
 
 /** Who holds a token may do everything with instances; which program is the supervisor is not theirs to say. */
 const overSocket = Effect.flatMap(Transport, (transport) =>

@@ -7,8 +7,8 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type { HandedOver, ShuttingDown } from "../actors/Errors.ts"
 import type { StoreFailed } from "../layers/Errors.ts"
-import type { Succession, Upgrade } from "./Api.ts"
 import { NotReplaced } from "./Errors.ts"
+import type { Succession, Upgrade } from "./Payloads.ts"
 
 /**
  * @since 0.1.0
