@@ -103,13 +103,18 @@ const give = (orders: ReadonlyArray<Order>) =>
   )
 
 /**
- * Goes over to another configuration. What it gives waits until all that was started has settled, and tells what went
- * wrong.
+ * Goes over to another configuration, and starts what it brings, unless all is going down by then. What it gives waits
+ * until that has settled, and tells what went wrong.
  *
  * @since 0.1.0
  * @category constructors
  */
-export const adopt = Effect.fn("Tree.adopt")(function*(branches: Branches, next: TenementConfig, diff: ConfigDiff) {
+export const adopt = Effect.fn("Tree.adopt")(function*(
+  branches: Branches,
+  next: TenementConfig,
+  diff: ConfigDiff,
+  isGoingDown: Effect.Effect<boolean>
+) {
   const reload: Reload = { branches, next, orders: [], problems: [] }
   for (const change of diff.services) {
     const cause: Cause = { _tag: "Reload", keys: change.keys.map(({ key }) => key) }
@@ -120,6 +125,8 @@ export const adopt = Effect.fn("Tree.adopt")(function*(branches: Branches, next:
     else yield* changeService(reload, service, config, change, cause)
   }
   yield* regroup(reload, diff)
+  // What was removed may have taken its time.
+  if (yield* isGoingDown) return Effect.succeed([...reload.problems, "the supervisor goes down: nothing was started"])
   const outcomes = yield* give(reload.orders)
   return Effect.map(Effect.all(outcomes), (problems) => [...reload.problems, ...problems.flat()])
 })

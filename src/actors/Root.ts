@@ -149,7 +149,7 @@ export const layerStopped = (
             // Of what it begins nothing could be kept while the disk is full.
             yield* Effect.zipRight(store.put("reload", next.file), store.flushed)
             yield* notice("info", `reloading ${next.file}: ${changes.length} changes`)
-            return { changes, problems: yield* tree.adopt(next, diff) }
+            return { changes, problems: yield* tree.adopt(next, diff, Effect.sync(() => shuttingDown)) }
           })
           // Half a reload would be neither the old file nor the new one; the wait after it can be given up.
           return yield* Effect.uninterruptibleMask((restore) =>

@@ -58,12 +58,13 @@ export interface Tree {
   /** Another supervisor takes over: everything is written down as it is, and nothing is done any more. */
   readonly leave: Effect.Effect<void>
   /**
-   * Goes over to another configuration. What it gives waits until all that was started has settled, and tells what went
-   * wrong.
+   * Goes over to another configuration, and starts what it brings, unless all is going down by then. What it gives waits
+   * until that has settled, and tells what went wrong.
    */
   readonly adopt: (
     next: TenementConfig,
-    diff: ConfigDiff
+    diff: ConfigDiff,
+    isGoingDown: Effect.Effect<boolean>
   ) => Effect.Effect<Effect.Effect<ReadonlyArray<string>>>
   readonly traffic: Pick<Traffic, "config" | "backends">
   /** Another actor under `system`. */
@@ -207,13 +208,13 @@ export const make = Effect.fn("Tree.make")(function*(options: {
       })
     }),
 
-    adopt: (next, diff) =>
+    adopt: (next, diff, isGoingDown) =>
       Effect.gen(function*() {
         yield* orphansGone
         // As the old file ties them, for the last time.
         for (const { group } of diff.groups) yield* branches.removeGroup(group)
         config = next
-        return isUp ? yield* adopt(branches, next, diff) : Effect.succeed([])
+        return isUp ? yield* adopt(branches, next, diff, isGoingDown) : Effect.succeed([])
       }),
 
     attach: system.add,

@@ -469,4 +469,18 @@ describe("a reload", () => {
       assert.strictEqual(house.look("a").state, "stopped")
     }
   })
+
+  it("starts nobody once the tree goes down", () => {
+    const house = new House(config([service("a"), service("gone")]))
+    Object.assign(house.machine.of("gone"), { ignoresTerm: true })
+    const next = config([service("a", { env: { NEW: "1" } }), service("new")])
+    const reloaded = house.fork(house.tenement.reload(next, { dryRun: false }))
+    house.pass(100)
+    house.news()
+    const closed = house.close()
+    house.pass(60_000)
+    assert.isNotNull(closed.unsafePoll())
+    assert.isNotNull(reloaded.unsafePoll())
+    assert.deepStrictEqual(house.news().filter((line) => line.startsWith("start")), [])
+  })
 })
