@@ -13,8 +13,10 @@ export default defineConfig({
   },
   test: {
     pool: "forks",
-    // Files share a process with what it has imported: loading Effect anew for each takes a second of it.
-    poolOptions: { forks: { isolate: false, maxForks: 2, minForks: 1 } },
+    // Files share a process with what it has imported: loading Effect anew for each takes a second of it. One more than
+    // there are processors, because acceptance mostly waits; and all of them to the end, because a process that is no
+    // longer needed would be ended with an error that counts as a failure.
+    poolOptions: { forks: { isolate: false, maxForks: 3, minForks: 3 } },
     reporters: ["default", "./scripts/count-reporter.mjs"],
     projects: [
       {
