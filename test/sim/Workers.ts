@@ -21,11 +21,13 @@ interface Options {
   readonly progress?: (lived: number) => void
   /** A seed broke a rule: nobody has to wait for the others to hear of it. */
   readonly found?: (seed: number) => void
+  /** Ends it before its time, with what has been lived until then. */
+  readonly enough?: AbortSignal
 }
 
 /** Lives these seeds with a bundle of `Bundle.make`. */
 export const live = async (program: string, options: Options): Promise<Lived> => {
-  const { found, from, patience = 1, processes = os.availableParallelism(), progress, seeds } = options
+  const { enough, found, from, patience = 1, processes = os.availableParallelism(), progress, seeds } = options
   const reached = new Map<string, number>()
   const broken = new Map<number, ReadonlyArray<string>>()
   let lived = 0
@@ -35,11 +37,13 @@ export const live = async (program: string, options: Options): Promise<Lived> =>
       stdio: ["ignore", "pipe", "inherit"]
     })
   })
+  const end = () => workers.forEach((worker) => worker.kill("SIGKILL"))
+  enough?.addEventListener("abort", end)
   const hear = (line: Line) => {
     if ("seed" in line) {
       broken.set(line.seed, line.violations)
       found?.(line.seed)
-      if (broken.size >= patience) { for (const worker of workers) worker.kill("SIGKILL") }
+      if (broken.size >= patience) end()
       return
     }
     lived += line.lived
@@ -49,7 +53,9 @@ export const live = async (program: string, options: Options): Promise<Lived> =>
   await Promise.all(workers.map(async (worker) => {
     const ended = new Promise<number | null>((resolve) => worker.once("close", resolve))
     for await (const line of readline.createInterface({ input: worker.stdout })) hear(JSON.parse(line) as Line)
-    if ((await ended) !== 0 && broken.size < patience) throw new Error("a process that lives seeds has died")
+    const isWhole = (await ended) === 0
+    const isEnough = broken.size >= patience || enough?.aborted === true
+    if (!isWhole && !isEnough) throw new Error("a process that lives seeds has died")
   }))
   return { lived, reached, broken: new Map([...broken].sort(([a], [b]) => a - b)) }
 }
