@@ -1,9 +1,5 @@
 /** Cgroups as the kernel shows them. */
-import * as Effect from "effect/Effect"
-import * as crypto from "node:crypto"
 import * as fs from "node:fs"
-import { unless } from "../../src/internal/errno.ts"
-import { eventually } from "./Eventually.ts"
 
 const root = "/sys/fs/cgroup"
 const isHybrid = fs.existsSync(`${root}/unified`)
@@ -34,43 +30,9 @@ export const valueOf = (
   return fs.readFileSync(old === undefined ? `${folders.get("")}/${files.v2}` : `${old}/${files.v1}`, "utf8").trim()
 }
 
-/** Folders below the cgroup file systems of that name. Others come and go meanwhile. */
-const named = (name: string, within = root): ReadonlyArray<string> =>
-  (unless(["ENOENT"], () => fs.readdirSync(within, { withFileTypes: true })) ?? [])
-    .filter((entry) => entry.isDirectory())
-    .flatMap((entry) => entry.name === name ? [`${within}/${name}`] : named(name, `${within}/${entry.name}`))
-
-/** From the innermost to the folder itself. */
-const within = (folder: string): ReadonlyArray<string> => [
-  ...(unless(["ENOENT"], () => fs.readdirSync(folder, { withFileTypes: true })) ?? [])
-    .filter((entry) => entry.isDirectory())
-    .flatMap((entry) => within(`${folder}/${entry.name}`)),
-  folder
-]
-
-const clearOne = (folder: string): void => {
-  const procs = unless(["ENOENT", "ENODEV"], () => fs.readFileSync(`${folder}/cgroup.procs`, "utf8")) ?? ""
-  for (const pid of procs.split("\n").map(Number).filter((pid) => pid > 0)) {
-    unless(["ESRCH"], () => process.kill(pid, "SIGKILL"))
-  }
-  // Who is frozen does not die.
-  if (fs.existsSync(`${folder}/freezer.state`)) {
-    unless(["ENOENT"], () => fs.writeFileSync(`${folder}/freezer.state`, "THAWED"))
-  }
-  // Until those are gone it is busy.
-  unless(["ENOENT", "EBUSY"], () => fs.rmdirSync(folder))
-}
-
-/** Takes away what a supervisor that was killed has left of its cgroups, with all that lives in them. */
-export const clear = (dataDir: string): Effect.Effect<void> =>
-  Effect.suspend(() => {
-    const found = fs.existsSync(root) ? fs.statSync(dataDir, { throwIfNoEntry: false }) : undefined
-    if (found === undefined) return Effect.void
-    const sum = crypto.createHash("sha256").update(`${found.dev}:${found.ino}`).digest("hex")
-    const folders = named(`tenement-${sum.slice(0, 12)}`)
-    const left = Effect.sync(() => {
-      folders.flatMap(within).forEach(clearOne)
-      return folders.filter((folder) => fs.existsSync(folder))
-    })
-    return Effect.asVoid(eventually("no cgroup is left", left, (folders) => folders.length === 0))
+/** Folders below the cgroup file systems whose name begins like this. */
+export const named = (prefix: string, within = root): ReadonlyArray<string> =>
+  fs.readdirSync(within, { withFileTypes: true }).filter((entry) => entry.isDirectory()).flatMap((entry) => {
+    const path = `${within}/${entry.name}`
+    return [...(entry.name.startsWith(prefix) ? [path] : []), ...named(prefix, path)]
   })
