@@ -56,11 +56,10 @@ export const parse = (mountinfo: string, cgroup: string): ReadonlyArray<Hierarch
   return [...found.values()]
 }
 
+const read = (path: string): string => unless(["ENOENT"], () => Fs.readFileSync(path, "utf8")) ?? ""
+
 /** The hierarchies of this machine. */
-export const find = (): ReadonlyArray<Hierarchy> => {
-  const read = (path: string) => unless(["ENOENT"], () => Fs.readFileSync(path, "utf8")) ?? ""
-  return parse(read("/proc/self/mountinfo"), read("/proc/self/cgroup"))
-}
+export const find = (): ReadonlyArray<Hierarchy> => parse(read("/proc/self/mountinfo"), read("/proc/self/cgroup"))
 
 /**
  * What tells the kernel that a process is about to move, by moving the supervisor to where it is. Before the first move
@@ -68,9 +67,14 @@ export const find = (): ReadonlyArray<Hierarchy> => {
  * that is over by the time the process is there that has to move, which is still to be forked. Nothing depends on it.
  */
 export const foreteller = ({ mount }: Hierarchy): () => void => {
-  const own = find().find((hierarchy) => hierarchy.mount === mount)?.own
-  if (own === undefined) return () => {}
+  let seen: string | null = null
+  let own: string | undefined
   return () => {
+    // Somebody may have moved the supervisor, and it is to stay there.
+    const cgroup = read("/proc/self/cgroup")
+    if (cgroup !== seen) own = find().find((hierarchy) => hierarchy.mount === mount)?.own
+    seen = cgroup
+    if (own === undefined) return
     const procs = unless(
       ["ENOENT", "EACCES", "EPERM", "EROFS"],
       () => Fs.openSync(`${own}/cgroup.procs`, Fs.constants.O_WRONLY)
