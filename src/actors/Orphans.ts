@@ -26,7 +26,10 @@ const signal = "SIGTERM"
 const patienceMs = 10_000
 
 const isEnding = ({ beside, state }: Saved, incarnation: number): boolean =>
-  [state, ...beside?.retiring ?? []].some((one) => one.incarnation === incarnation && one.phase._tag === "Ending")
+  [state, ...beside?.retiring ?? []].some(({ incarnation: own, phase }) =>
+    // One whose launch was called off too late has not heard it.
+    own === incarnation && phase._tag === "Ending" && phase.run !== null
+  )
 
 /**
  * Takes it into the scope, at once; what it gives brings it to its end, as a stop does.

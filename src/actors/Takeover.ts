@@ -35,9 +35,8 @@ const isReason = Schema.is(ExitReason)
  * @category combinators
  */
 export const hasRun = ({ phase }: InstanceState): boolean =>
-  // A supervisor that made way may have launched it and not come to say so.
-  phase._tag === "Launching" || phase._tag === "Starting" || phase._tag === "Up" ||
-  (phase._tag === "Ending" && phase.run !== null)
+  // Of one that is being launched, or was called off, the supervisor may not have come to say that it runs.
+  phase._tag === "Launching" || phase._tag === "Starting" || phase._tag === "Up" || phase._tag === "Ending"
 
 /**
  * All runs of it that there are, or were until a moment ago: the one that serves, and those beside it.

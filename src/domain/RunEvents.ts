@@ -220,7 +220,8 @@ const onElapsed = (policy: Policy, state: InstanceState, { at, timer }: Event<"E
   if (timer === "stable" && phase._tag === "Up" && phase.failures === 0) {
     return step({ ...state, attempt: 0 }, [{ _tag: "ResetBackoff" }])
   }
-  if (timer === "backoff" && phase._tag === "Backoff" && phase.until !== null) {
+  // A group that it has come into meanwhile waits for more than its delay.
+  if (timer === "backoff" && phase._tag === "Backoff" && phase.until !== null && policy.group === null) {
     const counted = { ...state, history: Intensity.record(policy.intensity, state.history, at.mono) }
     return beginAgain(policy, counted, {
       _tag: "BackoffElapsed",

@@ -261,6 +261,18 @@ describe("a reload", () => {
     }
   )
 
+  it("that ties services together has the group wait for all of them: nobody's own delay starts it alone", () => {
+    const members = [service("a"), service("b", { backoffBaseMs: 100 }), service("c", { backoffBaseMs: 1000 })]
+    const it = new House(config(members))
+    it.crash("b", "c")
+    it.do(it.tenement.reload(config(members, [group("shop", "one-for-all", ["a", "b", "c"])]), { dryRun: false }))
+    it.news()
+    it.pass(999)
+    assert.deepStrictEqual(it.news(), [])
+    it.pass(1)
+    assert.deepStrictEqual(it.news(), ["start a", "start b", "start c"])
+  })
+
   it("that ties services together or apart touches no process", () => {
     const apart = config(["a", "b", "c", "apart"].map((name) => service(name)))
     const it = house("one-for-all")

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as SimulatedTree from "../../src/testkit/SimulatedTree.ts"
-import { config, group, service } from "./Machine.ts"
+import { config, group, named, service } from "./Machine.ts"
 
 /** Two services whose fates are tied: one round is borne within ten seconds. */
 const shop = config(
@@ -37,5 +37,28 @@ describe("a group after the supervisor was killed", () => {
     tree.crash("a")
     tree.pass(500)
     assert.deepStrictEqual(tree.states("a", "b"), ["running", "running"])
+  })
+})
+
+describe("a launch that was called off too late", () => {
+  it("is stopped politely, at whatever moment the supervisor is killed", () => {
+    for (let steps = 0; steps < 60; steps++) {
+      const tree = new SimulatedTree.SimulatedTree(config([service("a")]), {
+        mayKill: ({ signals, startTime }) => {
+          const isKnown = tree.machine.store.mentions(`"startTime":"${startTime}","endpoint"`)
+          return isKnown && signals.length === 0 ? `after ${steps} steps it was killed unasked` : null
+        }
+      })
+      tree.do(tree.tenement.stop(named("a")))
+      tree.machine.store.syncMs = 1
+      for (let count = 0; count < 3; count++) tree.fork(tree.tenement.restart(named("a")))
+      tree.pass(1)
+      tree.simulation.edge(1)
+      tree.simulation.steps(steps)
+      tree.kill()
+      tree.pass(10_000)
+      assert.deepStrictEqual(tree.machine.violations, [])
+      assert.deepStrictEqual(tree.states("a"), ["running"])
+    }
   })
 })
