@@ -34,8 +34,8 @@ export const run = async (parts: ReadonlyArray<Part>): Promise<void> => {
       sequence: { seed: 0, hooks: "stack", setupFiles: "list" },
       maxConcurrency: 1,
       // A processor that is emulated is many times slower.
-      testTimeout: 180_000,
-      hookTimeout: 180_000,
+      testTimeout: 400_000,
+      hookTimeout: 400_000,
       retry: 0,
       ...(only === undefined ? {} : { testNamePattern: only })
     },
