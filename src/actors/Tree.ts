@@ -110,7 +110,7 @@ export const make = Effect.fn("Tree.make")(function*(options: {
   const orphans: Array<Fiber.Fiber<void>> = []
 
   /** Who gets the name of one that is being ended begins after its end. */
-  const orphansGone = Effect.suspend(() => bounded(Fiber.awaitAll(orphans.splice(0)), orphanTimeMs))
+  const orphansGone = Effect.suspend(() => bounded(Fiber.awaitAll(orphans), orphanTimeMs))
 
   /** What is in nobody's hands now is brought to its end, and cleared away. */
   const leave = ({ instances, removed }: InstanceRecord.Inheritance) =>
@@ -195,6 +195,7 @@ export const make = Effect.fn("Tree.make")(function*(options: {
             if (Option.isNone(isStopped)) left.push(instance.name)
           }), { concurrency: Branches.stopsAtOnce, discard: true })
       }
+      yield* orphansGone
       if (isUp && left.length === 0) yield* InstanceRecord.stoppedAll
       return left
     }).pipe(Effect.provide(context)),

@@ -43,7 +43,7 @@ describe("a group after the supervisor was killed", () => {
 describe("a launch that was called off too late", () => {
   it("is stopped politely, at whatever moment the supervisor is killed", () => {
     for (let steps = 0; steps < 60; steps++) {
-      const tree = new SimulatedTree.SimulatedTree(config([service("a")]), {
+      const tree: SimulatedTree.SimulatedTree = new SimulatedTree.SimulatedTree(config([service("a")]), {
         mayKill: ({ signals, startTime }) => {
           const isKnown = tree.machine.store.mentions(`"startTime":"${startTime}","endpoint"`)
           return isKnown && signals.length === 0 ? `after ${steps} steps it was killed unasked` : null
@@ -60,5 +60,21 @@ describe("a launch that was called off too late", () => {
       assert.deepStrictEqual(tree.machine.violations, [])
       assert.deepStrictEqual(tree.states("a"), ["running"])
     }
+  })
+})
+
+describe("what no file has any more", () => {
+  it("has its time to stop, also when the supervisor goes down meanwhile", () => {
+    const tree = new SimulatedTree.SimulatedTree(config([service("a"), service("b")]))
+    tree.machine.of("b").ignoresTerm = true
+    tree.kill(config([service("a")]))
+    tree.pass(100)
+    const closed = tree.close()
+    tree.pass(9000)
+    assert.deepStrictEqual(tree.machine.living.map(({ instance }) => instance), [named("b")])
+    assert.isNull(closed.unsafePoll())
+    tree.pass(1000)
+    assert.lengthOf(tree.machine.living, 0)
+    assert.isNotNull(closed.unsafePoll())
   })
 })
