@@ -196,7 +196,7 @@ const acquire = Effect.fnUntraced(function*(options: RunOptions, scope: Scope.Cl
     scope
   )
   const { process, wrapper } = yield* Effect.scoped(Effect.gen(function*() {
-    const { stderr, stdout } = yield* log.begin(incarnation)
+    const { begun, stderr, stdout } = yield* log.begin(incarnation)
     const plain = {
       instance: name,
       incarnation,
@@ -213,7 +213,7 @@ const acquire = Effect.fnUntraced(function*(options: RunOptions, scope: Scope.Cl
       stderr,
       listener,
       cgroup,
-      announce: options.announce
+      announce: (process: Identity) => Effect.zipRight(begun, options.announce(process))
     }
     yield* Passage.check(plain, { endpoint, instanceDir: Places.instanceDir(settings, service, id) })
     const spec = yield* Scope.extend(isolation.prepare(plain, endpoint), scope)

@@ -80,12 +80,15 @@ export class Logs extends Context.Tag("tenement/layers/Logs")<Logs, {
  */
 export interface InstanceLog {
   /**
-   * The descriptors for one run, to be handed to its process and closed with the scope right after the launch. Lines
-   * read from now on carry this incarnation; what the run before still had to say is read first.
+   * The descriptors for one run, to be handed to its process and closed with the scope right after the launch. What the
+   * run before still had to say is read first: `begun` waits for that, and its program may not print before. Lines that
+   * are read afterwards carry this incarnation.
    */
-  readonly begin: (
-    incarnation: number
-  ) => Effect.Effect<{ readonly stdout: number; readonly stderr: number }, LogsFailed, Scope.Scope>
+  readonly begin: (incarnation: number) => Effect.Effect<
+    { readonly stdout: number; readonly stderr: number; readonly begun: Effect.Effect<void> },
+    LogsFailed,
+    Scope.Scope
+  >
   /** Goes on with what a run says that an earlier supervisor began, in the midst of a line if that left one. */
   readonly resume: (incarnation: number) => Effect.Effect<void>
   /** The run is over: what it still had to say is read, and a last line without a newline is a line. */
@@ -190,8 +193,9 @@ export const layer = (options: LogsOptions): Layer.Layer<Logs> =>
         )
         pumps.set(instance, pump)
         const log: InstanceLog = {
-          begin: (incarnation) => Effect.zipRight(pump.begin(incarnation), pump.descriptors),
-          resume: (incarnation) => pump.begin(incarnation),
+          begin: (incarnation) =>
+            Effect.zipWith(pump.begin(incarnation), pump.descriptors, (begun, own) => ({ ...own, begun })),
+          resume: (incarnation) => Effect.flatten(pump.begin(incarnation)),
           end: pump.end,
           leave: pump.leave
         }

@@ -191,7 +191,7 @@ export class Machine {
           () => Effect.sync(() => this.logs.delete(instance))
         ),
         {
-          begin: () => Effect.succeed({ stdout: 1, stderr: 2 }),
+          begin: () => Effect.succeed({ stdout: 1, stderr: 2, begun: Effect.void }),
           resume: () => Effect.void,
           end: Effect.void,
           leave: Effect.succeed({})

@@ -31,7 +31,8 @@ const start = Effect.fnUntraced(
     const { launch } = yield* Launcher.Launcher
     const scope = yield* Effect.scope
     return yield* Effect.scoped(Effect.gen(function*() {
-      const descriptors = yield* log.begin(options.incarnation)
+      const { begun, ...descriptors } = yield* log.begin(options.incarnation)
+      yield* begun
       return yield* Effect.provideService(
         launch({
           ...options,
@@ -137,8 +138,8 @@ describe.each([["a relay", Effect.void], ["no relay", unknownProcessor]])("Logs 
       withLogs((dataDir) =>
         Effect.gen(function*() {
           const log = yield* (yield* Logs.Logs).open(api)
-          yield* Effect.scoped(Effect.flatMap(log.begin(1), ({ stdout }) =>
-            Effect.sync(() => {
+          yield* Effect.scoped(Effect.flatMap(log.begin(1), ({ begun, stdout }) =>
+            Effect.map(begun, () => {
               for (const piece of pieces) Fs.writeSync(stdout, piece)
             })))
           yield* log.end
@@ -397,13 +398,18 @@ describe("Logs", () => {
           const opened = yield* Effect.forEach(names, logs.open, { concurrency: "unbounded" })
           yield* Effect.forEach(
             opened,
-            (log, i) => Effect.scoped(Effect.map(log.begin(1), ({ stdout }) => Fs.writeSync(stdout, `${i}\n`))),
+            (log, i) =>
+              Effect.scoped(Effect.flatMap(log.begin(1), ({ begun, stdout }) =>
+                Effect.map(begun, () =>
+                  Fs.writeSync(stdout, `${i}\n`)))),
             { discard: true }
           )
           assert.lengthOf(yield* read(), 100)
           assert.isAtMost(descriptors() - before, 3 * 100)
         }))
-        yield* eventually(() => descriptors() <= before)
+        yield* eventually(() =>
+          descriptors() <= before
+        )
       })
     ))
 

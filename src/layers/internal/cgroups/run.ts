@@ -128,7 +128,7 @@ export const within = (places: Places, present: Map<InstanceName, Made>) => {
     let had = limits
     const cgroup: Made = {
       path,
-      procs: foldersOf(place).map((folder) => `${folder}/cgroup.procs`),
+      procs: bases.map(({ hierarchy, path }) => `${path}/${nameOf(place)}/${Hierarchies.entrance(hierarchy)}`),
       isPopulated: Effect.sync(() => Tree.isPopulated(version, path)),
       members: Effect.sync(() => Folder.members(path)),
       kill: Tree.kill(version, path),

@@ -81,6 +81,7 @@ export const open = (
         drain()
         incarnation = next
         resume()
+        return Effect.void
       }),
     drain: Effect.sync(drain),
     logged: () => {

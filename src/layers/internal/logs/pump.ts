@@ -151,13 +151,16 @@ export class Pump implements Sink {
     return Effect.zipRight(this.drained, Effect.sync(() => this.endLines()))
   }
 
-  /** What is read from now on was said by this run. It goes on with a line that it has begun; any other is ended. */
-  begin(incarnation: number): Effect.Effect<void> {
+  /**
+   * Once what it gives is done, what is read was said by this run. It goes on with a line that it has begun; any other is
+   * ended.
+   */
+  begin(incarnation: number): Effect.Effect<Effect.Effect<void>> {
     return Effect.suspend(() =>
-      this.source === null ? Effect.void : Effect.zipRight(
-        bounded(this.source.begin(incarnation), patience),
-        Effect.sync(() => this.turnTo(incarnation))
-      )
+      this.source === null
+        ? Effect.succeed(Effect.void)
+        : Effect.map(this.source.begin(incarnation), (turned) =>
+          Effect.zipRight(bounded(turned, patience), Effect.sync(() => this.turnTo(incarnation))))
     )
   }
 

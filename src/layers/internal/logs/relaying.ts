@@ -1,4 +1,7 @@
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as FiberId from "effect/FiberId"
 import type { InstanceName } from "../../../domain/Names.ts"
 import type * as LauncherPipe from "../../LauncherPipe.ts"
 import { Frames } from "./frames.ts"
@@ -33,7 +36,7 @@ export interface Relay {
 export class Relaying implements Relay {
   private pipe: LauncherPipe.Pipe | null = null
   private readonly attached = new Map<number, Attachment>()
-  private readonly waiting = new Map<number, { readonly line: string; readonly resume: () => void }>()
+  private readonly waiting = new Map<number, { readonly line: string; readonly turned: Deferred.Deferred<void> }>()
   private known: ReadonlyMap<string, Left> = new Map()
   private lastId = 0
   private lastToken = 0
@@ -77,9 +80,9 @@ export class Relaying implements Relay {
   }
 
   private answer(token: number): void {
-    const resume = this.waiting.get(token)?.resume
+    const turned = this.waiting.get(token)?.turned
     this.waiting.delete(token)
-    resume?.()
+    if (turned !== undefined) Deferred.unsafeDone(turned, Exit.void)
   }
 
   left(instance: InstanceName): Left | null {
@@ -97,14 +100,15 @@ export class Relaying implements Relay {
     this.attached.delete(id)
   }
 
-  /** Done when all is handed on that is in the FIFOs now; what follows is of this run. */
-  turn(id: number, incarnation: number): Effect.Effect<void> {
-    return Effect.async<void>((resume) => {
+  /** What it gives is done when all is handed on that is in the FIFOs now; what follows is of this run. */
+  turn(id: number, incarnation: number): Effect.Effect<Effect.Effect<void>> {
+    return Effect.sync(() => {
       const token = ++this.lastToken
       const line = `=${id} ${incarnation} ${token}`
-      this.waiting.set(token, { line, resume: () => resume(Effect.void) })
+      const turned = Deferred.unsafeMake<void>(FiberId.none)
+      this.waiting.set(token, { line, turned })
       this.send(line)
-      return Effect.sync(() => this.waiting.delete(token))
+      return Deferred.await(turned)
     })
   }
 }
@@ -150,7 +154,7 @@ class Attachment implements Source {
     this.attached.sink.accept(streams[stream] ?? "stdout", incarnation, chunk)
   }
 
-  begin(incarnation: number): Effect.Effect<void> {
+  begin(incarnation: number): Effect.Effect<Effect.Effect<void>> {
     return Effect.suspend(() => {
       this.incarnation = incarnation
       return this.relaying.turn(this.id, incarnation)
@@ -158,7 +162,9 @@ class Attachment implements Source {
   }
 
   get drain(): Effect.Effect<void> {
-    return Effect.suspend(() => this.incarnation === 0 ? Effect.void : this.relaying.turn(this.id, this.incarnation))
+    return Effect.suspend(() =>
+      this.incarnation === 0 ? Effect.void : Effect.flatten(this.relaying.turn(this.id, this.incarnation))
+    )
   }
 
   logged(progress: Progress.Progress): void {

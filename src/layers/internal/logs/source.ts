@@ -4,8 +4,8 @@ import type { StreamName } from "./record.ts"
 
 /** Where the bytes of one instance come from. Nothing comes before it is known which run it is from. */
 export interface Source {
-  /** What was said until now is heard; what is heard from then on was said by this run. */
-  readonly begin: (incarnation: number) => Effect.Effect<void>
+  /** What it gives is done when what was said until now is heard; what is heard from then on was said by this run. */
+  readonly begin: (incarnation: number) => Effect.Effect<Effect.Effect<void>>
   /** What was said until now is heard. */
   readonly drain: Effect.Effect<void>
   /** All that was heard is in the log, which has come this far. */
