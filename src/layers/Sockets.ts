@@ -18,8 +18,9 @@ import type { Endpoint } from "./Endpoint.ts"
 import { SocketUnusable } from "./Errors.ts"
 import * as Accounts from "./internal/accounts.ts"
 import * as BoundSocket from "./internal/boundSocket.ts"
-import { freePort, isListened } from "./internal/connect.ts"
+import { isListened } from "./internal/connect.ts"
 import { type Held, HeldSockets } from "./internal/heldSockets.ts"
+import { Ports } from "./internal/ports.ts"
 import * as PrivatePath from "./internal/privatePath.ts"
 import * as PublicPath from "./internal/publicPath.ts"
 import * as SocketFile from "./internal/socketFile.ts"
@@ -194,36 +195,17 @@ export const layer = (options: { readonly runDir: string; readonly dataDir: stri
         PrivatePath.remove(privatePath)
       }
 
-      // The kernel may offer a port again before the run it was given to has bound it.
-      const reserved = new Set<number>()
+      const ports = new Ports()
 
-      const reserve = (instance: InstanceName): Effect.Effect<number, SocketUnusable> =>
-        freePort.pipe(
-          Effect.mapError((code) =>
-            unusable(instance, "127.0.0.1", code, "there is no free port", "Free some, or give the service a port.")
-          ),
-          Effect.repeat({ while: (port) => reserved.has(port) }),
-          Effect.tap((port) => Effect.sync(() => reserved.add(port)))
-        )
-
-      const clearPort = (instance: InstanceName, port: number): Effect.Effect<number, SocketUnusable> =>
-        Effect.flatMap(isListened({ host: "127.0.0.1", port }), (listened) =>
-          listened
-            ? Effect.fail(unusable(
-              instance,
-              `127.0.0.1:${port}`,
-              "EADDRINUSE",
-              "another program listens on this port",
-              "Stop that program, choose another port, or write port = \"auto\"."
-            ))
-            : Effect.succeed(port))
+      const takePort = (instance: InstanceName, port: number | "auto") =>
+        Effect.mapError(ports.take(port), (problem) => new SocketUnusable({ instance, ...problem }))
 
       const held = new HeldSockets()
 
       const remove = (endpoint: Endpoint) => {
         PublicPath.unpoint(endpoint)
         forget(endpoint.privatePath)
-        if (endpoint.port !== null) reserved.delete(endpoint.port)
+        if (endpoint.port !== null) ports.release(endpoint.port)
       }
 
       const drop = ({ endpoint, socket }: Held) => {
@@ -265,7 +247,7 @@ export const layer = (options: { readonly runDir: string; readonly dataDir: stri
             return {
               publicPath,
               privatePath,
-              port: port === null ? null : yield* port === "auto" ? reserve(instance) : clearPort(instance, port)
+              port: port === null ? null : yield* takePort(instance, port)
             }
           }).pipe(Effect.onError(() => Effect.sync(() => forget(privatePath))))
         }),
@@ -289,7 +271,7 @@ export const layer = (options: { readonly runDir: string; readonly dataDir: stri
         adopt: Effect.fn("Sockets.adopt")(({ port, privatePath }: Endpoint) =>
           Effect.sync(() => {
             given.add(privatePath)
-            if (port !== null) reserved.add(port)
+            if (port !== null) ports.adopt(port)
           })
         ),
         sweep: Effect.suspend(() =>

@@ -28,18 +28,3 @@ export const isListened = (address: Address): Effect.Effect<boolean> =>
     Effect.interruptible,
     Effect.timeoutTo({ duration: "1 second", onSuccess: (listened) => listened, onTimeout: () => true })
   )
-
-/** A TCP port of loopback on which nobody listens just now. */
-export const freePort: Effect.Effect<number, string> = Effect.async((resume) => {
-  const server = Net.createServer()
-  server.once("error", (error) => resume(Effect.fail(codeOf(error))))
-  server.listen({ host: "127.0.0.1", port: 0, exclusive: true }, () => {
-    const bound = server.address()
-    server.close(() =>
-      resume(
-        bound !== null && typeof bound === "object" ? Effect.succeed(bound.port) : Effect.fail("EADDRNOTAVAIL")
-      )
-    )
-  })
-  return Effect.sync(() => server.close())
-})
