@@ -43,6 +43,13 @@ describe("simulated lives", () => {
 })
 
 describe("a rule of the source that is broken", () => {
+  it("is one that the source has", () => {
+    const stale = Mutations.all.flatMap(Mutations.editsOf).filter(({ file, find }) =>
+      fs.readFileSync(path.join(import.meta.dirname, "../..", file), "utf8").split(find).length !== 2
+    )
+    assert.deepStrictEqual(stale, [])
+  })
+
   for (const name of quick) {
     it(`is noticed: ${name}`, async () => {
       const mutant = Mutations.all.find((one) => one.name === name)

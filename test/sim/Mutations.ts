@@ -123,8 +123,8 @@ export const all: ReadonlyArray<Mutant> = [
   {
     name: "a process is not written down before its program runs",
     file: "src/actors/InstanceRun.ts",
-    find: "announce: options.announce",
-    replace: "announce: () => Effect.void"
+    find: "Effect.zipRight(begun, options.announce(process))",
+    replace: "begun"
   },
   {
     name: "what no file has any more goes on",
