@@ -8,6 +8,7 @@ import * as fs from "node:fs"
 import * as os from "node:os"
 import * as path from "node:path"
 import { stringify } from "smol-toml"
+import * as Cgroup from "./Cgroup.ts"
 import type * as Fx from "./Fx.ts"
 import * as Proc from "./Proc.ts"
 
@@ -88,12 +89,13 @@ const killIfThere = (pid: number, signal: NodeJS.Signals): void => {
 
 /** Ends what a test that failed has left behind: every process that has this folder among its arguments. */
 const clear = (root: string) =>
-  Effect.sync(() => {
+  Effect.gen(function*() {
     for (const pid of Proc.withArgument(root)) killIfThere(pid, "SIGKILL")
     // The relay that a supervisor which was killed has left behind: it may be writing down what it knows.
     const claim = `${root}/data/.logs/relay`
     const relay = fs.existsSync(claim) ? Number.parseInt(fs.readFileSync(claim, "latin1")) : 0
     if (Proc.commandLine(relay).some((word) => word.startsWith("# tenement: "))) killIfThere(relay, "SIGKILL")
+    yield* Cgroup.clear(`${root}/data`)
     fs.rmSync(root, { recursive: true, force: true, maxRetries: 5 })
   })
 
