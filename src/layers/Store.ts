@@ -13,6 +13,7 @@ import type { Session } from "../domain/Saved.ts"
 import { codeOf, unless } from "../internal/errno.ts"
 import { StoreFailed, StoreTooNew } from "./Errors.ts"
 import * as Journal from "./internal/journal.ts"
+import { JournalFile } from "./internal/journalFile.ts"
 import * as Migrations from "./internal/migrations.ts"
 import * as Monotonic from "./internal/monotonic.ts"
 import * as Procfs from "./internal/procfs.ts"
@@ -53,115 +54,8 @@ export const memory: Layer.Layer<Store> = Layer.succeed(Store, {
   seal: Effect.void
 })
 
-/** A journal is written anew when it is larger than this and four times what it has to say. */
-const smallest = 256 * 1024
-
 /** Until what nobody waits for is on the disk, and between one attempt to write to a full one and the next. */
 const delay = "1 second"
-
-class File {
-  private fd: number | null = null
-  /** What failed, so that nobody knows what the file holds until a new one is written. */
-  private failure: unknown = null
-  private size = 0
-  private unsynced = 0
-  private readonly path: string
-  private readonly format: number
-  private readonly live: ReadonlyMap<string, string>
-
-  constructor(path: string, format: number, live: ReadonlyMap<string, string>) {
-    this.path = path
-    this.format = format
-    this.live = live
-  }
-
-  /** Writes all that is live to a new file, which takes the old one's place in one step. */
-  renew(): void {
-    const next = `${this.path}.new`
-    unless(["ENOENT"], () => Fs.unlinkSync(next))
-    const fd = Fs.openSync(next, "wx", 0o600)
-    try {
-      const text = Buffer.from(
-        Journal.header(this.format) + [...this.live].map(([key, value]) => Journal.entry(key, value)).join("")
-      )
-      writeAll(fd, text)
-      Fs.fsyncSync(fd)
-      Fs.renameSync(next, this.path)
-      syncFolder(Path.dirname(this.path))
-      this.close()
-      this.fd = fd
-      this.failure = null
-      this.size = text.length
-      this.unsynced = 0
-    } catch (error) {
-      Fs.closeSync(fd)
-      unless(["ENOENT"], () => Fs.unlinkSync(next))
-      throw error
-    }
-  }
-
-  append(key: string, value: string | null): void {
-    if (this.fd === null || this.failure !== null) return
-    try {
-      const text = Buffer.from(Journal.entry(key, value))
-      writeAll(this.fd, text, this.size)
-      this.size += text.length
-      this.unsynced += text.length
-    } catch (error) {
-      // Whoever asks for it to be on the disk is told, unless there is room by then.
-      this.failure = error
-    }
-  }
-
-  sync(): Effect.Effect<void, unknown> {
-    return Effect.async((resume) => {
-      try {
-        if (this.fd === null || this.failure !== null || this.size > Math.max(smallest, 4 * this.liveBytes)) {
-          this.renew()
-          return resume(Effect.void)
-        }
-        const { fd, unsynced } = this
-        if (unsynced === 0) return resume(Effect.void)
-        Fs.fdatasync(fd, (error) => {
-          if (error === null) {
-            this.unsynced -= unsynced
-            return resume(Effect.void)
-          }
-          this.failure = error
-          resume(Effect.fail(error))
-        })
-      } catch (error) {
-        resume(Effect.fail(error))
-      }
-    })
-  }
-
-  private get liveBytes(): number {
-    let bytes = 0
-    for (const [key, value] of this.live) bytes += key.length + value.length + 24
-    return bytes
-  }
-
-  close(): void {
-    if (this.fd !== null) Fs.closeSync(this.fd)
-    this.fd = null
-  }
-}
-
-const writeAll = (fd: number, text: Buffer, position = 0): void => {
-  for (let written = 0; written < text.length;) {
-    written += Fs.writeSync(fd, text, written, text.length - written, position + written)
-  }
-}
-
-const syncFolder = (folder: string): void => {
-  const fd = Fs.openSync(folder, "r")
-  try {
-    Fs.fsyncSync(fd)
-  } finally {
-    Fs.closeSync(fd)
-  }
-}
 
 const takeFrom = (entries: Map<string, unknown>, prefix: string): ReadonlyMap<string, unknown> => {
   const taken = new Map([...entries].filter(([key]) => key.startsWith(prefix)))
@@ -217,7 +111,7 @@ export const open = Effect.fn("Store.open")(function*(
   }
   const found = new Map(Migrations.migrate(contents.entries, format, migrations))
   const live = new Map([...found].map(([key, value]) => [key, JSON.stringify(value)]))
-  const file = new File(path, known, live)
+  const file = new JournalFile(path, known, live)
   yield* Effect.try({
     try: () => {
       try {
