@@ -24,6 +24,7 @@ export default defineConfig({
         test: {
           name: "unit",
           setupFiles: ["test/breath.ts"],
+          globalSetup: ["test/folder.ts"],
           include: ["test/**/*.test.ts"],
           // Laws take as long as the machine is slow.
           testTimeout: 60_000,

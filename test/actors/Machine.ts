@@ -97,8 +97,9 @@ export const config = (
   routing: Routing.none
 })
 
-// The instances' own folders are the only thing here that touches the disk.
-const folder = Fs.mkdtempSync(Path.join(Os.tmpdir(), "tenement-actors-"))
+// The instances' own folders are the only thing here that touches the disk. Where this process may be ended by a signal,
+// who started it takes away the folder around them.
+const folder = Fs.mkdtempSync(Path.join(process.env["TENEMENT_TEST_FOLDER"] ?? Os.tmpdir(), "tenement-actors-"))
 process.once("exit", () => Fs.rmSync(folder, { recursive: true, force: true }))
 
 /** Lets everything happen that needs no time, then moves the clock. */

@@ -1,6 +1,7 @@
 /** Seeds, lived by as many processes as there are processors. */
 import { spawn } from "node:child_process"
 import * as os from "node:os"
+import * as path from "node:path"
 import * as readline from "node:readline"
 import type { Line } from "./worker.ts"
 
@@ -25,7 +26,7 @@ interface Options {
   readonly enough?: AbortSignal
 }
 
-/** Lives these seeds with a bundle of `Bundle.make`. */
+/** Lives these seeds with a bundle of `Bundle.make`, in whose folder it leaves what it writes. */
 export const live = async (program: string, options: Options): Promise<Lived> => {
   const { enough, found, from, patience = 1, processes = os.availableParallelism(), progress, seeds } = options
   const reached = new Map<string, number>()
@@ -34,7 +35,8 @@ export const live = async (program: string, options: Options): Promise<Lived> =>
   const workers = Array.from({ length: Math.min(processes, seeds) }, (_, index) => {
     const range = [from + index, seeds - index, Math.min(processes, seeds)].map(String)
     return spawn(process.execPath, ["--max-semi-space-size=32", program, ...range], {
-      stdio: ["ignore", "pipe", "inherit"]
+      stdio: ["ignore", "pipe", "inherit"],
+      env: { ...process.env, TENEMENT_TEST_FOLDER: path.dirname(program) }
     })
   })
   const end = () => workers.forEach((worker) => worker.kill("SIGKILL"))
