@@ -11,6 +11,11 @@ export interface Edit {
 
 const root = path.resolve(import.meta.dirname, "../..")
 
+const isOnce = (text: string, find: string): boolean => text.split(find).length === 2
+
+/** Whether what an edit replaces is in the source, and there only once. */
+export const fits = ({ file, find }: Edit): boolean => isOnce(fs.readFileSync(path.join(root, file), "utf8"), find)
+
 /** Bundles the program that lives seeds. An edit that does not fit the source, or fits it twice, is an error. */
 export const make = async (to: string, edits: ReadonlyArray<Edit> = []): Promise<void> => {
   const missed = new Set(edits)
@@ -30,7 +35,7 @@ export const make = async (to: string, edits: ReadonlyArray<Edit> = []): Promise
           if (here.length === 0) return undefined
           let text = fs.readFileSync(at, "utf8")
           for (const edit of here) {
-            if (text.split(edit.find).length === 2) missed.delete(edit)
+            if (isOnce(text, edit.find)) missed.delete(edit)
             text = text.replace(edit.find, () => edit.replace)
           }
           return { contents: text, loader: "ts" }
