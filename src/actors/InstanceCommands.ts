@@ -11,7 +11,7 @@ import * as Record from "effect/Record"
 import type { Cause as Reason } from "../domain/Cause.ts"
 import type { ExitReason } from "../domain/Exit.ts"
 import type { Command } from "../domain/InstanceEvent.ts"
-import { label } from "../domain/InstanceState.ts"
+import { isAsleep, isSettled, label } from "../domain/InstanceState.ts"
 import type { StateLabel } from "../domain/Views.ts"
 import { Events } from "../layers/Events.ts"
 import { Metrics } from "../layers/Metrics.ts"
@@ -56,7 +56,7 @@ export const performer = (memory: InstanceMemory, tasks: Tasks<Task>, context: C
   const registry = Context.get(context, ReadinessRegistry)
   const events = Context.get(context, Events)
   const metrics = Context.get(context, Metrics)
-  const { abort, launch } = Launching.make(memory, tasks, context)
+  const { abort, launch, standBy, standDown } = Launching.make(memory, tasks, context)
   const watch = RunWatch.make(memory, context)
 
   const publish = (from: StateLabel, to: StateLabel, cause: Reason) =>
@@ -87,7 +87,10 @@ export const performer = (memory: InstanceMemory, tasks: Tasks<Task>, context: C
       const run = runOf(memory, incarnation)
       if (run === null) return tasks.cancel(...over)
       dropRun(memory, run)
-      return Effect.zipRight(tasks.cancel(...over), close(run.scope))
+      return tasks.cancel(...over).pipe(
+        Effect.zipRight(close(run.scope)),
+        Effect.zipRight(memory.state.phase._tag === "Sleeping" && memory.runs.length === 0 ? standBy : Effect.void)
+      )
     })
 
   /** With what there is of the run; a command that comes when there is nothing any more is about nothing. */
@@ -109,6 +112,8 @@ export const performer = (memory: InstanceMemory, tasks: Tasks<Task>, context: C
         return Effect.zipRight(
           Wakes.count(memory, metrics, command),
           publish(command.from, command.to, command.cause)
+        ).pipe(
+          Effect.zipRight(isSettled(memory.state) && !isAsleep(memory.state) ? standDown : Effect.void)
         )
       case "AwaitDependencies":
         return tasks.start("dependencies", (ticket) => awaitDependencies(command.incarnation, ticket))

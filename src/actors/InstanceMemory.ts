@@ -23,6 +23,7 @@ import * as InstanceParts from "./InstanceParts.ts"
 import type { InstanceRun } from "./InstanceRun.ts"
 import type { Task } from "./InstanceTask.ts"
 import { now } from "./Now.ts"
+import type { Standby } from "./Standby.ts"
 import type { Ticket } from "./Tasks.ts"
 import { type Arrivals, type Settled, verdict, type Waiter } from "./Waiter.ts"
 
@@ -100,6 +101,8 @@ export interface InstanceMemory {
   parts: InstanceParts.InstanceParts
   /** What there is of all runs. */
   runs: ReadonlyArray<InstanceRun>
+  /** What is kept ready while it sleeps, once it is; `null` if it has not slept since its last run. */
+  standby: Deferred.Deferred<Standby | null> | null
   /** Opened with the first run. */
   log: InstanceLog | null
   /** When its timers end; of those that are over, when they did. */
@@ -159,6 +162,7 @@ export const make = Effect.fnUntraced(function*(options: Options, scope: Scope.S
       scope
     ),
     runs: noRuns,
+    standby: null,
     log: null,
     deadlines: options.saved?.deadlines ?? none,
     restarts: options.saved?.restarts ?? none,

@@ -28,6 +28,7 @@ import { Sockets } from "../layers/Sockets.ts"
 import * as ConfigDigest from "./ConfigDigest.ts"
 import * as OpenRequests from "./OpenRequests.ts"
 import * as OutOfMemory from "./OutOfMemory.ts"
+import type { Standby } from "./Standby.ts"
 import { StartSlots } from "./StartSlots.ts"
 
 /**
@@ -90,6 +91,8 @@ export interface RunOptions {
   readonly readiness: typeof Readiness.Service
   readonly isolation: typeof Isolation.Service
   readonly log: InstanceLog
+  /** What was kept ready for it; it is the run's. */
+  readonly standby: Standby | null
   /** Writes down the process before the program runs. */
   readonly announce: (process: Identity) => Effect.Effect<void>
 }
@@ -168,7 +171,7 @@ export const launch = Effect.fnUntraced(function*(options: RunOptions, within: S
 }, Effect.uninterruptible)
 
 const acquire = Effect.fnUntraced(function*(options: RunOptions, scope: Scope.CloseableScope) {
-  const { config, incarnation, isBeside, isolation, log, name, readiness, settings } = options
+  const { config, incarnation, isBeside, isolation, log, name, readiness, settings, standby } = options
   const launcher = yield* Launcher
   const sockets = yield* Sockets
   const cgroups = yield* Cgroups
@@ -191,7 +194,8 @@ const acquire = Effect.fnUntraced(function*(options: RunOptions, scope: Scope.Cl
   const values = wordsOfRun(settings, name, endpoint)
   // After the process tree is gone, and before anybody is told so: its last words are kept.
   yield* Scope.addFinalizer(scope, log.end)
-  const cgroup = yield* Scope.extend(
+  if (standby !== null) yield* Scope.addFinalizerExit(scope, (exit) => Scope.close(standby.scope, exit))
+  const cgroup = standby !== null ? standby.cgroup : yield* Scope.extend(
     cgroups.make({ instance: name, beside: isBeside ? incarnation : null }, config),
     scope
   )
@@ -213,6 +217,7 @@ const acquire = Effect.fnUntraced(function*(options: RunOptions, scope: Scope.Cl
       stderr,
       listener,
       cgroup,
+      prepared: standby?.prepared ?? null,
       announce: (process: Identity) => Effect.zipRight(begun, options.announce(process))
     }
     yield* Passage.check(plain, { endpoint, instanceDir: Places.instanceDir(settings, service, id) })

@@ -22,7 +22,7 @@ type RunTask =
  * @since 0.1.0
  * @category models
  */
-export type Task = "dependencies" | "backoff" | `${RunTask} ${number}`
+export type Task = "dependencies" | "backoff" | "standby" | `${RunTask} ${number}`
 
 /**
  * The task of that kind for a run; between runs there is one backoff.

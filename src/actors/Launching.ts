@@ -5,18 +5,22 @@
  */
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as FiberId from "effect/FiberId"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import { Logs } from "../layers/Logs.ts"
 import { Store } from "../layers/Store.ts"
+import { close } from "./Close.ts"
 import * as Guard from "./Guard.ts"
 import { type InstanceMemory, runOf, tell } from "./InstanceMemory.ts"
 import type * as InstanceParts from "./InstanceParts.ts"
 import * as InstanceRecord from "./InstanceRecord.ts"
 import * as InstanceRun from "./InstanceRun.ts"
 import { type Task, taskOf } from "./InstanceTask.ts"
+import * as Standby from "./Standby.ts"
 import type { Tasks } from "./Tasks.ts"
 
 /**
@@ -54,6 +58,30 @@ export const relaunch = {
 export const make = (memory: InstanceMemory, tasks: Tasks<Task>, context: Context.Context<Needs>) => {
   const { name, settings } = memory.options
 
+  /** Also if it is only being made: the next run is to be in that cgroup. */
+  const takeStandby = Effect.gen(function*() {
+    const { parts: { config }, standby } = memory
+    memory.standby = null
+    const made = standby === null ? null : yield* Deferred.await(standby)
+    if (made === null || Standby.isFor(made, config)) return made
+    yield* close(made.scope)
+    return null
+  })
+
+  /** For who sleeps. A launch that comes meanwhile waits for it. */
+  const standBy = Effect.suspend(() => {
+    const standby = Deferred.unsafeMake<Standby.Standby | null>(FiberId.none)
+    memory.standby = standby
+    return tasks.startSurely("standby", () =>
+      Standby.make(name, memory.parts.config, memory.scope).pipe(
+        Effect.onExit((exit) => Deferred.succeed(standby, Exit.isSuccess(exit) ? exit.value : null)),
+        Effect.provide(context)
+      ))
+  })
+
+  /** For who will not wake. */
+  const standDown = Effect.flatMap(takeStandby, (made) => made === null ? Effect.void : close(made.scope))
+
   /** A launch has exactly one end that the actor hears of: launched, failed, or called off. */
   const launch = (incarnation: number) =>
     Effect.gen(function*() {
@@ -64,8 +92,9 @@ export const make = (memory: InstanceMemory, tasks: Tasks<Task>, context: Contex
         memory.log = log
         const { config, isolation, readiness } = memory.parts
         const announce = InstanceRecord.announce(Context.get(context, Store), name)
+        const standby = yield* takeStandby
         const isBeside = memory.runs.some(({ isBeside }) => !isBeside)
-        const options = { name, incarnation, isBeside, config, settings, readiness, isolation, log, announce }
+        const options = { name, incarnation, isBeside, config, settings, readiness, isolation, log, standby, announce }
         const run = yield* InstanceRun.launch(options, memory.scope)
         memory.runs = [...memory.runs, run]
         // Of a file that was reloaded meanwhile.
@@ -96,5 +125,5 @@ export const make = (memory: InstanceMemory, tasks: Tasks<Task>, context: Contex
       })
   }
 
-  return { launch, abort }
+  return { launch, abort, standBy, standDown }
 }

@@ -14,21 +14,24 @@ import * as ChildProcess from "node:child_process"
 import * as Fs from "node:fs"
 import type * as Net from "node:net"
 import { type ExitStatus, unknown } from "../domain/Exit.ts"
+import type { InstanceName } from "../domain/Names.ts"
 import { acquire } from "../internal/acquire.ts"
 import { bounded } from "../internal/bounded.ts"
 import { codeOf, unless } from "../internal/errno.ts"
+import type { Cgroup } from "./Cgroup.ts"
 import { LaunchFailed } from "./Errors.ts"
-import { hasListener, problemOf } from "./internal/chain.ts"
+import * as Chain from "./internal/chain.ts"
 import * as Command from "./internal/command.ts"
 import type { Problem } from "./internal/executable.ts"
 import * as Report from "./internal/isolation/report.ts"
 import * as ProcessTree from "./internal/processTree.ts"
 import * as Procfs from "./internal/procfs.ts"
 import * as Sessions from "./internal/sessions.ts"
+import * as LauncherShell from "./LauncherShell.ts"
 import * as LauncherWatch from "./LauncherWatch.ts"
-import type { Adoption, Identity, LaunchSpec, Process } from "./Process.ts"
+import type { Adoption, Identity, LaunchSpec, Prepared, Process } from "./Process.ts"
 
-export type { Adoption, LaunchSpec, Process }
+export type { Adoption, LaunchSpec, Prepared, Process }
 
 /**
  * Starts processes. `launch` is quick and cannot be interrupted half-way: either the caller's scope owns a process
@@ -39,6 +42,13 @@ export type { Adoption, LaunchSpec, Process }
  */
 export class Launcher extends Context.Tag("tenement/layers/Launcher")<Launcher, {
   readonly launch: (spec: LaunchSpec) => Effect.Effect<Process, LaunchFailed, Scope.Scope>
+  /**
+   * What makes a later launch in that cgroup quicker, where there is such a thing: a process that waits in it, and ends with
+   * the scope if it is not launched. `null` if it cannot be had; the launch does without.
+   */
+  readonly prepare:
+    | ((instance: InstanceName, cgroup: Cgroup | null) => Effect.Effect<Prepared | null, never, Scope.Scope>)
+    | null
   /**
    * Takes over what an earlier supervisor started: the same process, or what it left behind, if there is any of it. How
    * it ended is known where something saw it; otherwise its status has neither code nor signal.
@@ -74,19 +84,25 @@ interface Started {
   readonly report: Deferred.Deferred<string>
 }
 
-const spawn = (spec: LaunchSpec, look: Effect.Effect<Sessions.Sessions>): Effect.Effect<Started, LaunchFailed> =>
+const begin = (spec: LaunchSpec, way: Chain.Way): ChildProcess.ChildProcess =>
+  ChildProcess.spawn(way.shell, Chain.argumentsOf(way, spec), {
+    argv0: "sh",
+    cwd: spec.cwd,
+    env: way.env,
+    detached: true,
+    stdio: ["ignore", spec.stdout, spec.stderr, "pipe", ...(Chain.hasListener(spec) ? [spec.listener] : [])]
+  })
+
+const spawn = (
+  spec: LaunchSpec,
+  look: Effect.Effect<Sessions.Sessions>
+): Effect.Effect<Started, LaunchFailed> =>
   Effect.async((resume) => {
-    const command = Command.resolve(spec)
-    if ("what" in command) return resume(Effect.fail(failed(spec, command)))
+    const way = Command.resolve(spec)
+    if ("what" in way) return resume(Effect.fail(failed(spec, way)))
     let child: ChildProcess.ChildProcess
     try {
-      child = ChildProcess.spawn(command.file, command.args, {
-        argv0: command.argv0,
-        cwd: spec.cwd,
-        env: command.env,
-        detached: true,
-        stdio: ["ignore", spec.stdout, spec.stderr, "pipe", ...(hasListener(spec) ? [spec.listener] : [])]
-      })
+      child = LauncherShell.take(spec, way) ?? begin(spec, way)
     } catch (error) {
       return resume(Effect.fail(refused(spec, error)))
     }
@@ -103,12 +119,12 @@ const spawn = (spec: LaunchSpec, look: Effect.Effect<Sessions.Sessions>): Effect
     })
     const report = Deferred.unsafeMake<string>(FiberId.none)
     let said = ""
-    const way = child.stdio[3] as Net.Socket
-    way.on("data", (text: Buffer) => said += text.toString())
+    const line = child.stdio[3] as Net.Socket
+    line.on("data", (text: Buffer) => said += text.toString())
     // A pipe that breaks says no more; it is closed next.
-    way.on("error", () => undefined)
-    way.once("close", () => Deferred.unsafeDone(report, Exit.succeed(said)))
-    const go = Effect.sync(() => void way.write("\n"))
+    line.on("error", () => undefined)
+    line.once("close", () => Deferred.unsafeDone(report, Exit.succeed(said)))
+    const go = Effect.sync(() => void line.write("\n"))
     // Node also emits `error` when a signal cannot be delivered; signals are not sent through it, so none can come.
     const tree = spec.cgroup ? ProcessTree.inCgroup(spec.cgroup, exited) : ProcessTree.inSession(pid, exited, look)
     resume(Effect.succeed({ process: ProcessTree.make(pid, exited, tree, spec.wrapper), go, report }))
@@ -128,7 +144,9 @@ const arrived = (spec: LaunchSpec, { process, report }: Started): Effect.Effect<
           advice: "The machine is too busy, or the cgroup that it joins is frozen."
         })
     }),
-    Effect.flatMap((said) => said === "" ? Effect.succeed(process) : Effect.fail(failed(spec, problemOf(said, spec))))
+    Effect.flatMap((said) =>
+      said === "" ? Effect.succeed(process) : Effect.fail(failed(spec, Chain.problemOf(said, spec)))
+    )
   )
 
 const adopt = (
@@ -164,6 +182,7 @@ export const layer: Layer.Layer<Launcher> = Layer.scoped(
   Launcher,
   Effect.zipWith(Sessions.make, LauncherWatch.make, (look, ended) => ({
     adopt: Effect.fn("Launcher.adopt")((adoption: Adoption) => adopt(adoption, look, ended)),
+    prepare: LauncherShell.makePrepare(),
     launch: Effect.fn("Launcher.launch")((spec: LaunchSpec) =>
       Effect.uninterruptible(
         acquire(spawn(spec, look), ({ process }) => bounded(process.killTree, "2 seconds")).pipe(

@@ -33,8 +33,21 @@ export interface LaunchSpec {
   readonly wrapper?: Wrapper
   /** Joined before the first instruction of the command; without one, the tree of the process is its session. */
   readonly cgroup?: Cgroup | null
+  /** Becomes the command if it still can, and is in `cgroup` already. */
+  readonly prepared?: Prepared | null
   /** Done before the first instruction of the command, which is never executed if the supervisor dies meanwhile. */
   readonly announce?: (process: Identity) => Effect.Effect<void>
+}
+
+/**
+ * A process that waits to become the command of a launch: only the launcher that made it knows how (`Launcher.prepare`).
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Prepared {
+  /** Ends it, unless it has become a command; does nothing when it is gone. */
+  readonly end: Effect.Effect<void>
 }
 
 /**

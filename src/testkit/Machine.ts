@@ -223,7 +223,9 @@ export class Machine {
       Context.add(Cgroups, this.cgroups.service),
       Context.add(Launcher, {
         launch: (spec) => this.processes.launch(spec),
-        adopt: (adoption) => this.processes.adopt(adoption)
+        adopt: (adoption) => this.processes.adopt(adoption),
+        // It takes a while, as with a machine that is not simulated, and then the launch is like any other.
+        prepare: () => Effect.delay(Effect.succeed({ end: Effect.void }), 5)
       }),
       Context.add(Sockets, this.socketsOf),
       Context.add(Connections, {

@@ -4,8 +4,9 @@ import * as Fiber from "effect/Fiber"
 import * as Ref from "effect/Ref"
 import * as net from "node:net"
 import { eventually } from "./Eventually.ts"
-import { front, upstream } from "./Front.ts"
+import { front, settings, upstream } from "./Front.ts"
 import type { Machine } from "./Machine.ts"
+import * as Proc from "./Proc.ts"
 
 const patient = { timeout: 120_000 }
 const drowsy = { idle_timeout: 0.3 }
@@ -124,6 +125,54 @@ describe("an instance that nobody uses", () => {
       assert.strictEqual((yield* machine.ask("restart", "web")).status, 200)
       const { history } = yield* machine.describe("db")
       assert.include(history.map(({ cause }) => cause._tag), "Needed")
+    }), patient)
+})
+
+describe("what an instance keeps ready while it sleeps", () => {
+  const words = "# tenement: ready to start web:default"
+  /** The process that will become its program. */
+  const ready = ({ supervisor: { pid } }: Machine) =>
+    Proc.pids().find((one) => Proc.stat(one)?.parent === pid && Proc.commandLine(one).includes(words))
+  const untilReady = (machine: Machine) =>
+    eventually("it is ready", Effect.sync(() => ready(machine)), (pid) => pid !== undefined)
+
+  it.scopedLive("is its next process, also with what the file says of it by then", () =>
+    Effect.gen(function*() {
+      const drowsy = { idle_timeout: 2 }
+      const { ask, machine } = yield* front({ service: { web: upstream(drowsy) } })
+      const wakes = Effect.gen(function*() {
+        yield* machine.until("web", "sleeping")
+        const kept = yield* untilReady(machine)
+        assert.strictEqual((yield* ask("web.example.test", "/head")).status, 200)
+        const { pid } = yield* machine.view("web")
+        assert.isNotNull(pid)
+        return { kept, pid }
+      })
+      const first = yield* wakes
+      assert.strictEqual(first.pid, first.kept)
+      yield* machine.until("web", "sleeping")
+      const kept = yield* untilReady(machine)
+      // Its cgroup is by the limits of before.
+      yield* machine.write({ settings, service: { web: upstream({ ...drowsy, pids_limit: 500, env: { NEW: "1" } }) } })
+      assert.strictEqual((yield* machine.api("/api/reload", { method: "POST" })).status, 200)
+      const second = yield* wakes
+      assert.strictEqual(second.kept, kept)
+      assert.notStrictEqual(second.pid, kept)
+      assert.isFalse(Proc.isAlive(kept ?? 0))
+    }), patient)
+
+  it.scopedLive("ends when it is stopped, or the supervisor is killed", () =>
+    Effect.gen(function*() {
+      const { machine } = yield* front({ service: { web: upstream(drowsy) } })
+      yield* machine.until("web", "sleeping")
+      const first = yield* untilReady(machine)
+      assert.strictEqual((yield* machine.ask("stop", "web")).status, 200)
+      yield* eventually("it ends", Effect.sync(() => Proc.isAlive(first ?? 0)), (is) => !is)
+      yield* machine.ask("start", "web")
+      yield* machine.until("web", "sleeping")
+      const second = yield* untilReady(machine)
+      yield* machine.kill()
+      yield* eventually("it ends", Effect.sync(() => Proc.isAlive(second ?? 0)), (is) => !is)
     }), patient)
 })
 

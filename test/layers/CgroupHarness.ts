@@ -40,10 +40,11 @@ export const layerOf = (mode: Mode, given = options()): Layer.Layer<Cgroups.Cgro
 export const launching: Layer.Layer<Launcher.Launcher, never, Cgroups.Cgroups> = Layer.map(
   Layer.merge(Launcher.layer, Layer.effectContext(Effect.context<Cgroups.Cgroups>())),
   (context) => {
-    const { adopt, launch } = Context.get(context, Launcher.Launcher)
+    const { adopt, launch, prepare } = Context.get(context, Launcher.Launcher)
     const { make } = Context.get(context, Cgroups.Cgroups)
     return Context.make(Launcher.Launcher, {
       adopt,
+      prepare,
       launch: (spec) =>
         Effect.flatMap(
           Effect.orDie(make({ instance: InstanceName.make(`test:n${++count}`), beside: null }, unlimited)),

@@ -2,15 +2,16 @@
 import * as Fs from "node:fs"
 import { codeOf } from "../../internal/errno.ts"
 import { systemPath } from "../../internal/systemPath.ts"
+import type { Cgroup } from "../Cgroup.ts"
 import type { LaunchSpec } from "../Process.ts"
 import type { Identity } from "./accounts.ts"
 import * as Executable from "./executable.ts"
 
-/** What is executed for a command, and becomes it by exec: nothing is left over. */
-export interface Command {
-  readonly file: string
-  readonly argv0: string
-  readonly args: ReadonlyArray<string>
+/** The way to a command: a shell that becomes it by exec, so that nothing is left over. */
+export interface Way {
+  readonly shell: string
+  /** What it becomes. */
+  readonly words: ReadonlyArray<string>
   readonly env: Readonly<Record<string, string>>
 }
 
@@ -19,9 +20,10 @@ export interface Command {
 // breaks what is being written to it. It hears what failed: the shell's exit code and the word it was about. While
 // the command runs the shell keeps it aside, closed on exec, so that its end is the command's beginning. No variable is
 // set but `_`, which no command is given by the shell: another could be the command's.
+const start = `set -e
+trap 'echo "$? $1" >&3' EXIT`
 const script = (last: string) => `
-set -e
-trap 'echo "$? $1" >&3' EXIT
+${start}
 read -r _ <&3
 ulimit -S -n "$1"; shift
 until [ "$1" = -- ]; do { echo 0 >"$1"; } 2>/dev/null; shift; done
@@ -31,6 +33,13 @@ ${last}
 `
 
 const plain = script(`{ exec "$@"; } 3>&-`)
+
+/** The files that this process has open, for another one of the same user to open again. */
+const own = `/proc/${process.pid}/fd`
+
+// For a shell that was started before it was known what it would become.
+const later = (stdout: number, stderr: number) =>
+  script(`{ exec "$@"; } 3>&- </dev/null 1<>${own}/${stdout} 2<>${own}/${stderr}`)
 
 // Descriptor 4 is the socket that the command gets as its 3. sd_listen_fds(3): LISTEN_PID is who is meant, and the shell's
 // process is the command's.
@@ -51,9 +60,12 @@ const isShells = (name: string): boolean =>
 
 const isShellName = (name: string): boolean => /^[A-Za-z_][A-Za-z0-9_]*$/.test(name)
 
-/** The smallest shell there is; `bash` where the environment has names that others do not pass on. */
+/** The smallest shell there is. */
+export const smallest = (): string => Fs.existsSync("/bin/dash") ? "/bin/dash" : "/bin/sh"
+
+/** `bash` where the environment has names that others do not pass on. */
 const shellFor = (env: LaunchSpec["env"]): string | Executable.Problem => {
-  if (Object.keys(env).every(isShellName)) return Fs.existsSync("/bin/dash") ? "/bin/dash" : "/bin/sh"
+  if (Object.keys(env).every(isShellName)) return smallest()
   const bash = Executable.find("bash", "/", systemPath)
   return typeof bash === "string" ? bash : {
     ...bash,
@@ -78,7 +90,7 @@ export const to = (
   words: ReadonlyArray<string>,
   spec: Pick<LaunchSpec, "env" | "cgroup" | "listener">,
   identity: Identity | null
-): Command | Executable.Problem => {
+): Way | Executable.Problem => {
   const shell = shellFor(spec.env)
   if (typeof shell !== "string") return shell
   const setpriv = identity === null ? "" : Executable.find("setpriv", "/", systemPath)
@@ -91,15 +103,8 @@ export const to = (
   const added = shell === "/bin/dash" ? [] : ["-u", "_", "-u", "SHLVL"]
   const last = [...added, ...variables.flatMap(([name, value]) => isHeldBack(name) ? [`${name}=${value}`] : [])]
   return {
-    file: shell,
-    argv0: "sh",
-    args: [
-      "-c",
-      hasListener(spec) ? listening : plain,
-      "sh",
-      String(softLimit),
-      ...(spec.cgroup?.procs ?? []),
-      "--",
+    shell,
+    words: [
       ...(identity === null
         ? []
         : [
@@ -117,6 +122,36 @@ export const to = (
     env: Object.fromEntries(variables.filter(([name]) => !isHeldBack(name)))
   }
 }
+
+/** The arguments of a shell that is started for it. */
+export const argumentsOf = (
+  { words }: Way,
+  spec: Pick<LaunchSpec, "cgroup" | "listener">
+): ReadonlyArray<string> => [
+  "-c",
+  hasListener(spec) ? listening : plain,
+  "sh",
+  String(softLimit),
+  ...(spec.cgroup?.procs ?? []),
+  "--",
+  ...words
+]
+
+const quoted = (word: string): string => `'${word.replaceAll("'", `'\\''`)}'`
+
+/** What a shell reads first that waits. It answers with a line if it is in the cgroup, and can be told of open files. */
+export const greeting = (cgroup: Cgroup | null): string =>
+  [...(cgroup?.procs ?? []).map((path) => `echo 0 >${quoted(path)}`), `[ -e ${own}/2 ]`, "echo >&3"].join(" && ") + "\n"
+
+/** What a shell reads that waits. */
+export const textOf = ({ env, words }: Way, { cwd, stderr, stdout }: LaunchSpec): string =>
+  [
+    start,
+    `set -- ${[String(softLimit), "--", ...words].map(quoted).join(" ")}`,
+    `cd -P -- ${quoted(cwd)}`,
+    ...Object.entries(env).map(([name, value]) => `export ${name}=${quoted(value)}`),
+    later(stdout, stderr)
+  ].join("\n")
 
 /** A shell does not tell an errno. */
 const joinCode = (path: string): string => {

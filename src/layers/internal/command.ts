@@ -4,8 +4,13 @@ import * as Accounts from "./accounts.ts"
 import * as Chain from "./chain.ts"
 import * as Executable from "./executable.ts"
 
-/** What is really executed for a `LaunchSpec`. */
-export type Command = Chain.Command
+/** A program, with all it is given. */
+export interface Command {
+  readonly file: string
+  readonly argv0: string
+  readonly args: ReadonlyArray<string>
+  readonly env: Readonly<Record<string, string>>
+}
 
 // What a shell, `env` and `setpriv` find by itself, and do not take for anything else.
 const isPlain = (word: string): boolean => /^[\w./+][\w./+-]*$/.test(word)
@@ -48,8 +53,8 @@ export const identity = (
   }
 }
 
-/** What is really executed for a spec, or why it cannot be. */
-export const resolve = (spec: LaunchSpec): Command | Executable.Problem => {
+/** The way to a spec's program, or why there is none. */
+export const resolve = (spec: LaunchSpec): Chain.Way | Executable.Problem => {
   const command = program(spec)
   if ("what" in command) return command
   const other = identity(spec)
