@@ -172,6 +172,7 @@ export const launch = Effect.fnUntraced(function*(options: RunOptions, within: S
 
 const acquire = Effect.fnUntraced(function*(options: RunOptions, scope: Scope.CloseableScope) {
   const { config, incarnation, isBeside, isolation, log, name, readiness, settings, standby } = options
+  if (standby !== null) yield* Scope.addFinalizerExit(scope, (exit) => Scope.close(standby.scope, exit))
   const launcher = yield* Launcher
   const sockets = yield* Sockets
   const cgroups = yield* Cgroups
@@ -194,7 +195,6 @@ const acquire = Effect.fnUntraced(function*(options: RunOptions, scope: Scope.Cl
   const values = wordsOfRun(settings, name, endpoint)
   // After the process tree is gone, and before anybody is told so: its last words are kept.
   yield* Scope.addFinalizer(scope, log.end)
-  if (standby !== null) yield* Scope.addFinalizerExit(scope, (exit) => Scope.close(standby.scope, exit))
   const cgroup = standby !== null ? standby.cgroup : yield* Scope.extend(
     cgroups.make({ instance: name, beside: isBeside ? incarnation : null }, config),
     scope
