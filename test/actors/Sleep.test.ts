@@ -97,6 +97,32 @@ describe("an instance that is not used", () => {
     assert.strictEqual(tree.look("web").state, "running")
   })
 
+  it("keeps its cgroup for the next run, and lets it go when it is stopped", () => {
+    const tree = new House(config([service("web", idle)]))
+    tree.machine.cgroups.exist = true
+    const count = () => tree.machine.held.cgroups
+    tree.pass(5010)
+    assert.deepStrictEqual([tree.look("web").state, count()], ["sleeping", 1])
+    const fiber = arrive(tree, "web")
+    tree.pass(10)
+    assert.strictEqual(ended(fiber)._tag, "Served")
+    assert.strictEqual(count(), 1)
+    tree.pass(5010)
+    assert.deepStrictEqual([tree.look("web").state, count()], ["sleeping", 1])
+    tree.do(tree.tenement.stop(named("web")))
+    assert.strictEqual(count(), 0)
+  })
+
+  it("is started once where it is woken while that is being made ready", () => {
+    const tree = new House(config([service("web", idle)]))
+    tree.machine.cgroups.exist = true
+    tree.pass(5000)
+    const fiber = arrive(tree, "web")
+    tree.pass(10)
+    assert.strictEqual(ended(fiber)._tag, "Served")
+    assert.strictEqual(tree.machine.held.cgroups, 1)
+  })
+
   it("wakes for who depends on it", () => {
     const tree = new House(config([service("db", idle), service("web", { dependsOn: on("db") })]))
     tree.pass(5000)
@@ -109,7 +135,7 @@ describe("an instance that is not used", () => {
 
   it("is not started by a request after a person has stopped it", () => {
     const tree = new House(config([service("web", idle)]))
-    tree.pass(5000)
+    tree.pass(5010)
     tree.do(tree.tenement.stop(named("web")))
     tree.news()
     const fiber = arrive(tree, "web")
