@@ -151,7 +151,7 @@ const begun = (process: Process, delay = 5): Effect.Effect<void> =>
  * @since 0.1.0
  * @category combinators
  */
-export const limit = ({ cgroup }: InstanceRun, limits: Limits): Effect.Effect<boolean> =>
+export const limit = ({ cgroup }: Pick<InstanceRun, "cgroup">, limits: Limits): Effect.Effect<boolean> =>
   cgroup === null
     ? Effect.succeed(Object.keys(unlimited).every((key) => limits[key as keyof Limits] === null))
     : Effect.isSuccess(cgroup.limit(limits))

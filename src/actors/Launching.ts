@@ -58,12 +58,12 @@ export const relaunch = {
 export const make = (memory: InstanceMemory, tasks: Tasks<Task>, context: Context.Context<Needs>) => {
   const { name, settings } = memory.options
 
-  /** Also if it is only being made: the next run is to be in that cgroup. */
+  /** Also if it is only being made: the next run is to be in that cgroup. By the limits of now, or not at all. */
   const takeStandby = Effect.gen(function*() {
     const { parts: { config }, standby } = memory
     memory.standby = null
     const made = standby === null ? null : yield* Deferred.await(standby)
-    if (made === null || Standby.isFor(made, config)) return made
+    if (made === null || (yield* InstanceRun.limit(made, config))) return made
     yield* close(made.scope)
     return null
   })

@@ -7,7 +7,7 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
-import { type Limits, type ServiceConfig, unlimited } from "../domain/Config.ts"
+import type { ServiceConfig } from "../domain/Config.ts"
 import type { InstanceName } from "../domain/Names.ts"
 import { type Cgroup, Cgroups } from "../layers/Cgroups.ts"
 import { Launcher, type Prepared } from "../layers/Launcher.ts"
@@ -19,7 +19,6 @@ import { Launcher, type Prepared } from "../layers/Launcher.ts"
  * @category models
  */
 export interface Standby {
-  readonly limits: Limits
   readonly cgroup: Cgroup | null
   readonly prepared: Prepared
   readonly scope: Scope.CloseableScope
@@ -42,7 +41,7 @@ export const make = Effect.fnUntraced(function*(instance: InstanceName, config: 
     Effect.flatMap((cgroup) =>
       Effect.map(
         prepare(instance, cgroup),
-        (prepared): Standby | null => prepared === null ? null : { limits: config, cgroup, prepared, scope }
+        (prepared): Standby | null => prepared === null ? null : { cgroup, prepared, scope }
       )
     ),
     Scope.extend(scope),
@@ -53,13 +52,3 @@ export const make = Effect.fnUntraced(function*(instance: InstanceName, config: 
   if (made === null) yield* Scope.close(scope, Exit.void)
   return made
 }, Effect.uninterruptible)
-
-/**
- * Whether it is of use for a run by this configuration.
- *
- * @since 0.1.0
- * @category combinators
- */
-export const isFor = ({ limits }: Standby, config: ServiceConfig): boolean =>
-  !config.socketActivation &&
-  Object.keys(unlimited).every((key) => limits[key as keyof Limits] === config[key as keyof Limits])

@@ -89,13 +89,17 @@ class Shell implements Prepared {
 
 /**
  * The shell that was prepared for a launch, with all it is to do, as if it had been started for that; it is the caller's
- * from then on. `null` if it has gone, or cannot do this.
+ * from then on. `null` if it has gone, or cannot do this: then it ends, as it is in the cgroup of what is started instead.
  *
  * @since 0.1.0
  * @category combinators
  */
-export const take = ({ prepared, ...spec }: LaunchSpec, way: Chain.Way): ChildProcess.ChildProcess | null =>
-  prepared instanceof Shell ? prepared.take(spec, way) : null
+export const take = ({ prepared, ...spec }: LaunchSpec, way: Chain.Way): ChildProcess.ChildProcess | null => {
+  if (!(prepared instanceof Shell)) return null
+  const taken = prepared.take(spec, way)
+  if (taken === null) prepared.kill()
+  return taken
+}
 
 /** How many wait at once. Each is a process of some 200 KB. */
 const most = 32

@@ -144,19 +144,27 @@ for (const mode of ["none", ...CgroupHarness.modes] as const) {
         Effect.gen(function*() {
           const { launch } = yield* Launcher.Launcher
           const out = yield* fifo
-          const ready = yield* prepared
-          const plain = { ...(yield* silent(["sleep", "600"])), stdout: out, stderr: out, ...ready.spec }
           const listener = Fs.openSync("/dev/null", "r")
           yield* Effect.addFinalizer(() => Effect.sync(() => Fs.closeSync(listener)))
+          const plain = { ...(yield* silent(["sleep", "600"])), stdout: out, stderr: out }
           const others = [
-            { ...plain, ...(yield* silent(["sleep", "600"])) },
+            yield* silent(["sleep", "600"]),
             { ...plain, listener },
             { ...plain, env: { ...plain.env, LONG: "x".repeat(100_000) } },
             { ...plain, env: { ...plain.env, "odd name": "" } }
           ]
-          for (const spec of others) assert.notStrictEqual((yield* launch(spec)).pid, ready.pid)
-          assert.strictEqual((yield* launch(plain)).pid, ready.pid)
-          assert.notStrictEqual((yield* launch(plain)).pid, ready.pid)
+          for (const spec of others) {
+            const ready = yield* prepared
+            const { exited, killTree, pid } = yield* launch({ ...spec, ...ready.spec })
+            assert.notStrictEqual(pid, ready.pid)
+            // It would be taken for something that the command has left behind.
+            yield* eventually(() => Procfs.stat(ready.pid) === undefined)
+            yield* killTree
+            yield* exited
+          }
+          const ready = yield* prepared
+          assert.strictEqual((yield* launch({ ...plain, ...ready.spec })).pid, ready.pid)
+          assert.notStrictEqual((yield* launch({ ...plain, ...ready.spec })).pid, ready.pid)
         }))
 
       scoped(

@@ -206,6 +206,12 @@ export const all: ReadonlyArray<Mutant> = [
     replace: "cgroups.make({ instance: name, beside: isBeside ? incarnation : null }, unlimited)"
   },
   {
+    name: "something is made ready for the next run while there is one",
+    file: "src/actors/InstanceCommands.ts",
+    find: "memory.state.phase._tag === \"Sleeping\" && memory.runs.length === 0 ? standBy : Effect.void",
+    replace: "standBy"
+  },
+  {
     name: "a run is not isolated",
     file: "src/actors/InstanceRun.ts",
     find: "const spec = yield* Scope.extend(isolation.prepare(plain, endpoint), scope)",
