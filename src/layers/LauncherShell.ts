@@ -130,7 +130,8 @@ export const makePrepare = (): (
       }),
       (shell) => Effect.zipRight(Effect.sync(() => waiting.delete(shell)), shell.end)
     )
-    const isReady = yield* Effect.timeoutTo(shell.greeted, {
+    // One whose cgroup is frozen says nothing.
+    const isReady = yield* Effect.timeoutTo(Effect.interruptible(shell.greeted), {
       duration: "1 second",
       onSuccess: (isReady) => isReady,
       onTimeout: () => false

@@ -7,6 +7,7 @@ import * as Path from "node:path"
 import { unlimited } from "../../src/domain/Config.ts"
 import { InstanceName } from "../../src/domain/Names.ts"
 import { unless } from "../../src/internal/errno.ts"
+import type { Cgroup } from "../../src/layers/Cgroup.ts"
 import * as Cgroups from "../../src/layers/Cgroups.ts"
 import * as Procfs from "../../src/layers/internal/procfs.ts"
 import * as Launcher from "../../src/layers/Launcher.ts"
@@ -61,6 +62,17 @@ const variables = FC.dictionary(FC.stringMatching(/^[A-Za-z_][A-Za-z0-9_]{0,12}$
 const special = FC.constantFrom({}, { IFS: "/" }, { PWD: "/", OLDPWD: "x" }, { LD_LIBRARY_PATH: "/" }, { PS4: "$(id)" })
 
 let count = 0
+
+const noCgroup: Cgroup = {
+  procs: [],
+  isPopulated: Effect.succeed(false),
+  members: Effect.succeed([]),
+  kill: Effect.void,
+  limits: () => unlimited,
+  limit: () => Effect.void,
+  usage: Effect.succeed({ memoryBytes: null, cpuSeconds: null }),
+  oomKills: Effect.succeed(0)
+}
 
 for (const mode of ["none", ...CgroupHarness.modes] as const) {
   const cgroups = mode === "none" ? Cgroups.none : CgroupHarness.layerOf(mode)
@@ -202,6 +214,16 @@ for (const mode of ["none", ...CgroupHarness.modes] as const) {
           yield* Effect.sleep(0)
           const spec = { ...(yield* silent(["sleep", "600"])), stdout: out, stderr: out, ...ready.spec }
           assert.notStrictEqual((yield* launch(spec)).pid, ready.pid)
+        }))
+
+      scoped("is done without where it does not get ready", () =>
+        Effect.gen(function*() {
+          const { prepare } = yield* Launcher.Launcher
+          const file = Path.join(yield* folder, "fifo")
+          yield* LauncherExec.exec("mkfifo", file)
+          // It waits for a reader, as it would in a cgroup that is frozen; and nobody can interrupt who asks.
+          const asked = prepare?.(instance, { ...noCgroup, procs: [file] }) ?? Effect.succeed(null)
+          assert.isNull(yield* Effect.uninterruptible(asked))
         }))
 
       scoped(
