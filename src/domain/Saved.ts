@@ -180,9 +180,17 @@ const today = (state: InstanceState, then: Session, now: Session): InstanceState
   }
 }
 
+/** A person has stopped who slept, and was told so when the wish was written down: that it is stopped was to follow. */
+const asWished = (state: InstanceState): InstanceState =>
+  state.phase._tag === "Sleeping" && state.wanted === "stopped" ? { ...state, phase: { _tag: "Stopped" } } : state
+
 /** What was up, or on its way, is to be started anew; what a person stopped, what gave up, and what sleeps stays as it is. */
 const afterTheEnd = (state: InstanceState): Phase =>
-  state.phase._tag === "Failed" ? state.phase : isAsleep(state) ? { _tag: "Sleeping" } : { _tag: "Stopped" }
+  state.phase._tag === "Failed"
+    ? state.phase
+    : isAsleep(state) && state.wanted !== "stopped"
+    ? { _tag: "Sleeping" }
+    : { _tag: "Stopped" }
 
 /**
  * What was written down, in the terms of the clock of today (`now`). Where everything was stopped in order, or nothing can
@@ -195,7 +203,7 @@ export const revive = (saved: Saved, now: Session, stoppedAll: boolean): Saved =
   const { beside, deadlines, run, session, state } = saved
   const isSameBoot = session.boot === now.boot
   const behindMs = now.origin - session.origin
-  const known = today(state, session, now)
+  const known = asWished(today(state, session, now))
   const isOver = !isSameBoot || stoppedAll
   return {
     ...saved,

@@ -97,6 +97,22 @@ describe("an instance that is not used", () => {
     assert.strictEqual(tree.look("web").state, "running")
   })
 
+  it("stays stopped if the power goes, or the supervisor is killed, as soon as a person was told that it is", () => {
+    for (const isPower of [true, false]) {
+      const tree = new House(config([service("web", idle)]))
+      tree.pass(5010)
+      tree.machine.store.syncMs = 30
+      const stopped = tree.fork(tree.tenement.stop(named("web")))
+      tree.simulation.advance(1000, () => stopped.unsafePoll() !== null)
+      ended(stopped)
+      if (isPower) tree.machine.losePower(null)
+      tree.kill()
+      tree.pass(100)
+      assert.strictEqual(tree.look("web").state, "stopped")
+      tree.close()
+    }
+  })
+
   it("keeps its cgroup for the next run, and lets it go when it is stopped", () => {
     const tree = new House(config([service("web", idle)]))
     tree.machine.cgroups.exist = true

@@ -1,8 +1,9 @@
 /** One simulated life: a plan carried out on the whole tree, with what must hold looked at after every step. */
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
+import * as OpenRequests from "../../src/actors/OpenRequests.ts"
 import type { InstanceName } from "../../src/domain/Names.ts"
 import { instanceName, parts } from "../../src/domain/Names.ts"
 import { SimulatedTree } from "../../src/testkit/SimulatedTree.ts"
@@ -28,6 +29,8 @@ export class Life {
   readonly plan: Plan.Plan
   private readonly tell: (line: string) => void
   calls: Array<Call> = []
+  /** Those that wait, or are being answered. */
+  requests: Array<Fiber.RuntimeFiber<unknown>> = []
   /** Instances that somebody started, and was told so. */
   readonly wanted = new Set<InstanceName>()
   hash = 0
@@ -106,6 +109,7 @@ export class Life {
 
   /** Who asked is told, and can rely on it from then on. */
   hearAnswers(): void {
+    this.requests = this.requests.filter((fiber) => fiber.unsafePoll() === null)
     const { forbidden } = this.invariants
     this.calls = this.calls.filter(({ fiber, isAlone, name, verb }) => {
       const exit = fiber.unsafePoll()
@@ -139,6 +143,7 @@ export class Life {
       this.unwant(name)
     }
     this.calls = []
+    this.requests = []
   }
 
   private replace(how: string, replacing: () => void): void {
@@ -197,6 +202,8 @@ export class Life {
         // What a file brings along that was not there is started, whatever became of it before.
         this.invariants.forbidden.clear()
         return this.call(null, "reload", tenement.reload(this.config, { dryRun: false }))
+      case "request":
+        return this.request(action)
       case "exit": {
         const { code, signal } = action
         const child = machine.living.find(({ instance }) => instance === named(action.instance))
@@ -251,6 +258,20 @@ export class Life {
       default:
         return this.call(name, verb, tenement[verb](name))
     }
+  }
+
+  private request({ answerMs, instance }: Extract<Plan.Action, { readonly _tag: "request" }>): void {
+    const { simulation, tenement: { traffic } } = this.tree
+    const name = named(instance)
+    const { id, service } = parts(name)
+    this.witness.reach(`a request while ${this.invariants.stateOf(name)}`)
+    const answered = Effect.suspend(() => {
+      const [backend] = traffic.backends(service, id)
+      if (backend === undefined || backend.run === null) return Effect.void
+      const end = OpenRequests.enter(backend.run.requests, () => simulation.nowMs)
+      return Effect.ensuring(Effect.sleep(answerMs), Effect.sync(end))
+    })
+    this.requests.push(this.tree.fork(Effect.zipRight(traffic.arrive(name), answered)))
   }
 
   private shutdown({ killedAfterMs }: Extract<Plan.Action, { readonly _tag: "shutdown" }>): void {

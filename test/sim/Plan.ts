@@ -18,6 +18,8 @@ export type Action =
   /** Whoever asked for something last does not wait for the answer. */
   | { readonly _tag: "leave" }
   | { readonly _tag: "reload"; readonly variant: number }
+  /** Through the gateway; its answer takes so long. */
+  | { readonly _tag: "request"; readonly instance: string; readonly answerMs: number }
   | { readonly _tag: "exit"; readonly instance: string; readonly code: number | null; readonly signal: string | null }
   | { readonly _tag: "oom"; readonly instance: string; readonly isLeader: boolean }
   | { readonly _tag: "behave"; readonly service: string; readonly behaviour: Partial<Behaviour> }
@@ -198,6 +200,28 @@ const drawOf = (choices: Choices, kinds: ReadonlyArray<readonly [often: number, 
   return kinds.find(([often]) => (at -= often) < 0)?.[1] ?? ask
 }
 
+/** Who is not used sleeps, and requests come. */
+const drowsy = (plan: Plan, choices: Choices, names: Names): Plan => {
+  const sleeping = (variant: TenementConfig): TenementConfig => ({
+    ...variant,
+    services: new Map([...variant.services].map(([name, service]) => [
+      name,
+      choices.chance(70) ? { ...service, idleTimeoutMs: choices.of([20, 300, 2000]) } : service
+    ]))
+  })
+  const request = (): Step => ({
+    afterMs: choices.of([0, 1, 100, 700, 5000, "edge"]),
+    action: { _tag: "request", instance: choices.of(names), answerMs: choices.of([0, 10, 700]) },
+    isTogether: choices.chance(20)
+  })
+  const [first, ...others] = plan.variants
+  return {
+    ...plan,
+    variants: [sleeping(first), ...others.map(sleeping)],
+    steps: plan.steps.flatMap((step) => choices.chance(40) ? [request(), step] : [step])
+  }
+}
+
 /** The plan of a seed. */
 export const of = (seed: number): Plan => {
   const choices = new Choices(seed)
@@ -214,7 +238,10 @@ export const of = (seed: number): Plan => {
     action: drawOf(choices, kinds)(choices, names, present),
     isTogether: choices.chance(20)
   }))
-  return { seed, variants, hasCgroups, reusesPids, steps }
+  const plan = { seed, variants, hasCgroups, reusesPids, steps }
+  // Of a stream of their own: all other lives are what they would be without.
+  const sleep = new Choices(~seed)
+  return sleep.chance(25) ? drowsy(plan, sleep, names) : plan
 }
 
 /** A step as a person reads it. */

@@ -14,10 +14,11 @@ const unsettled: ReadonlySet<string> = new Set(["backoff", "stopping", "unhealth
 
 /** What is not as it should be in the end. */
 const problems = (life: Life, views: ReadonlyArray<InstanceView>) => {
-  const { calls, invariants: { forbidden }, tree, wanted, witness } = life
+  const { calls, invariants: { forbidden }, requests, tree, wanted, witness } = life
   // A round of its group stops also whom it does not start again.
   const isRevived = (name: InstanceName) => witness.configsOf(name).every(({ restart }) => restart !== "never")
   const found = calls.map(({ name, verb }) => `${verb} ${name ?? ""} was never answered`)
+  if (requests.length > 0) found.push(`${requests.length} requests were never answered`)
   for (const { name, state } of views) {
     if (unsettled.has(state)) found.push(`${name} stays ${state}`)
     if (state === "starting" && tree.do(tree.tenement.describe(name)).waitingFor.length === 0) {
@@ -34,7 +35,9 @@ const problems = (life: Life, views: ReadonlyArray<InstanceView>) => {
   if (believed.join() !== real.join()) found.push(`${real.join()} run, and ${believed.join()} are known`)
   const { cgroups, logs, sockets } = tree.machine.held
   if (sockets !== real.length) found.push(`${sockets} sockets are there for ${real.length} runs`)
-  if (cgroups > real.length) found.push(`${cgroups} cgroups are there for ${real.length} runs`)
+  // What is kept ready for who sleeps is kept until it starts, and it may wait for others before.
+  const ready = views.filter(({ pid, state }) => pid === null && (state === "sleeping" || state === "starting")).length
+  if (cgroups > real.length + ready) found.push(`${cgroups} cgroups are there for ${real.length} runs`)
   if (logs > views.length) found.push(`${logs} logs are open for ${views.length} instances`)
   return found
 }

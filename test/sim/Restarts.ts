@@ -69,6 +69,7 @@ export class Restarts {
     const { witness } = this
     const at = witness.now()
     if (to === "backoff" && from !== "backoff") this.waitingSince.set(instance, at)
+    if (cause._tag === "Idle") this.attempts.delete(instance)
     // Who is killed in between may not get to tell that it starts again.
     if (cause._tag === "Person" || cause._tag === "Reload") this.attempts.delete(instance)
     // The round of a group is the next restart of who is waiting for one, and does not tell which.
