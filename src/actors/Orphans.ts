@@ -27,8 +27,8 @@ const patienceMs = 10_000
 
 const isEnding = ({ beside, state }: Saved, incarnation: number): boolean =>
   [state, ...beside?.retiring ?? []].some(({ incarnation: own, phase }) =>
-    // One whose launch was called off too late has not heard it.
-    own === incarnation && phase._tag === "Ending" && phase.run !== null
+    // One whose launch was called off too late has not heard it, nor has one that was waited for to answer its requests.
+    own === incarnation && phase._tag === "Ending" && phase.run !== null && phase.means !== "drain"
   )
 
 /**

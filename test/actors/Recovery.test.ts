@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as SimulatedTree from "../../src/testkit/SimulatedTree.ts"
+import { begin, House } from "./House.ts"
 import { config, group, named, service } from "./Machine.ts"
 
 /** Two services whose fates are tied: one round is borne within ten seconds. */
@@ -64,6 +65,20 @@ describe("a launch that was called off too late", () => {
 })
 
 describe("what no file has any more", () => {
+  it("is asked to stop if it was waiting for its requests when the supervisor was killed", () => {
+    const tree = new House(config([service("a"), service("b")]))
+    begin(tree, "b")
+    tree.fork(tree.tenement.reload(config([service("a")]), { dryRun: false }))
+    tree.pass(10)
+    const [b] = tree.machine.living.filter(({ instance }) => instance === named("b"))
+    assert.deepStrictEqual(b?.signals, [])
+    tree.kill(config([service("a")]))
+    tree.pass(10)
+    assert.deepStrictEqual(b?.signals, ["SIGTERM"])
+    assert.isFalse(b?.alive)
+    tree.close()
+  })
+
   it("has its time to stop, also when the supervisor goes down meanwhile", () => {
     const tree = new SimulatedTree.SimulatedTree(config([service("a"), service("b")]))
     tree.machine.of("b").ignoresTerm = true
