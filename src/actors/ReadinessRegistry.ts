@@ -98,7 +98,10 @@ export const make = (): Context.Tag.Service<ReadinessRegistry> => {
             down.includes(service) || having("coming", [service]).length > 0 || having("asleep", [service]).length > 0
           )
           if (missing.length === 0) return
-          for (const [instance, wakeIt] of asleep) if (among.includes(parts(instance).service)) yield* wakeIt(by)
+          // Before somebody has started who is down, they would fall asleep again, and be woken again.
+          for (const [instance, wakeIt] of down.length === 0 ? asleep : []) {
+            if (among.includes(parts(instance).service)) yield* wakeIt(by)
+          }
           yield* observe(missing, down)
           yield* Deferred.await(next)
         }

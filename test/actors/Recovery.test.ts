@@ -70,7 +70,7 @@ describe("what no file has any more", () => {
     begin(tree, "b")
     tree.fork(tree.tenement.reload(config([service("a")]), { dryRun: false }))
     tree.pass(10)
-    const [b] = tree.machine.living.filter(({ instance }) => instance === named("b"))
+    const b = tree.machine.living.find(({ instance }) => instance === named("b"))
     assert.deepStrictEqual(b?.signals, [])
     tree.kill(config([service("a")]))
     tree.pass(10)

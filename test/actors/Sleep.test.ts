@@ -149,6 +149,23 @@ describe("an instance that is not used", () => {
     assert.deepStrictEqual(tree.states("db", "web"), ["running", "running"])
   })
 
+  it("is not woken for who waits for another one that is stopped, before that is started", () => {
+    const tree = new House(
+      config([service("db", idle), service("other"), service("web", { dependsOn: on("db", "other") })])
+    )
+    tree.pass(5010)
+    tree.do(tree.tenement.stop(named("other")))
+    tree.do(tree.tenement.stop(named("web")))
+    tree.news()
+    tree.fork(tree.tenement.start(named("web")))
+    tree.pass(60_000)
+    assert.deepStrictEqual(tree.states("db", "web"), ["sleeping", "starting"])
+    assert.strictEqual(starts(tree, "db"), 0)
+    tree.fork(tree.tenement.start(named("other")))
+    tree.pass(100)
+    assert.deepStrictEqual(tree.states("db", "web"), ["running", "running"])
+  })
+
   it("is not started by a request after a person has stopped it", () => {
     const tree = new House(config([service("web", idle)]))
     tree.pass(5010)
