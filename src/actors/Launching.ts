@@ -11,6 +11,7 @@ import * as Exit from "effect/Exit"
 import * as FiberId from "effect/FiberId"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
+import type { Limits } from "../domain/Config.ts"
 import { Logs } from "../layers/Logs.ts"
 import { Store } from "../layers/Store.ts"
 import { close } from "./Close.ts"
@@ -58,15 +59,21 @@ export const relaunch = {
 export const make = (memory: InstanceMemory, tasks: Tasks<Task>, context: Context.Context<Needs>) => {
   const { name, settings } = memory.options
 
-  /** Also if it is only being made: the next run is to be in that cgroup. By the limits of now, or not at all. */
-  const takeStandby = Effect.gen(function*() {
-    const { parts: { config }, standby } = memory
+  /** Also if it is only being made: the next run is to be in that cgroup. */
+  const takeStandby = Effect.suspend(() => {
+    const { standby } = memory
     memory.standby = null
-    const made = standby === null ? null : yield* Deferred.await(standby)
-    if (made === null || (yield* InstanceRun.limit(made, config))) return made
-    yield* close(made.scope)
-    return null
+    return standby === null ? Effect.succeed(null) : Deferred.await(standby)
   })
+
+  /** By the limits of now, or not at all. */
+  const standbyFor = (limits: Limits) =>
+    Effect.gen(function*() {
+      const made = yield* takeStandby
+      if (made === null || (yield* InstanceRun.limit(made, limits))) return made
+      yield* close(made.scope)
+      return null
+    })
 
   /** For who sleeps. A launch that comes meanwhile waits for it. */
   const standBy = Effect.suspend(() => {
@@ -92,7 +99,7 @@ export const make = (memory: InstanceMemory, tasks: Tasks<Task>, context: Contex
         memory.log = log
         const { config, isolation, readiness } = memory.parts
         const announce = InstanceRecord.announce(Context.get(context, Store), name)
-        const standby = yield* takeStandby
+        const standby = yield* standbyFor(config)
         const isBeside = memory.runs.some(({ isBeside }) => !isBeside)
         const options = { name, incarnation, isBeside, config, settings, readiness, isolation, log, standby, announce }
         const run = yield* InstanceRun.launch(options, memory.scope)

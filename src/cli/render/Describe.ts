@@ -6,13 +6,14 @@
 import { describeStatus } from "../../domain/Exit.ts"
 import * as Explain from "../../domain/Explain.ts"
 import type { Description } from "../../domain/Views.ts"
+import { quoted } from "../../internal/quoted.ts"
 import * as Duration from "./Duration.ts"
 import * as Palette from "./Palette.ts"
 import { wrap } from "./Text.ts"
 import type { Options } from "./Why.ts"
 import { because, printed } from "./Why.ts"
 
-const quoted = (word: string): string => /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`
+const shown = (word: string): string => /^[\w@%+=:,./-]+$/.test(word) ? word : quoted(word)
 
 type Fact = readonly [name: string, value: string | null]
 
@@ -50,7 +51,7 @@ const facts = (it: Description, { now, palette }: Options): ReadonlyArray<Fact> 
         restart.maxRestarts ?? "any number"
       } within ${Explain.duration(restart.windowSeconds * 1000)}`
     ],
-    ["command", it.command.map(quoted).join(" ")],
+    ["command", it.command.map(shown).join(" ")],
     ["folder", it.cwd],
     ["environment", it.environment.length === 0 ? null : it.environment.join(" ")],
     ["depends on", it.dependsOn.length === 0 ? null : it.dependsOn.join(", ")],

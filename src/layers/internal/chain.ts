@@ -1,6 +1,7 @@
 /** @internal */
 import * as Fs from "node:fs"
 import { codeOf } from "../../internal/errno.ts"
+import { quoted } from "../../internal/quoted.ts"
 import { systemPath } from "../../internal/systemPath.ts"
 import type { Cgroup } from "../Cgroup.ts"
 import type { LaunchSpec } from "../Process.ts"
@@ -136,8 +137,6 @@ export const argumentsOf = (
   "--",
   ...words
 ]
-
-const quoted = (word: string): string => `'${word.replaceAll("'", `'\\''`)}'`
 
 /** What a shell reads first that waits. It answers with a line if it is in the cgroup, and can be told of open files. */
 export const greeting = (cgroup: Cgroup | null): string =>
